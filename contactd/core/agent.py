@@ -1,0 +1,74 @@
+"""An agent: the status they chose, the state the system sees, and the handset."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from contactd.core.ids import AgentId, ContactId, Instant, OfferId
+from contactd.core.plan import AgentProfile
+
+
+class Status(StrEnum):
+    """The agent's own choice, or what a failed offer made of it."""
+
+    SIGNED_OUT = "signed_out"
+    READY = "ready"
+    NOT_READY = "not_ready"
+
+
+class AgentState(StrEnum):
+    """What the agent is doing with contacts."""
+
+    IDLE = "idle"
+    OFFERED = "offered"
+    BUSY = "busy"
+    WRAP_UP = "wrap_up"
+
+
+class Handset(StrEnum):
+    """What the PBX says of the handset, whoever it talks to."""
+
+    FREE = "free"
+    RINGING = "ringing"
+    IN_USE = "in_use"
+    UNAVAILABLE = "unavailable"
+
+
+_A = AgentState
+TRANSITIONS: dict[AgentState, frozenset[AgentState]] = {
+    _A.IDLE: frozenset({_A.OFFERED, _A.BUSY}),
+    _A.OFFERED: frozenset({_A.IDLE, _A.BUSY}),
+    _A.BUSY: frozenset({_A.WRAP_UP, _A.IDLE}),
+    # A wrap-up may be cut short by a comparison that finds the agent in a talk.
+    _A.WRAP_UP: frozenset({_A.IDLE, _A.BUSY, _A.OFFERED}),
+}
+
+UNREGISTERED = "unregistered"
+"""The one reason that ends by itself: the handset comes back, the agent is ready again."""
+
+
+class Agent(msgspec.Struct, kw_only=True):
+    """Changed by apply() only."""
+
+    id: AgentId
+    profile: AgentProfile
+    status: Status = Status.SIGNED_OUT
+    reason: str = ""
+    """Why not ready; empty otherwise."""
+    state: AgentState = AgentState.IDLE
+    since: Instant = 0.0
+    """When state or status last changed."""
+    idle_since: Instant = 0.0
+    """The longest-idle rule's clock: when the last contact, wrap-up or absence ended."""
+    handset: Handset = Handset.UNAVAILABLE
+    contact: ContactId | None = None
+    offer: OfferId | None = None
+    wrap_up_until: Instant | None = None
+    pin_failures: int = 0
+    locked_until: Instant | None = None
+
+    def available(self) -> bool:
+        """May be offered a contact now."""
+        return self.status is Status.READY and self.state is AgentState.IDLE and self.handset is Handset.FREE

@@ -1,0 +1,39 @@
+"""What the floor wants done, in the imperative. Results come back only as inputs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from contactd.core.ids import ContactId, OfferId, PbxId
+
+
+class RingAgent(msgspec.Struct, frozen=True, kw_only=True):
+    """Send the caller into the dialplan's offer, which rings the handset and owns what follows.
+
+    Repeating it is harmless: the offer's id is in it, and the dialplan refuses one of an older epoch.
+    """
+
+    pbx: PbxId
+    contact: ContactId
+    channel: str
+    endpoint: str
+    offer: OfferId
+    ring_s: int
+
+
+class ReturnToHold(msgspec.Struct, frozen=True, kw_only=True):
+    """Fetch the caller back from the static queue; that stops whatever it was ringing."""
+
+    pbx: PbxId
+    contact: ContactId
+    channel: str
+
+
+class ComparePbx(msgspec.Struct, frozen=True, kw_only=True):
+    """Something does not add up: look at what the PBX really has."""
+
+    pbx: PbxId
+    why: str
+
+
+Command = RingAgent | ReturnToHold | ComparePbx

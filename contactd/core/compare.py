@@ -1,0 +1,163 @@
+"""The floor against what a PBX really has, after a silence: the correcting events, and nothing beyond them.
+
+AMI does not replay. Whatever happened while nobody listened is concluded from where each caller stands now.
+"""
+
+from __future__ import annotations
+
+from contactd.core import events as ev
+from contactd.core.agent import Agent, AgentState
+from contactd.core.commands import ReturnToHold
+from contactd.core.contact import Contact, ContactState, Outcome
+from contactd.core.decision import (
+    Decision,
+    adopt,
+    end_contact,
+    end_offer,
+    end_talk,
+    queue_or_default,
+    see_handset,
+    since,
+)
+from contactd.core.events import OfferOutcome
+from contactd.core.floor import LiveFloor
+from contactd.core.ids import Instant
+from contactd.core.inputs import CallSeen, PbxCompared, Place
+
+
+def compare(floor: LiveFloor, input_: PbxCompared, at: Instant, into: Decision) -> None:
+    """Four passes: the gone, then talks and offers that ended, then what stands where, then the handsets.
+
+    The gone come first, since an agent must be free of the old contact before being found with the next one.
+    """
+    seen = {call.contact: call for call in input_.calls}
+    for contact in list(floor.contacts.values()):
+        if contact.pbx != input_.pbx or contact.id in input_.unsure:
+            continue
+        call = seen.get(contact.id)
+        if call is None:
+            if contact.arrived_at < input_.asked_at:
+                _gone(floor, contact, input_, at, into)
+        else:
+            _over(floor, contact, call, at, into)
+    taken: set[str] = set()
+    for call in input_.calls:
+        if call.contact not in input_.unsure:
+            _stands(floor, call, input_, at, taken, into)
+    for endpoint, handset in input_.handsets.items():
+        agent = floor.by_endpoint.get((input_.pbx, endpoint))
+        if agent is not None:
+            see_handset(agent, handset, into)
+    if input_.pbx not in floor.steered:
+        into.events.append(ev.PbxSteered(pbx=input_.pbx))
+
+
+def _gone(floor: LiveFloor, contact: Contact, input_: PbxCompared, at: Instant, into: Decision) -> None:
+    outcome = Outcome.ABANDONED_IN_MENU if contact.state is ContactState.MENU else Outcome.ABANDONED_WAITING
+    if contact.state is ContactState.OFFERED:
+        end_offer(contact, OfferOutcome.LOST, 0, into)
+        outcome = Outcome.UNSEEN
+    elif contact.state is ContactState.CONNECTED:
+        end_talk(floor, contact, "unseen", at, into)
+    if contact.handled:
+        outcome = Outcome.HANDLED
+    if contact.arrived_at < input_.booted_at:
+        outcome = Outcome.PBX_LOST
+    end_contact(contact, outcome, at, into, seen_late=True)
+
+
+def _over(floor: LiveFloor, contact: Contact, call: CallSeen, at: Instant, into: Decision) -> None:
+    """End the offer or the talk that the PBX no longer has."""
+    agent = floor.agents.get(contact.agent) if contact.agent else None
+    same_agent = agent is not None and agent.profile.endpoint == call.endpoint
+    if contact.state is ContactState.OFFERED:
+        still = (call.place is Place.OFFER and call.offer == contact.offer) or (
+            call.place is Place.TALK and same_agent
+        )
+        if not still:
+            end_offer(contact, OfferOutcome.LOST, 0, into)
+    elif contact.state is ContactState.CONNECTED and not (call.place is Place.TALK and same_agent):
+        end_talk(floor, contact, "unseen", at, into)
+
+
+def _stands(
+    floor: LiveFloor, call: CallSeen, input_: PbxCompared, at: Instant, taken: set[str], into: Decision
+) -> None:
+    contact = floor.contacts.get(call.contact)
+    if contact is None:
+        into.events.append(adopt(call, input_.pbx, at))
+    queue = queue_or_default(floor, call.queue or (contact.queue if contact else None))
+    queued_at = contact.queued_at if contact is not None else None
+    if queued_at is None:
+        queued_at = min(call.queued_at, at) if call.queued_at is not None else None
+    queued = ev.ContactQueued(
+        contact=call.contact, queue=queue, queued_at=at if queued_at is None else queued_at
+    )
+    match call.place:
+        case Place.HOLD:
+            if contact is None or contact.queued_at is None:
+                into.events.append(queued)
+            elif not contact.held:
+                into.events.append(ev.ContactHeld(contact=contact.id))
+        case Place.FALLBACK:
+            if contact is None or contact.state is not ContactState.FALLBACK:
+                into.events.append(
+                    ev.ContactFellBack(contact=call.contact, queue=queue, queued_at=queued.queued_at)
+                )
+            into.commands.append(ReturnToHold(pbx=input_.pbx, contact=call.contact, channel=call.channel))
+        case Place.OFFER | Place.TALK:
+            agent = floor.by_endpoint.get((input_.pbx, call.endpoint or ""))
+            if agent is None or _busy_elsewhere(agent, call, input_) or agent.id in taken:
+                return
+            if contact is None and queued_at is not None:
+                into.events.append(queued)
+            if _found_with(contact, agent, call, queued_at, at, into):
+                taken.add(agent.id)
+        case Place.MENU | Place.ELSEWHERE:
+            pass
+
+
+def _found_with(
+    contact: Contact | None,
+    agent: Agent,
+    call: CallSeen,
+    queued_at: Instant | None,
+    at: Instant,
+    into: Decision,
+) -> bool:
+    """The caller rings at, or talks with, agent."""
+    if (
+        contact is not None
+        and contact.agent == agent.id
+        and (
+            contact.state is ContactState.CONNECTED
+            or (
+                contact.state is ContactState.OFFERED
+                and call.place is Place.OFFER
+                and contact.offer == call.offer
+            )
+        )
+    ):
+        return True
+    if call.place is Place.TALK:
+        into.events.append(
+            ev.ContactConnected(
+                contact=call.contact,
+                agent=agent.id,
+                offer=call.offer,
+                waited_s=since(queued_at, at),
+                seen_late=True,
+            )
+        )
+    elif call.offer is not None:
+        into.events.append(ev.ContactOffered(contact=call.contact, agent=agent.id, offer=call.offer))
+    return True
+
+
+def _busy_elsewhere(agent: Agent, call: CallSeen, input_: PbxCompared) -> bool:
+    """The floor has this agent with another contact that is not settled by this comparison."""
+    if agent.state in (AgentState.IDLE, AgentState.WRAP_UP) or agent.contact == call.contact:
+        return False
+    other = next((c for c in input_.calls if c.contact == agent.contact), None)
+    still_there = other is not None and other.endpoint == agent.profile.endpoint
+    return still_there or agent.contact in input_.unsure

@@ -1,0 +1,297 @@
+"""What follows from an input, given the floor. Changes nothing; total: a late or odd input yields nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from contactd.core import events as ev
+from contactd.core import inputs as inp
+from contactd.core.agent import AgentState, Status
+from contactd.core.commands import ComparePbx, ReturnToHold
+from contactd.core.compare import compare
+from contactd.core.contact import Contact, ContactState, Outcome
+from contactd.core.decision import (
+    Decision,
+    adopt,
+    connect,
+    end_contact,
+    end_offer,
+    end_talk,
+    queue_or_default,
+    see_handset,
+)
+from contactd.core.events import OfferOutcome
+from contactd.core.floor import LiveFloor
+from contactd.core.ids import ContactId, Instant, OfferId
+
+
+def decide(floor: LiveFloor, input_: inp.Input, at: Instant) -> Decision:
+    """at: when the input happened; it may lie before the last step's (events read late after a freeze)."""
+    decision = Decision()
+    _DECIDE[type(input_)](floor, input_, at, decision)
+    return decision
+
+
+# --- contacts -------------------------------------------------------------------------------------------------------
+
+
+def _call_arrived(floor: LiveFloor, input_: inp.CallArrived, at: Instant, into: Decision) -> None:
+    if input_.contact in floor.contacts:
+        return
+    into.events.append(
+        ev.ContactArrived(
+            contact=input_.contact,
+            pbx=input_.pbx,
+            call=input_.call,
+            channel=input_.channel,
+            dnis=input_.dnis,
+        )
+    )
+
+
+def _menu_answered(floor: LiveFloor, input_: inp.MenuAnswered, at: Instant, into: Decision) -> None:
+    contact = floor.contacts.get(input_.contact)
+    if contact is None or contact.state is not ContactState.MENU:
+        return
+    into.events.append(
+        ev.MenuChosen(
+            contact=contact.id,
+            menu=input_.menu,
+            choice=input_.choice,
+            queue=queue_or_default(floor, input_.queue),
+        )
+    )
+
+
+def _call_held(floor: LiveFloor, input_: inp.CallHeld, at: Instant, into: Decision) -> None:
+    contact = floor.contacts.get(input_.contact)
+    queued = ev.ContactQueued(
+        contact=input_.contact,
+        queue=queue_or_default(floor, input_.queue),
+        queued_at=min(input_.queued_at, at),
+    )
+    if contact is None:
+        into.events += [adopt(input_, input_.pbx, at), queued]
+        return
+    if contact.state is ContactState.OFFERED:
+        end_offer(contact, OfferOutcome.LOST, 0, into)
+    elif contact.state is ContactState.CONNECTED:
+        # Transferred into a queue: a new wait begins.
+        end_talk(floor, contact, "transfer", at, into)
+        into.events.append(queued)
+        return
+    if contact.queued_at is None or contact.queue != queued.queue:
+        into.events.append(queued)
+    elif not contact.held:
+        into.events.append(ev.ContactHeld(contact=contact.id))
+
+
+def _call_fell_back(floor: LiveFloor, input_: inp.CallFellBack, at: Instant, into: Decision) -> None:
+    contact = floor.contacts.get(input_.contact)
+    if contact is None:
+        into.events.append(adopt(input_, input_.pbx, at))
+    elif contact.state is ContactState.OFFERED:
+        end_offer(contact, OfferOutcome.LOST, 0, into)
+    elif contact.state not in (ContactState.MENU, ContactState.WAITING):
+        return
+    into.events.append(
+        ev.ContactFellBack(
+            contact=input_.contact,
+            queue=queue_or_default(floor, input_.queue),
+            queued_at=min(input_.queued_at, at),
+        )
+    )
+    if input_.pbx in floor.steered:
+        into.commands.append(ReturnToHold(pbx=input_.pbx, contact=input_.contact, channel=input_.channel))
+
+
+def _caller_hung_up(floor: LiveFloor, input_: inp.CallerHungUp, at: Instant, into: Decision) -> None:
+    contact = floor.contacts.get(input_.contact)
+    if contact is None:
+        return
+    outcome = Outcome.HANDLED if contact.handled else Outcome.ABANDONED_WAITING
+    match contact.state:
+        case ContactState.MENU:
+            outcome = Outcome.ABANDONED_IN_MENU
+        case ContactState.OFFERED:
+            end_offer(contact, OfferOutcome.CALLER_GONE, 0, into)
+            outcome = Outcome.HANDLED if contact.handled else Outcome.ABANDONED_RINGING
+        case ContactState.CONNECTED:
+            end_talk(floor, contact, "caller", at, into)
+        case _:
+            pass
+    end_contact(contact, outcome, at, into, cause=input_.cause)
+
+
+# --- offers ---------------------------------------------------------------------------------------------------------
+
+
+def _offered_contact(floor: LiveFloor, contact_id: ContactId, offer: OfferId) -> Contact | None:
+    """The contact if this very offer is running; an answer to an older one is late, not wrong."""
+    contact = floor.contacts.get(contact_id)
+    if contact is None or contact.state is not ContactState.OFFERED or contact.offer != offer:
+        return None
+    return contact
+
+
+def _offer_answered(floor: LiveFloor, input_: inp.OfferAnswered, at: Instant, into: Decision) -> None:
+    contact = _offered_contact(floor, input_.contact, input_.offer)
+    if contact is not None and contact.agent is not None:
+        into.events.append(connect(contact, floor.agents[contact.agent], at, seen_late=False))
+        return
+    late = floor.contacts.get(input_.contact)
+    if late is not None and late.state is not ContactState.CONNECTED:
+        into.commands.append(ComparePbx(pbx=late.pbx, why="an offer was answered that is not running"))
+
+
+def _offer_failed(floor: LiveFloor, input_: inp.OfferFailed, at: Instant, into: Decision) -> None:
+    contact = _offered_contact(floor, input_.contact, input_.offer)
+    if contact is None or contact.agent is None:
+        return
+    outcome = outcome_of(input_.dial_status, input_.cause)
+    end_offer(contact, outcome, input_.cause, into)
+    if outcome not in (OfferOutcome.CALLER_GONE, OfferOutcome.LOST):
+        agent = floor.agents[contact.agent]
+        if agent.status is Status.READY:
+            into.events.append(ev.AgentNotReady(agent=agent.id, reason=str(outcome)))
+
+
+def outcome_of(dial_status: str, cause: int) -> OfferOutcome:
+    """Asterisk 22's answers: 486 BUSY/17, 603 CHANUNAVAIL/21, 480 NOANSWER/19, unregistered CHANUNAVAIL/3 or 20."""
+    match dial_status:
+        case "BUSY":
+            return OfferOutcome.BUSY
+        case "CHANUNAVAIL" | "CONGESTION":
+            return OfferOutcome.DECLINED if cause == 21 else OfferOutcome.UNREGISTERED
+        case "CANCEL":
+            return OfferOutcome.CALLER_GONE
+        case "STALE":
+            return OfferOutcome.LOST
+        case _:
+            return OfferOutcome.DECLINED if cause == 21 else OfferOutcome.RONA
+
+
+def _agent_hung_up(floor: LiveFloor, input_: inp.AgentHungUp, at: Instant, into: Decision) -> None:
+    contact = floor.contacts.get(input_.contact)
+    if contact is None or contact.state is not ContactState.CONNECTED:
+        return
+    if contact.offer is not None and contact.offer != input_.offer:
+        return
+    end_talk(floor, contact, "transfer" if input_.transferred else "agent", at, into)
+
+
+def _command_failed(floor: LiveFloor, input_: inp.CommandFailed, at: Instant, into: Decision) -> None:
+    contact = _offered_contact(floor, input_.contact, input_.offer)
+    if contact is None:
+        return
+    # It is not held now: until the dialplan or a comparison says where the caller stands, it is offered to nobody,
+    # or a PBX that refuses everything would be asked in a tight loop.
+    end_offer(contact, OfferOutcome.NOT_SENT, 0, into)
+    into.commands.append(ComparePbx(pbx=contact.pbx, why=input_.why))
+
+
+# --- agents ---------------------------------------------------------------------------------------------------------
+
+
+def _handset_changed(floor: LiveFloor, input_: inp.HandsetChanged, at: Instant, into: Decision) -> None:
+    agent = floor.by_endpoint.get((input_.pbx, input_.endpoint))
+    if agent is not None:
+        see_handset(agent, input_.handset, into)
+
+
+def _sign_in_asked(floor: LiveFloor, input_: inp.SignInAsked, at: Instant, into: Decision) -> None:
+    agent = floor.agents.get(input_.agent)
+    if agent is None:
+        return
+    if agent.locked_until is not None and at < agent.locked_until:
+        # A right PIN is refused as well, and neither lengthens the lock: the answer tells a guesser nothing.
+        into.events.append(ev.AgentRefused(agent=agent.id, reason="locked", locked_until=agent.locked_until))
+    elif not input_.pin_right:
+        locked = agent.pin_failures + 1 >= floor.plan.pin_tries
+        into.events.append(
+            ev.AgentRefused(
+                agent=agent.id,
+                reason="wrong_pin",
+                locked_until=at + floor.plan.pin_lock_s if locked else None,
+            )
+        )
+    elif agent.status is not Status.READY or agent.pin_failures:
+        into.events.append(ev.AgentSignedIn(agent=agent.id))
+
+
+def _sign_out_asked(floor: LiveFloor, input_: inp.SignOutAsked, at: Instant, into: Decision) -> None:
+    agent = floor.agents.get(input_.agent)
+    if agent is not None and agent.status is not Status.SIGNED_OUT:
+        into.events.append(ev.AgentSignedOut(agent=agent.id))
+
+
+def _ready_asked(floor: LiveFloor, input_: inp.ReadyAsked, at: Instant, into: Decision) -> None:
+    agent = floor.agents.get(input_.agent)
+    if agent is None or agent.status is Status.SIGNED_OUT:
+        return
+    if agent.state is AgentState.WRAP_UP:
+        into.events.append(ev.WrapUpEnded(agent=agent.id))
+    if agent.status is Status.NOT_READY:
+        into.events.append(ev.AgentReady(agent=agent.id))
+
+
+def _not_ready_asked(floor: LiveFloor, input_: inp.NotReadyAsked, at: Instant, into: Decision) -> None:
+    agent = floor.agents.get(input_.agent)
+    if agent is None or agent.status is Status.SIGNED_OUT:
+        return
+    if agent.status is not Status.NOT_READY or agent.reason != input_.reason:
+        into.events.append(ev.AgentNotReady(agent=agent.id, reason=input_.reason))
+
+
+def _time_passed(floor: LiveFloor, input_: inp.TimePassed, at: Instant, into: Decision) -> None:
+    due = sorted((until, agent) for agent, until in floor.wrap_ups.items() if until <= at)
+    into.events += [ev.WrapUpEnded(agent=agent) for _, agent in due]
+
+
+# --- the floor itself -----------------------------------------------------------------------------------------------
+
+
+def _configuration_loaded(
+    floor: LiveFloor, input_: inp.ConfigurationLoaded, at: Instant, into: Decision
+) -> None:
+    if floor.state.plan == input_.plan:
+        return
+    into.events.append(ev.FloorConfigured(plan=input_.plan))
+    queues = {queue.id for queue in input_.plan.queues}
+    for contact in floor.contacts.values():
+        if contact.state is ContactState.WAITING and contact.queue not in queues:
+            into.events.append(
+                ev.ContactQueued(
+                    contact=contact.id,
+                    queue=input_.plan.default_queue,
+                    queued_at=contact.queued_at if contact.queued_at is not None else at,
+                )
+            )
+
+
+def _pbx_absent(floor: LiveFloor, input_: inp.PbxAbsent, at: Instant, into: Decision) -> None:
+    if input_.pbx in floor.steered:
+        into.events.append(ev.PbxLost(pbx=input_.pbx, why=input_.why))
+
+
+_DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], None]] = {
+    inp.ConfigurationLoaded: _configuration_loaded,
+    inp.PbxAbsent: _pbx_absent,
+    inp.PbxCompared: compare,
+    inp.CallArrived: _call_arrived,
+    inp.MenuAnswered: _menu_answered,
+    inp.CallHeld: _call_held,
+    inp.CallFellBack: _call_fell_back,
+    inp.OfferAnswered: _offer_answered,
+    inp.OfferFailed: _offer_failed,
+    inp.CallerHungUp: _caller_hung_up,
+    inp.AgentHungUp: _agent_hung_up,
+    inp.HandsetChanged: _handset_changed,
+    inp.SignInAsked: _sign_in_asked,
+    inp.SignOutAsked: _sign_out_asked,
+    inp.ReadyAsked: _ready_asked,
+    inp.NotReadyAsked: _not_ready_asked,
+    inp.CommandFailed: _command_failed,
+    inp.TimePassed: _time_passed,
+}

@@ -1,0 +1,116 @@
+"""A decision in the making, and the sentences that decisions are written in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from contactd.core import events as ev
+from contactd.core import inputs as inp
+from contactd.core.agent import UNREGISTERED, Agent, Handset, Status
+from contactd.core.commands import Command
+from contactd.core.contact import Contact, Outcome
+from contactd.core.events import OfferOutcome
+from contactd.core.floor import LiveFloor
+from contactd.core.ids import Instant, PbxId, QueueId, call_started
+
+
+@dataclass(slots=True)
+class Decision:
+    """Events in the order to apply them, and the commands that go with them."""
+
+    events: list[ev.Event] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+
+
+def queue_or_default(floor: LiveFloor, queue: QueueId | None) -> QueueId:
+    return queue if queue in floor.queues else floor.plan.default_queue
+
+
+def end_offer(contact: Contact, outcome: OfferOutcome, cause: int, into: Decision) -> None:
+    """The contact's running offer is over without a talk."""
+    if contact.agent is None or contact.offer is None:
+        return
+    into.events.append(
+        ev.OfferEnded(
+            contact=contact.id, agent=contact.agent, offer=contact.offer, outcome=outcome, cause=cause
+        )
+    )
+
+
+def end_talk(floor: LiveFloor, contact: Contact, by: str, at: Instant, into: Decision) -> None:
+    """The contact's talk is over; the agent's wrap-up begins."""
+    if contact.agent is None:
+        return
+    queue = floor.queues.get(contact.queue) if contact.queue else None
+    wrap_up_s = queue.wrap_up_s if queue else 0
+    into.events.append(
+        ev.TalkEnded(
+            contact=contact.id,
+            agent=contact.agent,
+            by=by,
+            talk_s=since(contact.connected_at, at),
+            wrap_up_until=at + wrap_up_s if wrap_up_s else None,
+        )
+    )
+
+
+def end_contact(
+    contact: Contact,
+    outcome: Outcome,
+    at: Instant,
+    into: Decision,
+    *,
+    cause: int = 0,
+    seen_late: bool = False,
+) -> None:
+    waited_s = None
+    if contact.queued_at is not None:
+        waited_s = since(contact.queued_at, contact.connected_at or at)
+    into.events.append(
+        ev.ContactEnded(
+            contact=contact.id,
+            outcome=outcome,
+            queue=contact.queue,
+            waited_s=waited_s,
+            lasted_s=since(contact.arrived_at, at),
+            seen_late=seen_late,
+            cause=cause,
+        )
+    )
+
+
+def since(start: Instant | None, at: Instant) -> float:
+    """Seconds from start to at, never negative: an input may carry the PBX's own, earlier time."""
+    return round(max(0.0, at - start), 6) if start is not None else 0.0
+
+
+def adopt(
+    input_: inp.CallHeld | inp.CallFellBack | inp.CallSeen, pbx: PbxId, at: Instant
+) -> ev.ContactAdopted:
+    return ev.ContactAdopted(
+        contact=input_.contact,
+        pbx=pbx,
+        call=input_.call,
+        channel=input_.channel,
+        dnis=input_.dnis,
+        arrived_at=call_started(input_.call, at),
+    )
+
+
+def connect(contact: Contact, agent: Agent, at: Instant, *, seen_late: bool) -> ev.ContactConnected:
+    return ev.ContactConnected(
+        contact=contact.id,
+        agent=agent.id,
+        offer=contact.offer,
+        waited_s=since(contact.queued_at, at),
+        seen_late=seen_late,
+    )
+
+
+def see_handset(agent: Agent, handset: Handset, into: Decision) -> None:
+    if agent.handset is handset:
+        return
+    into.events.append(ev.HandsetSeen(agent=agent.id, handset=handset))
+    back = agent.handset is Handset.UNAVAILABLE
+    if back and agent.status is Status.NOT_READY and agent.reason == UNREGISTERED:
+        into.events.append(ev.AgentReady(agent=agent.id))

@@ -1,0 +1,212 @@
+"""What happened, in the past tense: the journal for years, and all that rebuilds a floor.
+
+No event carries a personal value. A kind's ``version`` rises with its meaning; lift() makes old bodies new.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+import msgspec
+
+from contactd.core.agent import Handset
+from contactd.core.contact import Outcome
+from contactd.core.ids import AgentId, ContactId, Instant, OfferId, PbxId, QueueId
+from contactd.core.plan import FloorPlan
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
+    """The root. Fields named contact and agent become columns of the journal."""
+
+    version: ClassVar[int] = 1
+
+
+class FloorConfigured(Event, frozen=True, kw_only=True):
+    plan: FloorPlan
+
+
+class PbxSteered(Event, frozen=True, kw_only=True):
+    """The comparison is done: from here on contacts of this PBX are offered."""
+
+    pbx: PbxId
+
+
+class PbxLost(Event, frozen=True, kw_only=True):
+    """No AMI session: nothing is offered until the next comparison."""
+
+    pbx: PbxId
+    why: str
+
+
+class ContactArrived(Event, frozen=True, kw_only=True):
+    contact: ContactId
+    medium: str = "voice"
+    pbx: PbxId
+    call: str
+    channel: str
+    dnis: str
+
+
+class ContactAdopted(Event, frozen=True, kw_only=True):
+    """Found on the PBX without having been announced: it arrived while nobody listened."""
+
+    contact: ContactId
+    medium: str = "voice"
+    pbx: PbxId
+    call: str
+    channel: str
+    dnis: str
+    arrived_at: Instant
+
+
+class MenuChosen(Event, frozen=True, kw_only=True):
+    contact: ContactId
+    menu: str
+    choice: str
+    queue: QueueId
+
+
+class ContactQueued(Event, frozen=True, kw_only=True):
+    contact: ContactId
+    queue: QueueId
+    queued_at: Instant
+
+
+class ContactHeld(Event, frozen=True, kw_only=True):
+    """Back in the hold loop, at the old place."""
+
+    contact: ContactId
+
+
+class ContactFellBack(Event, frozen=True, kw_only=True):
+    contact: ContactId
+    queue: QueueId
+    queued_at: Instant
+
+
+class ContactOffered(Event, frozen=True, kw_only=True):
+    contact: ContactId
+    agent: AgentId
+    offer: OfferId
+
+
+class OfferOutcome(StrEnum):
+    """Why an offer did not become a talk."""
+
+    RONA = "rona"
+    DECLINED = "declined"
+    BUSY = "busy"
+    UNREGISTERED = "unregistered"
+    CALLER_GONE = "caller_gone"
+    NOT_SENT = "not_sent"
+    LOST = "lost"
+    """Found gone by a comparison, or fenced by the dialplan."""
+
+
+class OfferEnded(Event, frozen=True, kw_only=True):
+    contact: ContactId
+    agent: AgentId
+    offer: OfferId
+    outcome: OfferOutcome
+    cause: int = 0
+
+
+class ContactConnected(Event, frozen=True, kw_only=True):
+    contact: ContactId
+    agent: AgentId
+    offer: OfferId | None
+    """None: the static queue connected them."""
+    waited_s: float
+    seen_late: bool = False
+    """A comparison found them talking; the true moment is earlier."""
+
+
+class TalkEnded(Event, frozen=True, kw_only=True):
+    contact: ContactId
+    agent: AgentId
+    by: str
+    """caller, agent, transfer, or unseen."""
+    talk_s: float
+    wrap_up_until: Instant | None
+
+
+class ContactEnded(Event, frozen=True, kw_only=True):
+    contact: ContactId
+    outcome: Outcome
+    queue: QueueId | None
+    waited_s: float | None
+    """From the first queueing to the connection or, for an abandon, to the end; None when never queued."""
+    lasted_s: float
+    seen_late: bool = False
+    cause: int = 0
+
+
+class AgentSignedIn(Event, frozen=True, kw_only=True):
+    agent: AgentId
+
+
+class AgentSignedOut(Event, frozen=True, kw_only=True):
+    agent: AgentId
+
+
+class AgentRefused(Event, frozen=True, kw_only=True):
+    """A wrong PIN, or a right one while locked."""
+
+    agent: AgentId
+    reason: str
+    locked_until: Instant | None
+
+
+class AgentReady(Event, frozen=True, kw_only=True):
+    agent: AgentId
+
+
+class AgentNotReady(Event, frozen=True, kw_only=True):
+    agent: AgentId
+    reason: str
+
+
+class WrapUpEnded(Event, frozen=True, kw_only=True):
+    agent: AgentId
+
+
+class HandsetSeen(Event, frozen=True, kw_only=True):
+    agent: AgentId
+    handset: Handset
+
+
+class FactQuarantined(Event, frozen=True, kw_only=True):
+    """A frame that PostgreSQL refused as data: a bug. Its bytes are kept in the file that is named."""
+
+    file: str
+    sha256: str
+    first_seq: int
+    last_seq: int
+    why: str
+
+
+AnyEvent = (
+    FloorConfigured
+    | PbxSteered
+    | PbxLost
+    | ContactArrived
+    | ContactAdopted
+    | MenuChosen
+    | ContactQueued
+    | ContactHeld
+    | ContactFellBack
+    | ContactOffered
+    | OfferEnded
+    | ContactConnected
+    | TalkEnded
+    | ContactEnded
+    | AgentSignedIn
+    | AgentSignedOut
+    | AgentRefused
+    | AgentReady
+    | AgentNotReady
+    | WrapUpEnded
+    | HandsetSeen
+    | FactQuarantined
+)

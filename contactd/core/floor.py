@@ -1,0 +1,316 @@
+"""The floor: every contact, agent and queue as it is now. Only apply() changes it.
+
+A floor rebuilt from the journal by apply() alone equals the live one, since a live step changes it in no other way.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from contactd.core import events as ev
+from contactd.core.agent import TRANSITIONS as AGENT_TRANSITIONS
+from contactd.core.agent import Agent, AgentState, Handset, Status
+from contactd.core.contact import TRANSITIONS as CONTACT_TRANSITIONS
+from contactd.core.contact import Contact, ContactState
+from contactd.core.errors import ContactdError
+from contactd.core.ids import AgentId, ContactId, Instant, PbxId, QueueId
+from contactd.core.plan import FloorPlan, QueuePlan
+
+SNAPSHOT_VERSION = 1
+
+
+class FloorBug(ContactdError):
+    """An event that cannot follow from the floor's state: a bug in decide(), or a journal of another floor."""
+
+
+class Floor(msgspec.Struct, kw_only=True):
+    """The state. Its fields are what a snapshot keeps; the two indexes below them are made anew from these."""
+
+    epoch: int = 0
+    seq: int = 0
+    plan: FloorPlan | None = None
+    contacts: dict[ContactId, Contact] = {}
+    agents: dict[AgentId, Agent] = {}
+    steered: set[PbxId] = set()
+
+
+class LiveFloor:
+    """A Floor with the indexes that routing reads."""
+
+    def __init__(self, state: Floor | None = None) -> None:
+        self.state = state or Floor()
+        self.contacts = self.state.contacts
+        self.agents = self.state.agents
+        self.steered = self.state.steered
+        self.queues: dict[QueueId, QueuePlan] = {}
+        self.by_endpoint: dict[tuple[PbxId, str], Agent] = {}
+        self.waiting: list[tuple[Instant, ContactId]] = []
+        """Contacts that may be offered now, the longest waiting first."""
+        self.available: dict[AgentId, Agent] = {}
+        self.wrap_ups: dict[AgentId, Instant] = {}
+        self._index_plan()
+        for contact in self.contacts.values():
+            if contact.state is ContactState.WAITING and contact.held:
+                insort(self.waiting, _place(contact))
+        for agent in self.agents.values():
+            self._index_agent(agent)
+
+    @property
+    def epoch(self) -> int:
+        return self.state.epoch
+
+    @property
+    def seq(self) -> int:
+        """The number of the last event applied."""
+        return self.state.seq
+
+    @property
+    def plan(self) -> FloorPlan:
+        if self.state.plan is None:
+            raise FloorBug("The floor has no configuration yet; ConfigurationLoaded must be its first input.")
+        return self.state.plan
+
+    def wake_at(self) -> Instant | None:
+        """When TimePassed is due; None while nothing is timed."""
+        return min(self.wrap_ups.values(), default=None)
+
+    def apply(self, event: ev.Event, at: Instant) -> None:
+        """The only way in. at: when it happened."""
+        _APPLY[type(event)](self, event, at)
+        self.state.seq += 1
+
+    def enter(self, contact: Contact, state: ContactState, *, held: bool = False) -> None:
+        """Put a contact into a state of the table and keep the waiting index true."""
+        if state not in CONTACT_TRANSITIONS[contact.state]:
+            raise FloorBug(f"Contact {contact.id} cannot go from {contact.state} to {state}.")
+        if contact.state is ContactState.WAITING and contact.held:
+            place = _place(contact)
+            index = bisect_left(self.waiting, place)
+            if index < len(self.waiting) and self.waiting[index] == place:
+                del self.waiting[index]
+        contact.state = state
+        contact.held = held
+        if state is ContactState.WAITING and held:
+            insort(self.waiting, _place(contact))
+
+    def occupy(self, agent: Agent, state: AgentState, at: Instant) -> None:
+        """Put an agent into a state of the table and keep the indexes true."""
+        if state not in AGENT_TRANSITIONS[agent.state]:
+            raise FloorBug(f"Agent {agent.id} cannot go from {agent.state} to {state}.")
+        agent.state = state
+        agent.since = at
+        if state is AgentState.IDLE:
+            agent.idle_since = at
+        if state is not AgentState.WRAP_UP:
+            agent.wrap_up_until = None
+        self._index_agent(agent)
+
+    def choose(self, agent: Agent, status: Status, reason: str, at: Instant) -> None:
+        agent.status = status
+        agent.reason = reason
+        agent.since = at
+        agent.idle_since = at
+        self._index_agent(agent)
+
+    def see(self, agent: Agent, handset: Handset) -> None:
+        agent.handset = handset
+        self._index_agent(agent)
+
+    def configure(self, plan: FloorPlan) -> None:
+        """Take a new plan; people in the middle of something stay until they are done."""
+        self.state.plan = plan
+        wanted = {profile.id: profile for profile in plan.agents}
+        for agent_id, profile in wanted.items():
+            if agent_id in self.agents:
+                self.agents[agent_id].profile = profile
+            else:
+                self.agents[agent_id] = Agent(id=agent_id, profile=profile)
+        for agent_id in [known for known in self.agents if known not in wanted]:
+            agent = self.agents[agent_id]
+            if agent.state is AgentState.IDLE:
+                del self.agents[agent_id]
+                self.available.pop(agent_id, None)
+            else:
+                agent.status = Status.SIGNED_OUT
+        self._index_plan()
+        for agent in self.agents.values():
+            self._index_agent(agent)
+
+    def _index_plan(self) -> None:
+        plan = self.state.plan
+        self.queues = {queue.id: queue for queue in plan.queues} if plan else {}
+        self.by_endpoint = {(a.profile.pbx, a.profile.endpoint): a for a in self.agents.values()}
+
+    def _index_agent(self, agent: Agent) -> None:
+        if agent.available():
+            self.available[agent.id] = agent
+        else:
+            self.available.pop(agent.id, None)
+        if agent.wrap_up_until is not None:
+            self.wrap_ups[agent.id] = agent.wrap_up_until
+        else:
+            self.wrap_ups.pop(agent.id, None)
+
+
+def _place(contact: Contact) -> tuple[Instant, ContactId]:
+    return (contact.queued_at or 0.0, contact.id)
+
+
+def _configured(floor: LiveFloor, event: ev.FloorConfigured, at: Instant) -> None:
+    floor.configure(event.plan)
+
+
+def _steered(floor: LiveFloor, event: ev.PbxSteered, at: Instant) -> None:
+    floor.steered.add(event.pbx)
+
+
+def _lost(floor: LiveFloor, event: ev.PbxLost, at: Instant) -> None:
+    floor.steered.discard(event.pbx)
+
+
+def _arrived(floor: LiveFloor, event: ev.ContactArrived | ev.ContactAdopted, at: Instant) -> None:
+    arrived_at = event.arrived_at if isinstance(event, ev.ContactAdopted) else at
+    floor.contacts[event.contact] = Contact(
+        id=event.contact,
+        pbx=event.pbx,
+        call=event.call,
+        channel=event.channel,
+        dnis=event.dnis,
+        arrived_at=arrived_at,
+    )
+
+
+def _menu_chosen(floor: LiveFloor, event: ev.MenuChosen, at: Instant) -> None:
+    floor.contacts[event.contact].queue = event.queue
+
+
+def _queued(floor: LiveFloor, event: ev.ContactQueued, at: Instant) -> None:
+    contact = floor.contacts[event.contact]
+    # Leave the old place before the key changes, or the index would keep it for ever.
+    floor.enter(contact, ContactState.WAITING)
+    contact.queue = event.queue
+    contact.queued_at = event.queued_at
+    floor.enter(contact, ContactState.WAITING, held=True)
+
+
+def _held(floor: LiveFloor, event: ev.ContactHeld, at: Instant) -> None:
+    floor.enter(floor.contacts[event.contact], ContactState.WAITING, held=True)
+
+
+def _fell_back(floor: LiveFloor, event: ev.ContactFellBack, at: Instant) -> None:
+    contact = floor.contacts[event.contact]
+    floor.enter(contact, ContactState.FALLBACK)
+    contact.queue = event.queue
+    contact.queued_at = event.queued_at
+
+
+def _offered(floor: LiveFloor, event: ev.ContactOffered, at: Instant) -> None:
+    contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
+    floor.enter(contact, ContactState.OFFERED)
+    contact.agent, contact.offer = agent.id, event.offer
+    agent.contact, agent.offer = contact.id, event.offer
+    floor.occupy(agent, AgentState.OFFERED, at)
+
+
+def _offer_ended(floor: LiveFloor, event: ev.OfferEnded, at: Instant) -> None:
+    contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
+    floor.enter(contact, ContactState.WAITING)
+    contact.agent = contact.offer = None
+    agent.contact = agent.offer = None
+    idle_since = agent.idle_since
+    floor.occupy(agent, AgentState.IDLE, at)
+    # An offer is no work: the agent keeps the place among the idle.
+    agent.idle_since = idle_since
+
+
+def _connected(floor: LiveFloor, event: ev.ContactConnected, at: Instant) -> None:
+    contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
+    floor.enter(contact, ContactState.CONNECTED)
+    contact.agent, contact.offer = agent.id, event.offer
+    contact.connected_at, contact.handled = at, True
+    agent.contact, agent.offer = contact.id, event.offer
+    floor.occupy(agent, AgentState.BUSY, at)
+
+
+def _talk_ended(floor: LiveFloor, event: ev.TalkEnded, at: Instant) -> None:
+    contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
+    floor.enter(contact, ContactState.RELEASED)
+    contact.agent = contact.offer = None
+    agent.contact = agent.offer = None
+    if event.wrap_up_until is None:
+        floor.occupy(agent, AgentState.IDLE, at)
+    else:
+        agent.wrap_up_until = event.wrap_up_until
+        floor.occupy(agent, AgentState.WRAP_UP, at)
+
+
+def _ended(floor: LiveFloor, event: ev.ContactEnded, at: Instant) -> None:
+    floor.enter(floor.contacts[event.contact], ContactState.ENDED)
+    del floor.contacts[event.contact]
+
+
+def _signed_in(floor: LiveFloor, event: ev.AgentSignedIn, at: Instant) -> None:
+    agent = floor.agents[event.agent]
+    agent.pin_failures, agent.locked_until = 0, None
+    floor.choose(agent, Status.READY, "", at)
+
+
+def _signed_out(floor: LiveFloor, event: ev.AgentSignedOut, at: Instant) -> None:
+    floor.choose(floor.agents[event.agent], Status.SIGNED_OUT, "", at)
+
+
+def _refused(floor: LiveFloor, event: ev.AgentRefused, at: Instant) -> None:
+    agent = floor.agents[event.agent]
+    agent.pin_failures = 0 if event.locked_until is not None else agent.pin_failures + 1
+    agent.locked_until = event.locked_until
+
+
+def _ready(floor: LiveFloor, event: ev.AgentReady, at: Instant) -> None:
+    floor.choose(floor.agents[event.agent], Status.READY, "", at)
+
+
+def _not_ready(floor: LiveFloor, event: ev.AgentNotReady, at: Instant) -> None:
+    floor.choose(floor.agents[event.agent], Status.NOT_READY, event.reason, at)
+
+
+def _wrap_up_ended(floor: LiveFloor, event: ev.WrapUpEnded, at: Instant) -> None:
+    floor.occupy(floor.agents[event.agent], AgentState.IDLE, at)
+
+
+def _handset_seen(floor: LiveFloor, event: ev.HandsetSeen, at: Instant) -> None:
+    floor.see(floor.agents[event.agent], event.handset)
+
+
+def _quarantined(floor: LiveFloor, event: ev.FactQuarantined, at: Instant) -> None:
+    # The lost facts' numbers are used up; the comparison with the PBX mends what they said.
+    floor.state.seq = event.last_seq - 1
+
+
+_APPLY: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
+    ev.FloorConfigured: _configured,
+    ev.PbxSteered: _steered,
+    ev.PbxLost: _lost,
+    ev.ContactArrived: _arrived,
+    ev.ContactAdopted: _arrived,
+    ev.MenuChosen: _menu_chosen,
+    ev.ContactQueued: _queued,
+    ev.ContactHeld: _held,
+    ev.ContactFellBack: _fell_back,
+    ev.ContactOffered: _offered,
+    ev.OfferEnded: _offer_ended,
+    ev.ContactConnected: _connected,
+    ev.TalkEnded: _talk_ended,
+    ev.ContactEnded: _ended,
+    ev.AgentSignedIn: _signed_in,
+    ev.AgentSignedOut: _signed_out,
+    ev.AgentRefused: _refused,
+    ev.AgentReady: _ready,
+    ev.AgentNotReady: _not_ready,
+    ev.WrapUpEnded: _wrap_up_ended,
+    ev.HandsetSeen: _handset_seen,
+    ev.FactQuarantined: _quarantined,
+}

@@ -1,0 +1,47 @@
+"""Names of things. All are made from what is given, never rolled here."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NewType
+
+ContactId = NewType("ContactId", str)
+"""A UUIDv7 in its usual text form."""
+AgentId = NewType("AgentId", str)
+QueueId = NewType("QueueId", str)
+PbxId = NewType("PbxId", str)
+OfferId = NewType("OfferId", str)
+"""``epoch-seq`` of the ContactOffered event: unique for ever, and ordered for the dialplan's fence."""
+Instant = float
+"""Seconds since the Unix epoch, UTC, with microseconds."""
+
+
+def contact_id(pbx: PbxId, call: str, seen_at: Instant) -> ContactId:
+    """The contact of a call, the same from whichever side it is first heard.
+
+    call: the caller's channel's Uniqueid (``pbx1-1700000000.12``; the systemname may be missing).
+    seen_at: used only when call carries no time (a foreign Uniqueid).
+
+    A call may be met first by AGI, by an AMI event or by a comparison after a restart; since the id is a function
+    of the PBX's own id, adopting it twice is impossible. UUIDv7 (RFC 9562): 48 bits of milliseconds, then a hash.
+    """
+    arrived = call_started(call, seen_at)
+    digest = hashlib.sha256(f"{pbx}\0{call}".encode()).digest()
+    millis = int(arrived * 1000) & ((1 << 48) - 1)
+    value = (millis << 80) | (int.from_bytes(digest[:10], "big") & ((1 << 80) - 1))
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    text = f"{value:032x}"
+    return ContactId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+
+
+def call_started(call: str, default: Instant) -> Instant:
+    """The second in which Asterisk made the channel, from its Uniqueid; never later than default."""
+    seconds = call.rpartition("-")[2].partition(".")[0]
+    if seconds.isdigit() and len(seconds) <= 11:
+        return min(float(seconds), default)
+    return default
+
+
+def offer_id(epoch: int, seq: int) -> OfferId:
+    return OfferId(f"{epoch}-{seq}")

@@ -1,0 +1,195 @@
+"""Everything that can change the floor, in the past tense. Journaled as JSON when it changed something.
+
+None carries a personal value: caller ids and names travel beside an input (see engine.circle.Item), never in it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+import msgspec
+
+from contactd.core.agent import Handset
+from contactd.core.ids import AgentId, ContactId, Instant, OfferId, PbxId, QueueId
+from contactd.core.plan import FloorPlan
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
+    """The root; ``version`` rises when a kind's meaning changes."""
+
+    version: ClassVar[int] = 1
+
+
+class ConfigurationLoaded(Input, frozen=True, kw_only=True):
+    plan: FloorPlan
+
+
+class PbxAbsent(Input, frozen=True, kw_only=True):
+    """The AMI session ended. The PBX may well be alive: its calls stay on the floor until a comparison."""
+
+    pbx: PbxId
+    why: str
+
+
+class Place(StrEnum):
+    """Where a caller's channel stands on the PBX."""
+
+    MENU = "menu"
+    HOLD = "hold"
+    OFFER = "offer"
+    FALLBACK = "fallback"
+    TALK = "talk"
+    ELSEWHERE = "elsewhere"
+
+
+class CallSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """One caller's channel in an inventory of the PBX."""
+
+    contact: ContactId
+    call: str
+    channel: str
+    dnis: str
+    place: Place
+    queue: QueueId | None = None
+    queued_at: Instant | None = None
+    offer: OfferId | None = None
+    endpoint: str | None = None
+    """Who rings (OFFER) or talks (TALK)."""
+
+
+class PbxCompared(Input, frozen=True, kw_only=True):
+    """What a PBX really has, complete for all calls that arrived before asked_at."""
+
+    pbx: PbxId
+    asked_at: Instant
+    booted_at: Instant
+    calls: tuple[CallSeen, ...]
+    unsure: frozenset[ContactId] = frozenset()
+    """Calls that moved while the inventory was taken: they exist, but nothing is concluded from where they stood."""
+    handsets: dict[str, Handset]
+
+
+class CallArrived(Input, frozen=True, kw_only=True):
+    contact: ContactId
+    pbx: PbxId
+    call: str
+    channel: str
+    dnis: str
+
+
+class MenuAnswered(Input, frozen=True, kw_only=True):
+    contact: ContactId
+    menu: str
+    choice: str
+    """The key that chose; empty when the caller chose nothing and the menu's default was taken."""
+    queue: QueueId
+
+
+class CallHeld(Input, frozen=True, kw_only=True):
+    """The caller stands in the dialplan's hold loop and can be offered."""
+
+    contact: ContactId
+    pbx: PbxId
+    call: str
+    channel: str
+    dnis: str
+    queue: QueueId | None
+    queued_at: Instant
+
+
+class CallFellBack(Input, frozen=True, kw_only=True):
+    """The dialplan gave up on us and put the caller into the static queue."""
+
+    contact: ContactId
+    pbx: PbxId
+    call: str
+    channel: str
+    dnis: str
+    queue: QueueId | None
+    queued_at: Instant
+
+
+class OfferAnswered(Input, frozen=True, kw_only=True):
+    contact: ContactId
+    offer: OfferId
+
+
+class OfferFailed(Input, frozen=True, kw_only=True):
+    contact: ContactId
+    offer: OfferId
+    dial_status: str
+    """Asterisk's DIALSTATUS: NOANSWER, BUSY, CHANUNAVAIL, CONGESTION, CANCEL, or STALE from our dialplan's fence."""
+    cause: int
+    """Q.850, as in HANGUPCAUSE; 0 unknown."""
+
+
+class CallerHungUp(Input, frozen=True, kw_only=True):
+    contact: ContactId
+    cause: int
+
+
+class AgentHungUp(Input, frozen=True, kw_only=True):
+    """The agent's leg of an answered offer is gone: hung up, or transferred away."""
+
+    contact: ContactId
+    offer: OfferId
+    transferred: bool = False
+
+
+class HandsetChanged(Input, frozen=True, kw_only=True):
+    pbx: PbxId
+    endpoint: str
+    handset: Handset
+
+
+class SignInAsked(Input, frozen=True, kw_only=True):
+    agent: AgentId
+    pin_right: bool
+
+
+class SignOutAsked(Input, frozen=True, kw_only=True):
+    agent: AgentId
+
+
+class ReadyAsked(Input, frozen=True, kw_only=True):
+    agent: AgentId
+
+
+class NotReadyAsked(Input, frozen=True, kw_only=True):
+    agent: AgentId
+    reason: str
+
+
+class CommandFailed(Input, frozen=True, kw_only=True):
+    """The PBX refused a RingAgent, or did not answer it in time."""
+
+    contact: ContactId
+    offer: OfferId
+    why: str
+
+
+class TimePassed(Input, frozen=True, kw_only=True):
+    """wake_at has come."""
+
+
+AnyInput = (
+    ConfigurationLoaded
+    | PbxAbsent
+    | PbxCompared
+    | CallArrived
+    | MenuAnswered
+    | CallHeld
+    | CallFellBack
+    | OfferAnswered
+    | OfferFailed
+    | CallerHungUp
+    | AgentHungUp
+    | HandsetChanged
+    | SignInAsked
+    | SignOutAsked
+    | ReadyAsked
+    | NotReadyAsked
+    | CommandFailed
+    | TimePassed
+)

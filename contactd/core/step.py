@@ -1,0 +1,51 @@
+"""One step of the circle: decide, apply, route, apply. The same for a live input and for a replayed one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contactd.core import events as ev
+from contactd.core.commands import Command, RingAgent
+from contactd.core.decide import decide
+from contactd.core.floor import LiveFloor
+from contactd.core.ids import Instant, offer_id
+from contactd.core.inputs import Input
+from contactd.core.routing import route
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one input did. first_seq numbers its first event; the others follow without a gap."""
+
+    input: Input
+    at: Instant
+    first_seq: int
+    events: list[ev.Event]
+    commands: list[Command]
+
+
+def step(floor: LiveFloor, input_: Input, at: Instant) -> Step:
+    """Never raises for anything a caller, handset or PBX can send; FloorBug means a bug of ours."""
+    first_seq = floor.seq + 1
+    decision = decide(floor, input_, at)
+    events, commands = decision.events, decision.commands
+    for event in events:
+        floor.apply(event, at)
+    if events:
+        for contact, agent in route(floor):
+            offer = offer_id(floor.epoch, floor.seq + 1)
+            offered = ev.ContactOffered(contact=contact.id, agent=agent.id, offer=offer)
+            floor.apply(offered, at)
+            events.append(offered)
+            queue = floor.queues.get(contact.queue) if contact.queue else None
+            commands.append(
+                RingAgent(
+                    pbx=contact.pbx,
+                    contact=contact.id,
+                    channel=contact.channel,
+                    endpoint=agent.profile.endpoint,
+                    offer=offer,
+                    ring_s=queue.ring_s if queue else 20,
+                )
+            )
+    return Step(input_, at, first_seq, events, commands)
