@@ -80,13 +80,24 @@ class LiveFloor:
 
     def apply(self, event: ev.Event, at: Instant) -> None:
         """The only way in. at: when it happened."""
-        _APPLY[type(event)](self, event, at)
+        try:
+            _APPLY[type(event)](self, event, at)
+        except KeyError as error:
+            raise FloorBug(f"{type(event).__name__} names {error}, who is not on the floor.") from error
         self.state.seq += 1
+
+    def check(
+        self, contact: Contact, into: ContactState, agent: Agent | None = None, doing: AgentState | None = None
+    ) -> None:
+        """Raise FloorBug before anything is changed: an event is applied whole or not at all."""
+        if into not in CONTACT_TRANSITIONS[contact.state]:
+            raise FloorBug(f"Contact {contact.id} cannot go from {contact.state} to {into}.")
+        if agent is not None and doing is not None and doing not in AGENT_TRANSITIONS[agent.state]:
+            raise FloorBug(f"Agent {agent.id} cannot go from {agent.state} to {doing}.")
 
     def enter(self, contact: Contact, state: ContactState, *, held: bool = False) -> None:
         """Put a contact into a state of the table and keep the waiting index true."""
-        if state not in CONTACT_TRANSITIONS[contact.state]:
-            raise FloorBug(f"Contact {contact.id} cannot go from {contact.state} to {state}.")
+        self.check(contact, state)
         if contact.state is ContactState.WAITING and contact.held:
             place = _place(contact)
             index = bisect_left(self.waiting, place)
@@ -210,6 +221,7 @@ def _fell_back(floor: LiveFloor, event: ev.ContactFellBack, at: Instant) -> None
 
 def _offered(floor: LiveFloor, event: ev.ContactOffered, at: Instant) -> None:
     contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
+    floor.check(contact, ContactState.OFFERED, agent, AgentState.OFFERED)
     floor.enter(contact, ContactState.OFFERED)
     contact.agent, contact.offer = agent.id, event.offer
     agent.contact, agent.offer = contact.id, event.offer
@@ -218,6 +230,7 @@ def _offered(floor: LiveFloor, event: ev.ContactOffered, at: Instant) -> None:
 
 def _offer_ended(floor: LiveFloor, event: ev.OfferEnded, at: Instant) -> None:
     contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
+    floor.check(contact, ContactState.WAITING, agent, AgentState.IDLE)
     floor.enter(contact, ContactState.WAITING)
     contact.agent = contact.offer = None
     agent.contact = agent.offer = None
@@ -229,6 +242,7 @@ def _offer_ended(floor: LiveFloor, event: ev.OfferEnded, at: Instant) -> None:
 
 def _connected(floor: LiveFloor, event: ev.ContactConnected, at: Instant) -> None:
     contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
+    floor.check(contact, ContactState.CONNECTED, agent, AgentState.BUSY)
     floor.enter(contact, ContactState.CONNECTED)
     contact.agent, contact.offer = agent.id, event.offer
     contact.connected_at, contact.handled = at, True
@@ -238,14 +252,13 @@ def _connected(floor: LiveFloor, event: ev.ContactConnected, at: Instant) -> Non
 
 def _talk_ended(floor: LiveFloor, event: ev.TalkEnded, at: Instant) -> None:
     contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
+    doing = AgentState.IDLE if event.wrap_up_until is None else AgentState.WRAP_UP
+    floor.check(contact, ContactState.RELEASED, agent, doing)
     floor.enter(contact, ContactState.RELEASED)
     contact.agent = contact.offer = None
     agent.contact = agent.offer = None
-    if event.wrap_up_until is None:
-        floor.occupy(agent, AgentState.IDLE, at)
-    else:
-        agent.wrap_up_until = event.wrap_up_until
-        floor.occupy(agent, AgentState.WRAP_UP, at)
+    agent.wrap_up_until = event.wrap_up_until
+    floor.occupy(agent, doing, at)
 
 
 def _ended(floor: LiveFloor, event: ev.ContactEnded, at: Instant) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from contactd.core import events as ev
 from contactd.core.commands import Command, RingAgent
 from contactd.core.decide import decide
-from contactd.core.floor import LiveFloor
+from contactd.core.floor import FloorBug, LiveFloor
 from contactd.core.ids import Instant, offer_id
 from contactd.core.inputs import Input
 from contactd.core.routing import route
@@ -22,15 +22,20 @@ class Step:
     first_seq: int
     events: list[ev.Event]
     commands: list[Command]
+    bug: str | None = None
+    """What could not follow; the events before it stand, nothing after it happened, and nothing is commanded."""
 
 
 def step(floor: LiveFloor, input_: Input, at: Instant) -> Step:
-    """Never raises for anything a caller, handset or PBX can send; FloorBug means a bug of ours."""
+    """Never raises: whatever happens, the events returned are exactly those that the floor has taken."""
     first_seq = floor.seq + 1
     decision = decide(floor, input_, at)
     events, commands = decision.events, decision.commands
-    for event in events:
-        floor.apply(event, at)
+    for count, event in enumerate(events):
+        try:
+            floor.apply(event, at)
+        except FloorBug as bug:
+            return Step(input_, at, first_seq, events[:count], [], str(bug))
     if events:
         for contact, agent in route(floor):
             offer = offer_id(floor.epoch, floor.seq + 1)

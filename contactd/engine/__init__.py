@@ -1,0 +1,1 @@
+"""The circle: one inbox, one writer, a spool, an appender. It owns the live floor."""

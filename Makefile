@@ -1,0 +1,47 @@
+# Everything from a fresh clone: python3 (3.11 or newer), git and make are enough. All that is generated is in .lab/.
+
+PYTHON ?= python3
+# Address that SIP, the desk and the metrics of `make run` listen on.
+LISTEN ?= 127.0.0.1
+# More for pytest, such as TESTARGS="-k recovery -x"
+TESTARGS ?=
+export LISTEN
+
+BOOTSTRAP = @$(PYTHON) -m tests.lab.bootstrap
+VENV = .lab/venv/bin
+
+.PHONY: help run call test lint bench clean
+
+help:
+	@echo "make run    a whole contact centre on this machine: PostgreSQL, Asterisk, contactd (LISTEN=address)"
+	@echo "make call   call into it as a customer"
+	@echo "make test   every test, against real servers (TESTARGS='-k words -x')"
+	@echo "make lint   style, types, and the contracts between layers"
+	@echo "make bench  the latency and load figures"
+	@echo "make clean  remove everything generated"
+
+run:
+	$(BOOTSTRAP) asterisk
+	@$(VENV)/python -m tests.lab.demo
+
+call:
+	$(BOOTSTRAP)
+	@$(VENV)/python -m tests.lab.call
+
+test:
+	$(BOOTSTRAP) asterisk sipp
+	@$(VENV)/python -m pytest $(TESTARGS)
+
+lint:
+	$(BOOTSTRAP)
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+
+bench:
+	$(BOOTSTRAP) asterisk sipp
+	@$(VENV)/python -m tests.lab.bench
+
+clean:
+	$(BOOTSTRAP) --clean

@@ -1,0 +1,86 @@
+"""What is wrong with a configuration: all of it at once, each with its file, line, key and remedy."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from contactd.core.errors import ContactdError
+
+Key = tuple[str, ...]
+"""The path to a value: ("queues", "sales", "ring_s")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One wrong thing. Never holds a value of the secrets file."""
+
+    file: str
+    line: int | None
+    key: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        key = f" {self.key}:" if self.key else ""
+        return f"{place}:{key} {self.what}. {self.remedy}."
+
+
+class ConfigErrors(ContactdError):
+    """The configuration is refused whole; the one in force stays."""
+
+    def __init__(self, errors: Iterable[Problem]) -> None:
+        self.errors = list(errors)
+        super().__init__("\n".join(str(error) for error in self.errors))
+
+
+class Problems:
+    """The problems of one file, collected while it is read."""
+
+    def __init__(self, file: Path, text: str = "") -> None:
+        self.file = str(file)
+        self.found: list[Problem] = []
+        self._lines = _lines_of_keys(text)
+
+    def add(self, key: Key, what: str, remedy: str) -> None:
+        line = next((self._lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self._lines), None)
+        self.found.append(Problem(self.file, line, ".".join(key), what, remedy))
+
+    def unknown(self, key: Key, known: Iterable[str]) -> None:
+        """A key that nobody reads: most often a typing error, so the nearest known one is named."""
+        known = sorted(known)
+        near = difflib.get_close_matches(key[-1], known, n=1)
+        if near:
+            remedy = f"Write {near[0]}, or remove it"
+        elif known:
+            remedy = f"Remove it; known here: {', '.join(known)}"
+        else:
+            remedy = "Remove it"
+        self.add(key, "unknown key", remedy)
+
+
+_TABLE = re.compile(r"^\s*\[\[?\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
+_PART = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
+_ASSIGNED = re.compile(rf"^\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
+_PARTS = re.compile(_PART)
+
+
+def _lines_of_keys(text: str) -> dict[Key, int]:
+    """Where each key stands. A hint for people: text inside a multi-line string may fool it, no decision rests on it."""
+    lines: dict[Key, int] = {}
+    table: Key = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if assigned := _ASSIGNED.match(line):
+            lines.setdefault(table + _split(assigned[1]), number)
+        elif header := _TABLE.match(line):
+            table = _split(header[1])
+            lines.setdefault(table, number)
+    return lines
+
+
+def _split(dotted: str) -> Key:
+    return tuple(part.strip("\"'") for part in _PARTS.findall(dotted))

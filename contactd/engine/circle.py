@@ -1,0 +1,158 @@
+"""The circle: take what waits, step, keep, tell, act. The floor's only writer."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+import structlog
+
+from contactd.core.commands import Command
+from contactd.core.floor import SNAPSHOT_VERSION, LiveFloor
+from contactd.core.ids import Instant
+from contactd.core.inputs import Input, TimePassed
+from contactd.core.step import Step, step
+from contactd.engine.appender import Appender
+from contactd.engine.clock import Clock
+from contactd.engine.frame import frame_of
+from contactd.engine.inbox import Inbox, Item, Private
+from contactd.engine.spool import Spool
+
+log = structlog.get_logger()
+
+_FROZEN_S = 3.0
+"""A loop that stood still this long may have lost the floor meanwhile."""
+
+
+class Circle:
+    """publish: told every batch of steps, must not wait. act: carries out commands, must not wait.
+
+    still_ours: asked after a freeze, before anything is done in the name of an epoch that may be gone; raises Fenced.
+    """
+
+    def __init__(
+        self,
+        floor: LiveFloor,
+        inbox: Inbox,
+        spool: Spool,
+        appender: Appender,
+        clock: Clock,
+        *,
+        publish: Callable[[Sequence[Step]], None],
+        act: Callable[[Command], None],
+        still_ours: Callable[[], Awaitable[None]],
+        snapshot_events: int = 20_000,
+        snapshot_s: float = 60,
+    ) -> None:
+        self.floor = floor
+        self.inbox = inbox
+        self.clock = clock
+        self._spool = spool
+        self._appender = appender
+        self._publish = publish
+        self._act = act
+        self._still_ours = still_ours
+        self._snapshot_events = snapshot_events
+        self._snapshot_s = snapshot_s
+        self._snapshot_seq = floor.seq
+        self._snapshot_at = time.monotonic()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: Instant | None = None
+        self._turned_at = time.monotonic()
+        self.turns = 0
+        self.ignored = 0
+        self.bugs = 0
+        self.loop_lag_s = 0.0
+
+    def put(self, input_: Input, at: Instant | None = None, private: Private | None = None) -> None:
+        """A fact; never refused."""
+        self.inbox.put_fact(Item(input_, self.clock.now() if at is None else at, private))
+
+    async def ask(self, input_: Input, private: Private | None = None) -> Step:
+        """A request; the step that came of it, once it is kept. Raises InboxFull."""
+        done: asyncio.Future[Step] = asyncio.get_running_loop().create_future()
+        self.inbox.put_request(Item(input_, self.clock.now(), private, done))
+        return await done
+
+    async def run(self) -> None:
+        """Until cancelled. Raises Fenced."""
+        gc.freeze()
+        while True:
+            batch = await self.inbox.take()
+            if time.monotonic() - self._turned_at > _FROZEN_S:
+                await self._still_ours()
+            self._turned_at = time.monotonic()
+            self._turn(batch)
+            self._set_timer()
+            # Let the sockets be read: a flood of inputs must not starve them.
+            await asyncio.sleep(0)
+
+    async def watch(self) -> None:
+        """Notice a frozen loop, and measure its lag; until cancelled."""
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.5)
+            self.loop_lag_s = max(0.0, time.monotonic() - before - 0.5)
+            if self.loop_lag_s > _FROZEN_S:
+                log.warning("loop_frozen", for_s=round(self.loop_lag_s, 1))
+                await self._still_ours()
+            self._turned_at = time.monotonic()
+
+    def _turn(self, batch: list[Item]) -> None:
+        steps: list[Step] = []
+        for item in batch:
+            made = step(self.floor, item.input, item.at)
+            if made.bug is not None:
+                self.bugs += 1
+                log.error("step_broken", input=type(item.input).__name__, error=made.bug)
+            self.ignored += not made.events
+            steps.append(made)
+            if item.done is not None and not item.done.done():
+                item.done.set_result(made)
+        frame = frame_of(
+            self.floor.epoch, steps, [item.private for item in batch if item.private is not None], self.config_hash()
+        )
+        if frame is not None:
+            self._spool.write(frame)
+            self._appender.put(frame)
+            self._publish(steps)
+        for made in steps:
+            for command in made.commands:
+                self._act(command)
+        self.turns += 1
+        self._maybe_snapshot()
+
+    def config_hash(self) -> bytes:
+        plan = self.floor.state.plan
+        return bytes.fromhex(plan.sha256) if plan is not None else b""
+
+    def snapshot(self) -> None:
+        """Hand the floor as it is to the appender, which keeps it when the journal has come that far."""
+        body = msgspec.msgpack.encode(self.floor.state)
+        self._appender.keep_snapshot(self.floor.seq, SNAPSHOT_VERSION, body)
+        self._snapshot_seq = self.floor.seq
+        self._snapshot_at = time.monotonic()
+
+    def _maybe_snapshot(self) -> None:
+        new = self.floor.seq - self._snapshot_seq
+        if new >= self._snapshot_events or (new and time.monotonic() - self._snapshot_at >= self._snapshot_s):
+            self.snapshot()
+
+    def _set_timer(self) -> None:
+        wake_at = self.floor.wake_at()
+        if wake_at == self._timer_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timer_at = wake_at
+        if wake_at is not None:
+            delay_s = max(0.0, wake_at - self.clock.now())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._time_passed)
+
+    def _time_passed(self) -> None:
+        self._timer = self._timer_at = None
+        self.put(TimePassed())

@@ -1,0 +1,139 @@
+"""Becoming the writer: the lock, what an earlier life left in the spool, the epoch, and the floor as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import msgspec
+import structlog
+
+from contactd.core.events import AnyEvent
+from contactd.core.floor import SNAPSHOT_VERSION, Floor, FloorBug, LiveFloor
+from contactd.engine.appender import Appender, Fenced
+from contactd.engine.spool import Spool
+from contactd.store.journal import FloorLock, FloorRow, Journal, StoreAway, StoreRefused
+
+log = structlog.get_logger()
+
+_event = msgspec.json.Decoder(AnyEvent).decode
+_floor = msgspec.msgpack.Decoder(Floor).decode
+_OLDEST_SNAPSHOT = max(1, SNAPSHOT_VERSION - 1)
+
+
+async def take_floor(
+    journal: Journal, lock: FloorLock, spool: Spool, *, take_over: bool, pause_s: float = 1.0
+) -> tuple[LiveFloor, FloorRow]:
+    """Wait until this process is the writer; return the floor as the journal has it, and the row with our epoch.
+
+    take_over: do not wait for the other one; it is fenced by the epoch and stops. Waits for PostgreSQL for ever.
+    """
+    waiting = ""
+    while True:
+        try:
+            if await lock.try_lock() or take_over:
+                row = await journal.row()
+                await _drain(journal, spool, row)
+                row = await journal.next_epoch()
+                return await _rebuild(journal, row), row
+            why = "another contactd holds the floor; this one stands by"
+        except (StoreAway, Fenced) as error:
+            why = str(error)
+        if why != waiting:
+            log.warning("floor_not_taken", why=why)
+            waiting = why
+        await asyncio.sleep(pause_s)
+
+
+async def _drain(journal: Journal, spool: Spool, row: FloorRow) -> None:
+    """Append what our earlier life kept and did not get stored; under its own epoch, which must be the last one."""
+    appender = Appender(journal, spool, row, lambda _: None)
+    expected = row.seq + 1
+    count = 0
+    for frame in spool.left_behind():
+        if frame.last_seq <= row.seq:
+            continue
+        if frame.epoch != row.epoch or frame.first_seq != expected:
+            path = spool.quarantine(f"left-{frame.epoch}-{frame.first_seq}.bin", frame.encoded)
+            log.error(
+                "spool_quarantined",
+                file=str(path),
+                epoch=frame.epoch,
+                first_seq=frame.first_seq,
+                expected_epoch=row.epoch,
+                expected_seq=expected,
+                remedy="Another writer went on in between; these facts are not in the journal. Keep the file.",
+            )
+            continue
+        appender.put(frame)
+        expected = frame.last_seq + 1
+        count += 1
+    await appender.drain()
+    spool.forget_old()
+    if count:
+        log.info("spool_drained", frames=count, to_seq=appender.appended_seq)
+
+
+async def _rebuild(journal: Journal, row: FloorRow) -> LiveFloor:
+    """The newest snapshot and the events after it. A journal that cannot be applied costs the agents their sign-in,
+    never the callers their place: the comparison with the PBX adopts them."""
+    started = time.monotonic()
+    floor = LiveFloor()
+    read = 0
+    try:
+        snapshot = await journal.newest_snapshot(_OLDEST_SNAPSHOT, SNAPSHOT_VERSION)
+        if snapshot is not None:
+            floor = LiveFloor(_floor(snapshot[1]))
+        async for fact in journal.events_after(floor.seq):
+            if fact.seq != floor.seq + 1:
+                raise FloorBug(f"The journal goes from {floor.seq} to {fact.seq}.")
+            floor.apply(_event(fact.body), fact.at)
+            read += 1
+    except (FloorBug, msgspec.DecodeError, StoreRefused) as error:
+        log.error(
+            "floor_not_rebuilt",
+            error=str(error),
+            at_seq=floor.seq + 1,
+            remedy="Starting with an empty floor: agents must sign in again. Report this line to the developers.",
+        )
+        floor = LiveFloor(Floor(seq=row.seq))
+    floor.state.epoch = row.epoch
+    floor.state.seq = row.seq
+    log.info(
+        "floor_taken",
+        epoch=row.epoch,
+        seq=row.seq,
+        events_read=read,
+        contacts=len(floor.contacts),
+        took_s=round(time.monotonic() - started, 3),
+    )
+    return floor
+
+
+class EpochWatch:
+    """Asks once a second whether the floor is still ours. PostgreSQL away: the holder carries on."""
+
+    def __init__(self, journal: Journal, lock: FloorLock, epoch: int) -> None:
+        self._journal = journal
+        self._lock = lock
+        self._epoch = epoch
+
+    async def still_ours(self) -> None:
+        """Raises Fenced when another one took over; at most a second, since the circle waits for it after a freeze."""
+        try:
+            row = await self._journal.row(timeout_s=1)
+        except StoreAway:
+            return
+        if row.epoch != self._epoch:
+            raise Fenced(self._epoch, row.epoch)
+
+    async def run(self) -> None:
+        """Until cancelled. Raises Fenced. Takes the lock again after PostgreSQL was away."""
+        while True:
+            await asyncio.sleep(1)
+            await self.still_ours()
+            try:
+                if not self._lock.held:
+                    await self._lock.try_lock()
+            except (StoreAway, StoreRefused):
+                continue

@@ -1,0 +1,221 @@
+"""The journal in PostgreSQL: epochs, fenced appends, snapshots, and reading back."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import asyncpg
+import orjson
+
+from contactd.core.errors import ContactdError
+from contactd.core.ids import Instant
+from contactd.store.queries import query
+
+PAGE = 5000
+
+
+class StoreAway(ContactdError):
+    """PostgreSQL does not answer now. What was asked may or may not have been done."""
+
+
+class StoreRefused(ContactdError):
+    """PostgreSQL looked at the data and said no: a bug of ours, and no reason to try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class FloorRow:
+    epoch: int
+    seq: int
+    chain: bytes
+
+
+@dataclass(slots=True)
+class Batch:
+    """Columns for one append; the lists of a group are equally long."""
+
+    seq_before: int
+    seq_after: int
+    chain_before: bytes
+    chain_after: bytes
+    seal_month: datetime.date | None = None
+    input_seq: list[int] = field(default_factory=list)
+    input_at: list[float] = field(default_factory=list)
+    input_kind: list[str] = field(default_factory=list)
+    input_version: list[int] = field(default_factory=list)
+    input_config: list[bytes] = field(default_factory=list)
+    input_body: list[str] = field(default_factory=list)
+    event_seq: list[int] = field(default_factory=list)
+    event_at: list[float] = field(default_factory=list)
+    event_kind: list[str] = field(default_factory=list)
+    event_version: list[int] = field(default_factory=list)
+    event_contact: list[str | None] = field(default_factory=list)
+    event_agent: list[str | None] = field(default_factory=list)
+    event_body: list[str] = field(default_factory=list)
+    private_contact: list[str] = field(default_factory=list)
+    private_salt: list[bytes] = field(default_factory=list)
+    private_ani: list[str | None] = field(default_factory=list)
+    private_name: list[str | None] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One row of the journal. at: Unix seconds."""
+
+    seq: int
+    at: Instant
+    kind: str
+    version: int
+    body: str
+
+
+# Connection trouble, and refusals that pass by themselves: the same again, for ever.
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.ObjectInUseError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+)
+
+
+class Journal:
+    """One floor's journal, through a pool whose connections act as the role contactd_daemon."""
+
+    def __init__(self, pool: asyncpg.Pool, floor: int, *, timeout_s: float = 10) -> None:
+        self._pool = pool
+        self._floor = floor
+        self._timeout_s = timeout_s
+
+    async def row(self, *, timeout_s: float | None = None) -> FloorRow:
+        return await self._floor_row("floor_row", timeout_s)
+
+    async def next_epoch(self) -> FloorRow:
+        """Become the writer: everybody before is fenced. The row carries the new epoch."""
+        return await self._floor_row("next_epoch", None)
+
+    async def _floor_row(self, name: str, timeout_s: float | None) -> FloorRow:
+        row = await self._fetchrow(query(name), self._floor, timeout_s=timeout_s)
+        if row is None:
+            raise StoreRefused(f"The database has no floor {self._floor}: run `contactd migrate`, or set floor = 1.")
+        return FloorRow(row["epoch"], row["seq"], bytes(row["chain"]))
+
+    async def append(self, epoch: int, batch: Batch) -> bool:
+        """True: kept, whole. False: nothing was, since the epoch or the seq is not ours. Raises StoreAway, StoreRefused."""
+        b = batch
+        row = await self._fetchrow(
+            query("append"),
+            *(self._floor, epoch, b.seq_before, b.seq_after, b.chain_after),
+            *(b.input_seq, b.input_at, b.input_kind, b.input_version, b.input_config, b.input_body),
+            *(b.event_seq, b.event_at, b.event_kind, b.event_version),
+            *(b.event_contact, b.event_agent, b.event_body),
+            *(b.private_contact, b.private_salt, b.private_ani, b.private_name),
+            *(b.seal_month, b.chain_before),
+        )
+        return row is not None and row["appended"] == 1
+
+    async def last_event_at(self) -> Instant | None:
+        row = await self._fetchrow(query("last_event_at"), self._floor)
+        return row["at"] if row else None
+
+    async def keep_snapshot(self, seq: int, version: int, body: bytes) -> None:
+        await self._fetchrow(query("keep_snapshot"), self._floor, seq, version, body)
+        await self._fetchrow(query("drop_old_snapshots"), self._floor)
+
+    async def newest_snapshot(self, oldest_version: int, newest_version: int) -> tuple[int, bytes] | None:
+        row = await self._fetchrow(query("newest_snapshot"), self._floor, oldest_version, newest_version)
+        return (row["seq"], bytes(row["body"])) if row else None
+
+    async def events_after(self, seq: int) -> AsyncIterator[Fact]:
+        async for fact in self._facts("events_after", seq):
+            yield fact
+
+    async def inputs_after(self, seq: int) -> AsyncIterator[Fact]:
+        async for fact in self._facts("inputs_after", seq):
+            yield fact
+
+    async def keep_config(self, sha256: str, files: dict[str, str]) -> None:
+        await self._fetchrow(query("keep_config"), bytes.fromhex(sha256), orjson.dumps(files).decode())
+
+    async def _facts(self, name: str, seq: int) -> AsyncIterator[Fact]:
+        while True:
+            try:
+                rows = await self._pool.fetch(query(name), self._floor, seq, PAGE, timeout=60)
+            except _AWAY as error:
+                raise _away(error) from error
+            for row in rows:
+                yield Fact(row["seq"], row["at"], row["kind"], row["version"], row["body"])
+            if len(rows) < PAGE:
+                return
+            seq = rows[-1]["seq"]
+
+    async def _fetchrow(
+        self, sql: str, *arguments: object, timeout_s: float | None = None
+    ) -> asyncpg.Record | None:
+        limit_s = timeout_s or self._timeout_s
+        try:
+            async with self._pool.acquire(timeout=limit_s) as connection:
+                return await connection.fetchrow(sql, *arguments, timeout=limit_s)
+        except _AWAY as error:
+            raise _away(error) from error
+        except (asyncpg.PostgresError, ValueError, TypeError, OverflowError) as error:
+            raise StoreRefused(f"PostgreSQL refused: {type(error).__name__}: {error}") from error
+
+
+def _away(error: BaseException) -> StoreAway:
+    return StoreAway(f"PostgreSQL does not answer ({type(error).__name__}: {error}). Is it running, is the dsn right?")
+
+
+async def open_pool(dsn: str, *, password: str | None = None, size: int = 4) -> asyncpg.Pool:
+    """A pool that connects on first use, so that a daemon starts while PostgreSQL is away.
+
+    SET ROLE takes the owner's rights away from whoever the dsn names: the journal can be appended to and read.
+    """
+    options = {"password": password} if password else {}
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=0,
+        max_size=size,
+        timeout=5,
+        command_timeout=60,
+        server_settings={"role": "contactd_daemon", "application_name": "contactd", "timezone": "UTC"},
+        **options,
+    )
+
+
+class FloorLock:
+    """The session-level advisory lock that standbys wait for. A comfort: the fence is the epoch in every append."""
+
+    def __init__(self, dsn: str, floor: int, *, password: str | None = None) -> None:
+        self._dsn = dsn
+        self._floor = floor
+        self._options = {"password": password} if password else {}
+        self._connection: asyncpg.Connection | None = None
+
+    async def try_lock(self) -> bool:
+        """Got it, or had it. Raises StoreAway."""
+        try:
+            if self._connection is None or self._connection.is_closed():
+                self._connection = await asyncpg.connect(self._dsn, timeout=5, **self._options)
+            return bool(await self._connection.fetchval(query("try_floor_lock"), self._floor, timeout=5))
+        except _AWAY as error:
+            await self.release()
+            raise _away(error) from error
+        except asyncpg.PostgresError as error:
+            raise StoreRefused(f"PostgreSQL refused the connection: {error}. Check dsn and password.") from error
+
+    @property
+    def held(self) -> bool:
+        return self._connection is not None and not self._connection.is_closed()
+
+    async def release(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.terminate()

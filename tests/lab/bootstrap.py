@@ -1,0 +1,208 @@
+"""Make a fresh machine ready: `python3 -m tests.lab.bootstrap [--clean] [asterisk] [sipp] ...`
+
+Brings .lab/venv with the product and its tests' tools, then whatever the arguments name (so that the long
+downloads show here, not as a test that seems to hang). Quick when there is nothing to do. Runs under the system's
+own python, with nothing but the standard library.
+"""
+
+# ruff: noqa: E402, UP036 - the version check must come before anything that an old python cannot import
+from __future__ import annotations
+
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit(
+        "lab: python 3.11 or newer is needed and this is %d.%d; install one and name it: "
+        "make PYTHON=/path/to/python3.11" % sys.version_info[:2]
+    )
+
+import contextlib
+import fcntl
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.lab.progress import LAB, ROOT, LabError, step
+
+VENV = LAB / "venv"
+PYTHON = VENV / "bin/python"
+STAMP = VENV / ".installed"
+EXTRAS = ".[lab,test]"
+DESCRIPTIONS = ("setup.cfg", "pyproject.toml")
+HOST_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".import_linter_cache", "contactd.egg-info")
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        if arguments == ["--clean"]:
+            clean()
+            return 0
+        LAB.mkdir(exist_ok=True)
+        if _stamp() != wanted():
+            with alone():
+                # Whoever had the lock may have done it.
+                if _stamp() != wanted():
+                    install()
+        for name in arguments:
+            bring(name)
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def wanted() -> str:
+    """What the environment should be made of; another python behind its link, and it is made again."""
+    from tests.lab.debs import content_hash
+
+    described = [(ROOT / name).read_bytes() for name in DESCRIPTIONS]
+    return content_hash(*described, EXTRAS, str(ROOT), os.path.realpath(PYTHON))
+
+
+def install() -> None:
+    """Make the virtual environment if need be, and install into it."""
+    STAMP.unlink(missing_ok=True)
+    if not _runs():
+        shutil.rmtree(VENV, ignore_errors=True)
+        make_venv()
+    with step("installing contactd and what its tests need"):
+        _pip("install", "--quiet", "--disable-pip-version-check", "--editable", EXTRAS)
+    STAMP.write_text(wanted())
+
+
+def make_venv() -> None:
+    """A virtual environment with pip, also where Debian's python3-venv is not installed."""
+    if importlib.util.find_spec("ensurepip"):
+        with step("making a virtual environment"):
+            done = _python(sys.executable, "-m", "venv", str(VENV))
+        if done.returncode == 0:
+            return
+        shutil.rmtree(VENV, ignore_errors=True)
+    from tests.lab import debs
+
+    wheels = (
+        debs.ensure(["python3-pip-whl", "python3-setuptools-whl"], LAB / "pip-root")
+        / "usr/share/python-wheels"
+    )
+    with step("making a virtual environment (this python has no ensurepip)"):
+        done = _python(sys.executable, "-m", "venv", "--without-pip", str(VENV))
+        if done.returncode:
+            raise LabError(f"python's venv failed; install python3-venv: {_last(done.stderr or done.stdout)}")
+        pip = next(wheels.glob("pip-*.whl"))
+        # A wheel is a zip: python runs the pip inside it.
+        offline = ("install", "--quiet", "--no-index", "--find-links", str(wheels), "pip", "setuptools")
+        done = _python(str(PYTHON), str(pip / "pip"), *offline)
+        if done.returncode:
+            raise LabError(f"pip could not be installed; install python3-venv: {_last(done.stderr)}")
+
+
+def bring(name: str) -> None:
+    """A server or tool, so that nothing has to be fetched later."""
+    from tests.lab import asterisk, debs
+
+    if name == "asterisk":
+        asterisk.find()
+    elif name in debs.TOOLS:
+        debs.tool(name)
+    else:
+        raise LabError(f"the lab knows no {name}; it brings asterisk, {', '.join(debs.TOOLS)}")
+
+
+def clean() -> None:
+    """Remove everything generated, wherever the lab had to put it."""
+    from tests.lab.postgres import ELSEWHERE
+
+    def refused(function: Callable[..., Any], path: str, info: Any) -> None:
+        if info[0] is not FileNotFoundError:
+            raise LabError(f"{path} cannot be removed, it belongs to another user: run `sudo make clean`")
+
+    for path in (LAB, ELSEWHERE, *(ROOT / name for name in CACHES)):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            shutil.rmtree(path, onerror=refused)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """One bootstrap at a time in this tree."""
+    with (LAB / "lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with step("waiting for another bootstrap of this folder"):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _stamp() -> str | None:
+    try:
+        return STAMP.read_text()
+    except OSError:
+        return None
+
+
+def _runs() -> bool:
+    """Whether the environment's python starts and has pip: not after an upgrade of the system's python."""
+    try:
+        return _python(str(PYTHON), "-m", "pip", "--version").returncode == 0
+    except OSError:
+        return False
+
+
+def _pip(*arguments: str) -> None:
+    done = _python(str(PYTHON), "-m", "pip", *arguments, cwd=ROOT, env=_pip_environment())
+    if done.returncode == 0:
+        return
+    said = done.stderr + done.stdout
+    offline = (
+        "NewConnectionError",
+        "ConnectTimeout",
+        "NameResolutionError",
+        "ProxyError",
+        "Connection refused",
+    )
+    if any(sign in said for sign in offline):
+        raise LabError(
+            "the Python package index does not answer: check the network and its proxy, or name a mirror in "
+            "PIP_INDEX_URL or pip.conf"
+        )
+    if "CERTIFICATE_VERIFY_FAILED" in said or "SSLError" in said:
+        raise LabError(
+            "the package index's certificate is not trusted here: install ca-certificates or set PIP_CERT"
+        )
+    errors = [line for line in said.splitlines() if line.startswith("ERROR")]
+    raise LabError(f"pip failed, correct what it says and try again: {errors[0] if errors else _last(said)}")
+
+
+def _pip_environment() -> dict[str, str]:
+    """The caller's, so that its PIP_* settings hold; with Debian's list of authorities where there is none.
+
+    A bare Debian has no ca-certificates, and pip from Debian's wheel brings no list of its own.
+    """
+    certificates = LAB / "pip-root/usr/share/ca-certificates"
+    if HOST_CERTIFICATES.exists() or not certificates.is_dir() or "PIP_CERT" in os.environ:
+        return dict(os.environ)
+    bundle = LAB / "ca-certificates.crt"
+    bundle.write_bytes(b"".join(path.read_bytes() for path in sorted(certificates.glob("*/*.crt"))))
+    return {**os.environ, "PIP_CERT": str(bundle)}
+
+
+def _python(
+    *argv: str, cwd: Path | None = None, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+def _last(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "no reason given"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

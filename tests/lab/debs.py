@@ -1,0 +1,254 @@
+"""Debian packages without root: fetched by a private apt, unpacked into one folder, run through its own ld.so.
+
+Everything comes from sid, on Debian stable and Ubuntu too: it is the suite that has a current Asterisk, and a
+root of its own C library asks nothing of the host but the kernel. apt's state (package lists, fetched .debs) is
+kept in .lab/debs, because sid moves: a second root is made of the same snapshot, and works with no network.
+
+Standard library only: bootstrap.py uses this under the system's python.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.lab.progress import LAB, LabError, step
+
+SUITE = "sid"
+STATE = LAB / "debs"
+KEYRING_PACKAGE = "debian-archive-keyring"
+HOST_KEYRINGS = tuple(Path(f"/usr/share/keyrings/{KEYRING_PACKAGE}.{end}") for end in ("gpg", "pgp"))
+PUBLIC_MIRROR = "http://deb.debian.org/debian"
+STAMP = ".packages"
+# Programs that tests drive servers with: the package that brings each, and where it lies.
+TOOLS = {
+    "sipp": ("sip-tester", "usr/bin/sipp"),
+    "minimodem": ("minimodem", "usr/bin/minimodem"),
+    "sox": ("sox", "usr/bin/sox"),
+}
+
+
+def ensure(packages: Sequence[str], into: Path) -> Path:
+    """Make folder `into` hold `packages` and all they depend on; nothing to do when it already does.
+
+    Safe when two processes ask at once: the second waits, then finds the work done.
+    """
+    wanted = " ".join(sorted(packages))
+    if _stamp(into) == wanted:
+        return into
+    STATE.mkdir(parents=True, exist_ok=True)
+    with _locked(STATE / "lock"):
+        if _stamp(into) == wanted:
+            return into
+        debs = _fetch(sorted(packages))
+        fresh = into.with_name(into.name + ".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        with step(f"unpacking {len(debs)} packages for {wanted}"):
+            # Two at a time: dpkg-deb is bound by one core's decompression.
+            with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+                list(pool.map(lambda deb: _run(["dpkg-deb", "--extract", str(deb), str(fresh)]), debs))
+        (fresh / STAMP).write_text(wanted + "\n")
+        shutil.rmtree(into, ignore_errors=True)
+        fresh.rename(into)
+    return into
+
+
+def runner(root: Path, binary: str) -> list[str]:
+    """The argv that starts `binary` (such as usr/sbin/asterisk) of an unpacked root with that root's libraries.
+
+    The triple in the loader's path differs between machines, so it is looked for.
+    """
+    loaders = sorted(root.glob("usr/lib/*/ld-linux*.so.*")) + sorted(root.glob("usr/lib/ld-linux*.so.*"))
+    if not loaders or not (root / binary).exists():
+        raise LabError(f"{root} holds no runnable {binary}; `make clean` and start again")
+    folders = [loaders[0].parent, *sorted({lib.parent for lib in loaders[0].parent.glob("*/lib*.so*")})]
+    return [str(loaders[0]), "--library-path", ":".join(map(str, folders)), str(root / binary)]
+
+
+def tool(name: str) -> list[str]:
+    """The argv prefix that starts one of TOOLS: the host's own, or brought into a root of its own."""
+    if found := shutil.which(name):
+        return [found]
+    package, binary = TOOLS[name]
+    return runner(ensure([package], LAB / f"tools/{name}"), binary)
+
+
+def mirror_of(sources: str) -> str | None:
+    """The Debian mirror that a sources.list or a deb822 .sources file names, if it names one.
+
+    Security and updates-only archives are no mirror of sid, nor is another vendor's archive.
+
+    >>> mirror_of("deb [arch=amd64] http://ftp.fr.debian.org/debian/ bookworm main")
+    'http://ftp.fr.debian.org/debian'
+    >>> mirror_of("Types: deb\\nURIs: http://archive.ubuntu.com/ubuntu\\nSuites: noble")
+    """
+    uris: list[str] = []
+    for line in sources.splitlines():
+        if one_line := re.match(r"deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s", line):
+            uris.append(one_line[1])
+        elif deb822 := re.match(r"URIs:\s*(.+)", line, re.IGNORECASE):
+            uris.extend(deb822[1].split())
+    for uri in uris:
+        if re.match(r"(https?|file):/.*/debian/?$", uri):
+            return uri.rstrip("/")
+    return None
+
+
+def _mirror() -> str:
+    """The host's own Debian mirror, since it may be the only one it can reach; else the public one."""
+    if named := os.environ.get("CONTACTD_LAB_MIRROR"):
+        return named
+    etc = Path("/etc/apt")
+    parts = etc / "sources.list.d"
+    for path in (etc / "sources.list", *sorted(parts.glob("*.sources")), *sorted(parts.glob("*.list"))):
+        with contextlib.suppress(OSError):
+            if mirror := mirror_of(path.read_text(errors="replace")):
+                return mirror
+    return PUBLIC_MIRROR
+
+
+def _keyring() -> Path:
+    """Debian's signing keys: the host's, or on Ubuntu those its own signed archive carries."""
+    own = STATE / "keyring"
+    brought = [own / path.relative_to("/") for path in HOST_KEYRINGS]
+    for path in (*HOST_KEYRINGS, *brought):
+        if path.exists():
+            return path
+    own.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(LabError, OSError):
+        _run(["apt-get", "-qq", "download", KEYRING_PACKAGE], cwd=own)
+        for deb in own.glob("*.deb"):
+            _run(["dpkg-deb", "--extract", str(deb), str(own)])
+    for path in brought:
+        if path.exists():
+            return path
+    raise LabError(
+        f"Debian's signing keys are missing, so its packages cannot be checked: install {KEYRING_PACKAGE} "
+        f"(sudo apt-get install {KEYRING_PACKAGE}), or install asterisk yourself, and try again"
+    )
+
+
+def _fetch(packages: Sequence[str]) -> list[Path]:
+    """Download `packages` with all their dependencies; the paths of the .debs."""
+    for tool in ("apt-get", "dpkg-deb"):
+        if not shutil.which(tool):
+            raise LabError(
+                f"there is no {tool} here: the lab fetches servers as Debian packages; on another "
+                "system install asterisk (18 or newer) and name it in CONTACTD_LAB_ASTERISK"
+            )
+    environment = _private_apt()
+    if not list((STATE / "state/lists").glob("*Packages*")):
+        _update(environment)
+    archives = STATE / "cache/archives"
+    install = ["apt-get", "--yes", "--quiet", "--download-only", "install", *packages]
+    with step(f"downloading {' '.join(packages)} from {_mirror()} {SUITE}"):
+        try:
+            _run(install, env=environment)
+        except LabError:
+            # The list is old and sid no longer has a file it names.
+            _update(environment)
+            _run(install, env=environment)
+    named = _run(["apt-get", "--yes", "--simulate", "install", *packages], env=environment)
+    wanted = re.findall(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) .*?\[(\S+)\]\)", named, re.MULTILINE)
+    debs = [archives / f"{name}_{version.replace(':', '%3a')}_{arch}.deb" for name, version, arch in wanted]
+    if missing := [deb.name for deb in debs if not deb.exists()]:
+        raise LabError(f"apt fetched no {missing[0]}; `make clean` and start again")
+    return debs
+
+
+def _update(environment: dict[str, str]) -> None:
+    with step(f"reading the package list of {_mirror()} {SUITE}"):
+        try:
+            _run(["apt-get", "--quiet", "update"], env=environment)
+        except LabError as error:
+            raise LabError(
+                f"the Debian mirror {_mirror()} does not answer; check the network (and apt's proxy), or name "
+                f"another mirror in CONTACTD_LAB_MIRROR: {_last_line(str(error))}"
+            ) from None
+
+
+def _private_apt() -> dict[str, str]:
+    """Lay out apt's private state; the environment that makes apt-get use it."""
+    for folder in ("etc/apt/preferences.d", "state/lists/partial", "cache/archives/partial", "dpkg"):
+        (STATE / folder).mkdir(parents=True, exist_ok=True)
+    (STATE / "dpkg/status").touch()
+    source = f"deb [signed-by={_keyring()}] {_mirror()} {SUITE} main\n"
+    listing = STATE / "etc/apt/sources.list"
+    if not listing.exists() or listing.read_text() != source:
+        listing.write_text(source)
+        shutil.rmtree(STATE / "state/lists")
+        (STATE / "state/lists/partial").mkdir(parents=True)
+    config = STATE / "apt.conf"
+    config.write_text(f"""\
+Dir "{STATE}";
+Dir::State "state";
+Dir::State::status "{STATE}/dpkg/status";
+Dir::Cache "cache";
+Dir::Etc "etc/apt";
+Dir::Etc::sourcelist "sources.list";
+Dir::Etc::sourceparts "-";
+Dir::Etc::main "-";
+Dir::Etc::parts "-";
+Acquire::Check-Valid-Until "false";
+Acquire::Check-Date "false";
+Acquire::Languages "none";
+Acquire::Retries "3";
+APT::Install-Recommends "false";
+APT::Sandbox::User "";
+APT::Update::Error-Mode "any";
+Debug::NoLocking "true";
+{_host_proxy()}""")
+    return {**os.environ, "APT_CONFIG": str(config), "LC_ALL": "C.UTF-8"}
+
+
+def _host_proxy() -> str:
+    """What the host's apt was told about reaching http and https (proxy, CA file), as configuration lines."""
+    dump = _run(["apt-config", "dump"])
+    return "".join(line + "\n" for line in dump.splitlines() if re.match(r"Acquire::https?(::\S+)? ", line))
+
+
+def _stamp(root: Path) -> str | None:
+    try:
+        return (root / STAMP).read_text().strip()
+    except OSError:
+        return None
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with step("waiting for another process that fetches packages"):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _run(argv: Sequence[str], env: dict[str, str] | None = None, cwd: Path | None = None) -> str:
+    done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabError(f"`{' '.join(argv)}` failed: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def _last_line(text: str) -> str:
+    return text.strip().splitlines()[-1] if text.strip() else ""
+
+
+def content_hash(*parts: str | bytes) -> str:
+    """A short name for some content, for stamps."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode() if isinstance(part, str) else part)
+        digest.update(b"\0")
+    return digest.hexdigest()[:16]
