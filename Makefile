@@ -7,7 +7,8 @@ LISTEN ?= 127.0.0.1
 TESTARGS ?=
 export LISTEN
 
-BOOTSTRAP = @$(PYTHON) -m tests.lab.bootstrap
+BOOTSTRAP = @command -v $(PYTHON) >/dev/null || { echo "lab: there is no $(PYTHON): install python3 (3.11 or newer)"; exit 1; }; \
+	$(PYTHON) -m tests.lab.bootstrap
 VENV = .lab/venv/bin
 
 .PHONY: help run call test lint bench clean

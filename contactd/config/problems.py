@@ -34,7 +34,7 @@ class ConfigErrors(ContactdError):
     """The configuration is refused whole; the one in force stays."""
 
     def __init__(self, errors: Iterable[Problem]) -> None:
-        self.errors = list(errors)
+        self.errors = sorted(errors, key=lambda error: (error.file, error.line or 0))
         super().__init__("\n".join(str(error) for error in self.errors))
 
 
@@ -70,7 +70,7 @@ _PARTS = re.compile(_PART)
 
 
 def _lines_of_keys(text: str) -> dict[Key, int]:
-    """Where each key stands. A hint for people: text inside a multi-line string may fool it, no decision rests on it."""
+    """Where each key stands. A hint for people, which text inside a multi-line string may mislead."""
     lines: dict[Key, int] = {}
     table: Key = ()
     for number, line in enumerate(text.splitlines(), 1):

@@ -1,8 +1,9 @@
-"""From a parsed TOML table to a struct, field by field, so that every problem is told and not the first alone."""
+"""From a parsed TOML table to a struct, field by field, so that every problem is told, not only the first."""
 
 from __future__ import annotations
 
 import types
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
@@ -15,10 +16,12 @@ _BLANK: dict[type, Any] = {str: "", int: 0, tuple: (), dict: {}}
 
 
 def read_struct(kind: type[T], table: object, at: Key, into: Problems) -> T:
-    """table as kind. What is wrong goes into ``into`` and is left blank ("" or 0 or empty), which checks skip."""
+    """table as kind. What is wrong goes into ``into`` and is left blank ("", 0, empty), which checks skip."""
     missing_told = False
     if not isinstance(table, dict):
-        into.add(at, f"this is {_kind_of(table)}, not a table", f"Write [{'.'.join(at)}] and its keys below it")
+        into.add(
+            at, f"this is {_kind_of(table)}, not a table", f"Write [{'.'.join(at)}] and its keys below it"
+        )
         table, missing_told = {}, True
     fields = msgspec.structs.fields(kind)
     names = {field.name for field in fields}
@@ -33,7 +36,7 @@ def read_struct(kind: type[T], table: object, at: Key, into: Problems) -> T:
         elif field.required:
             if not missing_told:
                 into.add(key, "this key is missing", f"Give {_wanted(field.type)}")
-            values[field.name] = _blank(field.type, into.file)
+            values[field.name] = _blank(field.type)
     return kind(**values)
 
 
@@ -45,16 +48,18 @@ def _read(kind: Any, value: object, key: Key, into: Problems) -> Any:
     try:
         return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError:
-        # msgspec's sentence speaks of patterns; the description says what is wanted. No value is repeated here:
+        # msgspec's sentence speaks of patterns; the description says what is wanted. No value is repeated:
         # it may be a secret.
         into.add(key, f"{_kind_of(value)} that cannot be used here", f"Give {_wanted(kind)}")
-        return _blank(kind, into.file)
+        return _blank(kind)
 
 
 def _read_dict(kind: Any, value: object, key: Key, into: Problems) -> dict[str, Any]:
     key_kind, value_kind = get_args(kind)
     if not isinstance(value, dict):
-        into.add(key, f"this is {_kind_of(value)}, not a table", f"Write [{'.'.join(key)}] and its keys below it")
+        into.add(
+            key, f"this is {_kind_of(value)}, not a table", f"Write [{'.'.join(key)}] and its keys below it"
+        )
         return {}
     for name in value:
         try:
@@ -77,43 +82,41 @@ def _strip(kind: Any) -> Any:
             return kind
 
 
-def _blank(kind: Any, file: str) -> Any:
+def _blank(kind: Any) -> Any:
     plain = _strip(kind)
     if isinstance(plain, type) and issubclass(plain, msgspec.Struct):
-        return read_struct(plain, {}, (), Problems(_as_path(file)))
+        return read_struct(plain, {}, (), Problems(Path()))
     return _BLANK.get(get_origin(plain) or plain, "")
 
 
-def _as_path(file: str) -> Any:
-    from pathlib import Path  # noqa: PLC0415
-
-    return Path(file)
-
-
 def _wanted(kind: Any) -> str:
-    """What a key takes, in words."""
+    """What a key takes, in words: its description, or those of its elements."""
     if get_origin(kind) in (Union, types.UnionType):
-        return _wanted(next(arg for arg in get_args(kind) if arg is not type(None)))
-    if get_origin(kind) is Annotated:
-        for note in get_args(kind)[1:]:
-            if isinstance(note, msgspec.Meta) and note.description:
-                return note.description
+        kind = next(arg for arg in get_args(kind) if arg is not type(None))
+    if get_origin(kind) is Annotated and get_args(kind)[1].description:
+        return str(get_args(kind)[1].description)
     plain = _strip(kind)
-    if get_origin(plain) is tuple:
-        return f"a list in [ ], each of it {_wanted(get_args(plain)[0])}"
-    if get_origin(plain) is Literal:
-        return "one of " + ", ".join(f'"{choice}"' for choice in get_args(plain))
-    if isinstance(plain, type) and issubclass(plain, msgspec.Struct):
-        return "the section and its keys"
-    if get_origin(plain) is dict:
-        return f"a table whose keys are each {_wanted(get_args(plain)[0])}"
-    return {str: "a text in quotes", int: "a whole number"}.get(plain, "another value")
+    arguments = get_args(plain)
+    origin = get_origin(plain)
+    if origin is tuple:
+        return f"a list in [ ], each element {_wanted(arguments[0])}"
+    if origin is Literal:
+        return "one of " + ", ".join(f'"{choice}"' for choice in arguments)
+    if origin is dict:
+        return f"a table whose keys are each {_wanted(arguments[0])}"
+    return "the section and its keys"
 
 
 def _kind_of(value: object) -> str:
     if isinstance(value, bool):
         return "a true or false"
-    for kind, words in ((str, "a text"), (int, "a number"), (float, "a number"), (list, "a list"), (dict, "a table")):
+    for kind, words in (
+        (str, "a text"),
+        (int, "a number"),
+        (float, "a number"),
+        (list, "a list"),
+        (dict, "a table"),
+    ):
         if isinstance(value, kind):
             return words
     return "a date or time"

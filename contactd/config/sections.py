@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from contactd.core.ids import AgentId, PbxId, QueueId
+
+SECRETS_FILE = "secrets.toml"
 
 # \Z and not $, which would let a trailing newline through.
 _ID = Meta(
@@ -38,7 +40,9 @@ _Sound = Annotated[
 _Host = Annotated[
     str, Meta(pattern=r"^[0-9A-Za-z:._%-]{1,253}\Z", description="a host name or an IP address")
 ]
-_Word = Annotated[str, Meta(pattern=r"^[!-~]{1,64}\Z", description="1 to 64 visible characters without a space")]
+_Word = Annotated[
+    str, Meta(pattern=r"^[!-~]{1,64}\Z", description="1 to 64 visible characters without a space")
+]
 _Path = Annotated[str, Meta(pattern=r"^/[^\0\n\r]+\Z", description="an absolute path")]
 _Port = Annotated[int, Meta(ge=1, le=65535, description="a port, 1 to 65535")]
 _Dialled = Annotated[
@@ -140,7 +144,7 @@ class SignIn(Struct, frozen=True, kw_only=True):
     lock_s: _Seconds = 300
     not_ready_reasons: dict[
         Annotated[str, Meta(pattern=r"^[0-9]{1,2}\Z", description="one or two digits, as dialled")], _Reason
-    ] = {"1": "break", "2": "training"}
+    ] = field(default_factory=lambda: {"1": "break", "2": "training"})
 
 
 class AgentSection(Struct, frozen=True, kw_only=True):
@@ -165,7 +169,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     secrets_file: Annotated[
         str, Meta(min_length=1, description="a path, absolute or beside contactd.toml")
-    ] = "secrets.toml"
+    ] = SECRETS_FILE
     default_queue: _Queue
     """Where a caller waits whose choice is unknown."""
     database: Database
@@ -191,7 +195,8 @@ class PbxSecrets(Struct, frozen=True, kw_only=True):
     secret: Annotated[
         str,
         Meta(
-            pattern=r"^[^\0-\x1f\x7f]{1,128}\Z", description="the AMI account's secret in quotes, without control characters"
+            pattern=r"^[^\0-\x1f\x7f]{1,128}\Z",
+            description="the AMI account's secret in quotes, without control characters",
         ),
     ]
 

@@ -49,6 +49,7 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk has no types
         request: AgiRequest,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        *,
         reply_timeout_s: float,
         early: bytes = b"",
     ) -> None:

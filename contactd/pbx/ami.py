@@ -28,6 +28,7 @@ FIRST_DELAY_S = 0.2
 IN_FLIGHT = 10_000
 UNSENT_BYTES = 1_048_576
 PINGS_MISSED = 3
+BOOT_POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +39,15 @@ class AmiSettings:
     secret: str = field(repr=False)
     name: str = "pbx1"
     ping_interval_s: float = 5.0
-    action_timeout_s: float = 5.0
+    action_timeout_s: float = 5.0  # over 1: Asterisk keeps a refused login waiting for a second
     connect_timeout_s: float = 5.0
     backoff_max_s: float = 10.0
 
 
 class AmiLink:
-    """on_event is called for every event, in order; what it raises is logged and counted, and the link lives
-    on.
+    """on_event gets every event, in order; what it raises is logged and counted, and the link lives on.
 
-    on_up runs as a task once Asterisk is logged in to and fully booted, and is cancelled when the link goes
+    on_up runs as a task once Asterisk is logged in to and booted, and is cancelled when the link goes
     down; if it raises, the link is closed and tried again, since a floor that was not compared with the PBX
     must not go on. on_down gets the reason, once for each on_up.
     """
@@ -66,7 +66,7 @@ class AmiLink:
         self._on_event = on_event
         self._on_up = on_up
         self._on_down = on_down
-        self._events = None if events is None else frozenset({*events, "FullyBooted"})
+        self._events = None if events is None else frozenset(events)
         self._up: Connection | None = None
         self._reason = "not connected yet"
         self._ups = 0
@@ -92,10 +92,9 @@ class AmiLink:
             delay = min(delay * 2, self.settings.backoff_max_s)
 
     async def send(self, action: Fields) -> Message:
-        """The answer, or PbxAway at once when there is no link, PbxTimedOut, PbxRefused. Never queued or
-        replayed.
+        """The answer, or PbxAway at once when there is no link, PbxTimedOut, PbxRefused.
 
-        ValueError for a value with a line break: a bug of the caller's.
+        Nothing is ever queued or replayed. ValueError for a value with a line break: a bug of the caller's.
         """
         answer: list[Message] = await self._begin(self._require(), action).future
         return answer[0]
@@ -191,6 +190,7 @@ class AmiLink:
         task: asyncio.Task[None] | None = None
         try:
             await self._log_in(protocol)
+            await self._booted(protocol)
             task = self._rise(protocol)
             await self._watch(protocol)
         except ContactdError as error:
@@ -211,10 +211,18 @@ class AmiLink:
                 "username, secret and permit in manager.conf and, where allowmultiplelogin=no, that no other "
                 "session holds the account (manager show connected; manager kick session)"
             ) from refused
-        await asyncio.wait((protocol.booted, protocol.lost), timeout=settings.action_timeout_s)
-        if not protocol.booted.done() and not protocol.lost.done():
-            # An account without read=system is told only at login, so the way to find out is another login.
-            raise ContactdError(f"{self._where} is still starting")
+
+    async def _booted(self, protocol: Connection) -> None:
+        """Wait until every module is loaded: before that the dialplan and the handsets are not there.
+
+        The event FullyBooted is told to read=system only, a right that contactd's account is better off without;
+        CoreStatus says the same by a start time that is not zero any more.
+        """
+        while True:
+            answer = await self._begin(protocol, {"Action": "CoreStatus"}).future
+            if not answer[0].get("CoreStartupDate", "").startswith("1970"):
+                return
+            await asyncio.sleep(BOOT_POLL_S)
 
     def _rise(self, protocol: Connection) -> asyncio.Task[None] | None:
         if protocol.lost.done():

@@ -114,7 +114,6 @@ class Connection(AMIProtocol):  # type: ignore[misc]
         self.parser = Parser(events)
         self.received = 0
         self.lost: asyncio.Future[str] = loop.create_future()
-        self.booted: asyncio.Future[None] = loop.create_future()
         self.responses: dict[str, PendingAction] = {}
         self._backlog: deque[Message] = deque()
         self._call_soon = loop.call_soon
@@ -153,8 +152,6 @@ class Connection(AMIProtocol):  # type: ignore[misc]
         elif message.event is None or (action_id and action_id.startswith(LIST_PREFIX)):
             self.stats.dropped += 1
         else:
-            if message.event == "FullyBooted" and not self.booted.done():
-                self.booted.set_result(None)
             self._on_message(message)
 
     def connection_lost(self, exc: Exception | None) -> None:

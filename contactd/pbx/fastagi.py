@@ -1,5 +1,4 @@
-"""The FastAGI server: Asterisk connects for a call, says which route it wants, and the route steers the
-call."""
+"""The FastAGI server: Asterisk connects for a call and names a route, which then steers the call."""
 
 import asyncio
 from collections import Counter
@@ -45,8 +44,7 @@ class _Refused(Exception):
 
 
 class FastAgiServer:
-    """Give it to one daemon: start() listens, close() waits for the sessions up to a grace and cancels the
-    rest.
+    """start() listens; close() waits for the sessions up to a grace and cancels the rest.
 
     A peer must be in `allow`, its headers must come within header_timeout_s, a route must exist for the path
     and check(request) must be true (it proves the one-time token); else the connection is closed, counted
@@ -182,9 +180,7 @@ class _Application(Application):  # type: ignore[misc]  # panoramisk has no type
         request, early = await self._read_request(reader)
         route = self._route.get(request.path)
         if route is None:
-            raise _Refused(
-                "route", "no route of that path; compare AGI() in the dialplan with the documentation"
-            )
+            raise _Refused("route", f"no route {request.path[:80]!r}; correct AGI() in the dialplan")
         try:
             welcome = server.check(request)
         except Exception as error:
@@ -192,7 +188,10 @@ class _Application(Application):  # type: ignore[misc]  # panoramisk has no type
             raise _Refused("token", "the check of the token failed by an error of ours") from error
         if not welcome:
             raise _Refused("token", "the token is missing, used or wrong")
-        return AgiSession(self, request, reader, writer, server.reply_timeout_s, early), route
+        session = AgiSession(
+            self, request, reader, writer, reply_timeout_s=server.reply_timeout_s, early=early
+        )
+        return session, route
 
     async def _read_request(self, reader: asyncio.StreamReader) -> tuple[AgiRequest, bytes]:
         buffer = bytearray()

@@ -1,11 +1,10 @@
-r"""The Asterisk Gateway Interface as FastAGI speaks it: Asterisk sends its environment, then answers
-commands.
+r"""The Asterisk Gateway Interface over TCP: Asterisk sends its environment, then answers our commands.
 
-    200 result=1 (value)                         a reply; the value in brackets may hold line breaks
-    200 result=0 endpos=8000
-    510 Invalid or unknown command               a refusal
-    520-Invalid command syntax. ...              the first of several lines, the last being "520 End of ..."
-    HANGUP                                       not a reply: the caller is gone
+200 result=1 (value)                         a reply; the value in brackets may hold line breaks
+200 result=0 endpos=8000
+510 Invalid or unknown command               a refusal
+520-Invalid command syntax. ...              the first of several lines, the last being "520 End of ..."
+HANGUP                                       not a reply: the caller is gone
 """
 
 import re

@@ -104,7 +104,9 @@ class Journal:
     async def _floor_row(self, name: str, timeout_s: float | None) -> FloorRow:
         row = await self._fetchrow(query(name), self._floor, timeout_s=timeout_s)
         if row is None:
-            raise StoreRefused(f"The database has no floor {self._floor}: run `contactd migrate`, or set floor = 1.")
+            raise StoreRefused(
+                f"The database has no floor {self._floor}: run `contactd migrate`, or set floor = 1."
+            )
         return FloorRow(row["epoch"], row["seq"], bytes(row["chain"]))
 
     async def append(self, epoch: int, batch: Batch) -> bool:
@@ -170,7 +172,9 @@ class Journal:
 
 
 def _away(error: BaseException) -> StoreAway:
-    return StoreAway(f"PostgreSQL does not answer ({type(error).__name__}: {error}). Is it running, is the dsn right?")
+    return StoreAway(
+        f"PostgreSQL does not answer ({type(error).__name__}: {error}). Is it running, is the dsn right?"
+    )
 
 
 async def open_pool(dsn: str, *, password: str | None = None, size: int = 4) -> asyncpg.Pool:
@@ -209,7 +213,9 @@ class FloorLock:
             await self.release()
             raise _away(error) from error
         except asyncpg.PostgresError as error:
-            raise StoreRefused(f"PostgreSQL refused the connection: {error}. Check dsn and password.") from error
+            raise StoreRefused(
+                f"PostgreSQL refused the connection: {error}. Check dsn and password."
+            ) from error
 
     @property
     def held(self) -> bool:

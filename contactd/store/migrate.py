@@ -42,13 +42,19 @@ def migrations() -> list[Migration]:
     return found
 
 
-async def migrate(dsn: str, *, keep_input_days: int = 35) -> list[Migration]:
+async def migrate(dsn: str, *, password: str | None = None, keep_input_days: int = 35) -> list[Migration]:
     """Bring the database up to date and cut the journal where a month has begun. Returns what was run.
 
     Each file runs in a transaction of its own with its row in ``migration``; a changed file is refused.
     Two at once wait for each other.
     """
-    connection = await asyncpg.connect(dsn, timeout=10)
+    options = {"password": password} if password else {}
+    try:
+        connection = await asyncpg.connect(dsn, timeout=10, **options)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        raise MigrationRefused(
+            f"Cannot reach PostgreSQL ({error}): is it running, are migrate_dsn and its password right?"
+        ) from error
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         await connection.execute(

@@ -1,8 +1,8 @@
-"""A private Asterisk: its whole /etc/asterisk rendered from tests/lab/asterisk/ and the product's own drop-ins.
+"""A private Asterisk: all of /etc/asterisk rendered from tests/lab/asterisk/ and the product's own drop-ins.
 
-The binary is, in this order: the one that CONTACTD_LAB_ASTERISK names; the host's, if 18 or newer with AudioSocket
-and prompts; one brought from Debian (see debs.py). Whatever runs on the host already is left alone: folders, ports,
-control socket are all our own.
+The binary is, in this order: the one that CONTACTD_LAB_ASTERISK names; the host's, if 18 or newer with
+AudioSocket and prompts; one brought from Debian (see debs.py). Whatever runs on the host already is left
+alone: folders, ports and control socket are all our own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +34,10 @@ TEMPLATES = Path(__file__).with_name("asterisk")
 DROP_INS = ROOT / "asterisk-config"
 # Modules decline to load, with an error, where their file is missing.
 EMPTY = (
-    "acl ccss cli cli_aliases cli_permissions codecs dnsmgr dsp enum extconfig followme pjproject pjsip_notify "
-    "queuerules res_parking sorcery stasis statsd udptl websocket_client"
-).split()
+    *("acl", "ccss", "cli", "cli_aliases", "cli_permissions", "codecs", "dnsmgr", "dsp", "enum", "extconfig"),
+    *("followme", "pjproject", "pjsip_notify", "queuerules", "res_parking", "sorcery", "stasis", "statsd"),
+    *("udptl", "websocket_client"),
+)
 # The longest path that a unix socket's address holds is 107 bytes.
 LONGEST_SOCKET = 107
 # The columns of the CEL file: their names, and how the mapping of before 22.5 writes them.
@@ -52,12 +52,14 @@ CEL_COLUMNS = {
     "AppName": "${CHANNEL(appname)}",
     "EventExtra": "${eventextra}",
 }
-SECRET_PLACEHOLDER = "CHANGE-ME"  # noqa: S105
+# The product's AMI account, by whether event filters by name are known.
+MANAGER_DROP_INS = {True: "manager_contactd.conf", False: "manager_contactd_regex.conf"}
+SECRET_PLACEHOLDER = "CHANGE-ME"
 
 
 @dataclass(frozen=True, slots=True)
 class Handset:
-    """An agent's telephone that may register: its SIP user name, password, and the context of its own calls."""
+    """An agent's telephone: the SIP user name and password to register with, the context of its own calls."""
 
     name: str
     password: str = "handset-secret"
@@ -71,7 +73,13 @@ class Installation:
     argv: tuple[str, ...]
     modules: Path
     data: Path
-    version: str
+    version: tuple[int, int]
+
+    @property
+    def filters_by_name(self) -> bool:
+        """Whether AMI knows the event filters of 18.26, 20.11, 21.6 and 22.1."""
+        major, minor = self.version
+        return minor >= {18: 26, 19: 1000, 20: 11, 21: 6, 22: 1}.get(major, 0)
 
 
 class Asterisk:
@@ -94,7 +102,7 @@ class Asterisk:
         *,
         listen: str = "127.0.0.1",
         name: str = "pbx1",
-        ami_secret: str = "contactd-secret",
+        ami_secret: str = "contactd-secret",  # noqa: S107
         handsets: Sequence[Handset] = (),
         extra_conf: Mapping[str, str] | None = None,
         substitutions: Mapping[str, str] | None = None,
@@ -192,11 +200,11 @@ class Asterisk:
     def pause(self) -> None:
         """Freeze the PBX (its sockets stay open, nothing answers) until `cont`."""
         assert self._process, "not started"
-        self._process.send(signal.SIGSTOP)
+        self._process.pause()
 
     def cont(self) -> None:
         assert self._process, "not started"
-        self._process.send(signal.SIGCONT)
+        self._process.cont()
 
     def cli(self, command: str) -> str:
         """What a command of Asterisk's command line prints."""
@@ -212,9 +220,10 @@ class Asterisk:
         try:
             with _Session(self.ami_port, self._lab_secret) as session:
                 session.wait_booted()
+                # The command line's own commands come a moment after that event.
+                return "No such command" not in session.command("core show version")
         except OSError:
             return False
-        return True
 
     def _render(self) -> None:
         for sub in (
@@ -249,10 +258,11 @@ class Asterisk:
             "cdr": "yes" if self._cdr else "no",
             "cel_modules": "load = res_cdrel_custom.so\nload = cel_custom.so" if self._cel else "",
             "cel_mapping": self._cel_mapping(),
+            "handsets": "\n".join(handset_conf(one) for one in self.handsets),
+            "manager_drop_in": MANAGER_DROP_INS[self.installation.filters_by_name],
         }
         etc = self.folder / "etc"
-        product = self._drop_ins(etc / "contactd")
-        values["handsets"] = "\n".join(handset_conf(one, product) for one in self.handsets)
+        self._drop_ins(etc / "contactd")
         files = {path.name: fill(path.read_text(), values) for path in TEMPLATES.glob("*.conf")}
         for name in EMPTY:
             files.setdefault(f"{name}.conf", "")
@@ -269,8 +279,8 @@ class Asterisk:
         values = ",".join(f"${{CSV_QUOTE({value})}}" for value in CEL_COLUMNS.values())
         return f"[mappings]\n{self.cel_path.name} => {values}"
 
-    def _drop_ins(self, target: Path) -> str:
-        """Copy the product's files with the substitutions done; the text of its SIP one."""
+    def _drop_ins(self, target: Path) -> None:
+        """Copy the product's files with the substitutions done."""
         for old in target.glob("*.conf"):
             old.unlink()
         for path in DROP_INS.glob("*.conf"):
@@ -278,8 +288,6 @@ class Asterisk:
             for old_text, new_text in self._substitutions.items():
                 text = text.replace(old_text, new_text)
             (target / path.name).write_text(text)
-        sip = target / "pjsip_contactd.conf"
-        return sip.read_text() if sip.exists() else ""
 
     def _share(self) -> None:
         """The installation's data folder by links, with prompts as language `en` and music of our own."""
@@ -334,7 +342,7 @@ class _Session:
         self._socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
 
     def _message(self) -> str:
-        lines = []
+        lines: list[str] = []
         while line := self._stream.readline():
             if line == b"\r\n":
                 return "".join(lines)
@@ -348,7 +356,7 @@ def find() -> Installation:
         if found := _inspect(Path(named)):
             return found
         raise LabError(
-            f"CONTACTD_LAB_ASTERISK names {named}, which is no Asterisk {OLDEST} or newer with app_audiosocket "
+            f"CONTACTD_LAB_ASTERISK names {named}, which is no Asterisk {OLDEST} or newer with AudioSocket "
             "and its data folder; name another binary, or unset it to use Debian's"
         )
     host = shutil.which("asterisk", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -357,19 +365,24 @@ def find() -> Installation:
     root = debs.ensure(PACKAGES, LAB / "asterisk-root")
     argv = debs.runner(root, "usr/sbin/asterisk")
     modules = next(root.glob("usr/lib/*/asterisk/modules"))
-    return Installation(tuple(argv), modules, root / "usr/share/asterisk", "from Debian")
+    return Installation(tuple(argv), modules, root / "usr/share/asterisk", _version(argv))
+
+
+def _version(argv: Sequence[str]) -> tuple[int, int]:
+    """Major and minor version; (0, 0) if this is no Asterisk."""
+    try:
+        done = subprocess.run([*argv, "-V"], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return 0, 0
+    # "Asterisk 22.10.1+dfsg", "Asterisk certified/20.7-cert2"
+    found = re.search(r"Asterisk \D*(\d+)\.(\d+)", done.stdout)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def _inspect(binary: Path) -> Installation | None:
     """An Asterisk installed in the usual layout, if it will do."""
-    try:
-        said = subprocess.run(
-            [str(binary), "-V"], capture_output=True, text=True, timeout=10, check=True
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    version = re.search(r"Asterisk \D*(\d+)\.", said)
-    if not version or int(version[1]) < OLDEST:
+    version = _version([str(binary)])
+    if version[0] < OLDEST:
         return None
     prefix = binary.resolve().parent.parent
     modules = [
@@ -391,11 +404,11 @@ def _inspect(binary: Path) -> Installation | None:
     ]
     if not modules or not data:
         return None
-    return Installation((str(binary),), modules[0], data[0], said.strip())
+    return Installation((str(binary),), modules[0], data[0], version)
 
 
 def english_prompts(data: Path) -> Path | None:
-    """The folder of English prompts. Debian names it by its speaker, and Asterisk then finds no prompt at all."""
+    """The folder of English prompts, which Debian names by its speaker: Asterisk then finds none."""
     for name in ("en", "en_US_f_Allison", "en_US"):
         folder = data / "sounds" / name
         if list(folder.glob("hello-world.*")):
@@ -421,40 +434,21 @@ def present(modules_conf: str, modules: Path) -> str:
     )
 
 
-def handset_conf(handset: Handset, product: str) -> str:
-    """The sections of one handset, from the product's templates as far as it has them."""
+def handset_conf(handset: Handset) -> str:
+    """The sections of one handset, from the product's templates and the lab's."""
+    return f"""\
+[{handset.name}](contactd-handset,lab-media)
+context = {handset.context}
+auth = {handset.name}
+aors = {handset.name}
+callerid = "{handset.name}" <{handset.name}>
 
-    def section(kind: str, template: str, *settings: str) -> str:
-        templates = [
-            one
-            for one in (template, f"contactd-handset{kind}")
-            if f"[{one}](!" in product or one == "lab-peer"
-        ]
-        inherits = f"({','.join(templates)})" if templates else ""
-        return "\n".join((f"[{handset.name}]{inherits}", *settings, ""))
+[{handset.name}](contactd-auth)
+username = {handset.name}
+password = {handset.password}
 
-    return "\n".join(
-        (
-            section(
-                "",
-                "lab-peer",
-                "type = endpoint",
-                f"context = {handset.context}",
-                f"auth = {handset.name}",
-                f"aors = {handset.name}",
-                f'callerid = "{handset.name}" <{handset.name}>',
-            ),
-            section(
-                "-auth",
-                "",
-                "type = auth",
-                "auth_type = userpass",
-                f"username = {handset.name}",
-                f"password = {handset.password}",
-            ),
-            section("-aor", "", "type = aor", "max_contacts = 1", "remove_existing = yes"),
-        )
-    )
+[{handset.name}](contactd-aor)
+"""
 
 
 def tune(seconds: int = 30) -> bytes:

@@ -1,13 +1,11 @@
 """Make a fresh machine ready: `python3 -m tests.lab.bootstrap [--clean] [asterisk] [sipp] ...`
 
 Brings .lab/venv with the product and its tests' tools, then whatever the arguments name (so that the long
-downloads show here, not as a test that seems to hang). Quick when there is nothing to do. Runs under the system's
-own python, with nothing but the standard library.
+downloads show here, not as a test that seems to hang). Quick when there is nothing to do. Runs under the
+system's own python, with nothing but the standard library.
 """
 
-# ruff: noqa: E402, UP036 - the version check must come before anything that an old python cannot import
-from __future__ import annotations
-
+# ruff: noqa: UP031, UP036 - the version check must come before anything that an old python cannot read
 import sys
 
 if sys.version_info < (3, 11):
@@ -87,10 +85,8 @@ def make_venv() -> None:
         shutil.rmtree(VENV, ignore_errors=True)
     from tests.lab import debs
 
-    wheels = (
-        debs.ensure(["python3-pip-whl", "python3-setuptools-whl"], LAB / "pip-root")
-        / "usr/share/python-wheels"
-    )
+    root = debs.ensure(["python3-pip-whl", "python3-setuptools-whl"], LAB / "pip-root")
+    wheels = root / "usr/share/python-wheels"
     with step("making a virtual environment (this python has no ensurepip)"):
         done = _python(sys.executable, "-m", "venv", "--without-pip", str(VENV))
         if done.returncode:
@@ -98,7 +94,7 @@ def make_venv() -> None:
         pip = next(wheels.glob("pip-*.whl"))
         # A wheel is a zip: python runs the pip inside it.
         offline = ("install", "--quiet", "--no-index", "--find-links", str(wheels), "pip", "setuptools")
-        done = _python(str(PYTHON), str(pip / "pip"), *offline)
+        done = _python(str(PYTHON), str(pip / "pip"), *offline, env=_pip_environment())
         if done.returncode:
             raise LabError(f"pip could not be installed; install python3-venv: {_last(done.stderr)}")
 
@@ -174,7 +170,7 @@ def _pip(*arguments: str) -> None:
         )
     if "CERTIFICATE_VERIFY_FAILED" in said or "SSLError" in said:
         raise LabError(
-            "the package index's certificate is not trusted here: install ca-certificates or set PIP_CERT"
+            "the package index's certificate is not trusted: install ca-certificates or set PIP_CERT"
         )
     errors = [line for line in said.splitlines() if line.startswith("ERROR")]
     raise LabError(f"pip failed, correct what it says and try again: {errors[0] if errors else _last(said)}")
@@ -183,14 +179,17 @@ def _pip(*arguments: str) -> None:
 def _pip_environment() -> dict[str, str]:
     """The caller's, so that its PIP_* settings hold; with Debian's list of authorities where there is none.
 
-    A bare Debian has no ca-certificates, and pip from Debian's wheel brings no list of its own.
+    A bare Debian has no ca-certificates, and the pip of Debian's wheel brings no list of its own.
     """
+    environment = dict(os.environ)
     certificates = LAB / "pip-root/usr/share/ca-certificates"
-    if HOST_CERTIFICATES.exists() or not certificates.is_dir() or "PIP_CERT" in os.environ:
-        return dict(os.environ)
-    bundle = LAB / "ca-certificates.crt"
-    bundle.write_bytes(b"".join(path.read_bytes() for path in sorted(certificates.glob("*/*.crt"))))
-    return {**os.environ, "PIP_CERT": str(bundle)}
+    if certificates.is_dir() and not HOST_CERTIFICATES.exists():
+        bundle = LAB / "ca-certificates.crt"
+        bundle.write_bytes(b"".join(path.read_bytes() for path in sorted(certificates.glob("*/*.crt"))))
+        environment.setdefault("PIP_CERT", str(bundle))
+        # The newer way reads the missing list first, whatever PIP_CERT says.
+        environment["PIP_USE_DEPRECATED"] = "legacy-certs"
+    return environment
 
 
 def _python(

@@ -1,8 +1,8 @@
-"""Debian packages without root: fetched by a private apt, unpacked into one folder, run through its own ld.so.
+"""Debian packages without root: fetched by a private apt, unpacked into a folder, run by its own ld.so.
 
-Everything comes from sid, on Debian stable and Ubuntu too: it is the suite that has a current Asterisk, and a
-root of its own C library asks nothing of the host but the kernel. apt's state (package lists, fetched .debs) is
-kept in .lab/debs, because sid moves: a second root is made of the same snapshot, and works with no network.
+Everything comes from sid, on Debian stable and Ubuntu too: it is the suite that has a current Asterisk, and
+a root with its own C library asks nothing of the host but the kernel. apt's state (package lists, fetched
+.debs) is kept in .lab/debs, because sid moves: a second root is made of the same snapshot, without network.
 
 Standard library only: bootstrap.py uses this under the system's python.
 """
@@ -52,10 +52,12 @@ def ensure(packages: Sequence[str], into: Path) -> Path:
         fresh = into.with_name(into.name + ".new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
-        with step(f"unpacking {len(debs)} packages for {wanted}"):
-            # Two at a time: dpkg-deb is bound by one core's decompression.
-            with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-                list(pool.map(lambda deb: _run(["dpkg-deb", "--extract", str(deb), str(fresh)]), debs))
+        # As many at a time as there are cores: dpkg-deb is bound by decompression.
+        with (
+            step(f"unpacking {len(debs)} packages for {wanted}"),
+            ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool,
+        ):
+            list(pool.map(lambda deb: _run(["dpkg-deb", "--extract", str(deb), str(fresh)]), debs))
         (fresh / STAMP).write_text(wanted + "\n")
         shutil.rmtree(into, ignore_errors=True)
         fresh.rename(into)
@@ -63,7 +65,7 @@ def ensure(packages: Sequence[str], into: Path) -> Path:
 
 
 def runner(root: Path, binary: str) -> list[str]:
-    """The argv that starts `binary` (such as usr/sbin/asterisk) of an unpacked root with that root's libraries.
+    """The argv that starts `binary` (such as usr/sbin/asterisk) of an unpacked root with its own libraries.
 
     The triple in the loader's path differs between machines, so it is looked for.
     """
@@ -149,7 +151,7 @@ def _fetch(packages: Sequence[str]) -> list[Path]:
     if not list((STATE / "state/lists").glob("*Packages*")):
         _update(environment)
     archives = STATE / "cache/archives"
-    install = ["apt-get", "--yes", "--quiet", "--download-only", "install", *packages]
+    install = ["apt-get", "-yqo", "Acquire::Retries=3", "--download-only", "install", *packages]
     with step(f"downloading {' '.join(packages)} from {_mirror()} {SUITE}"):
         try:
             _run(install, env=environment)
@@ -168,10 +170,10 @@ def _fetch(packages: Sequence[str]) -> list[Path]:
 def _update(environment: dict[str, str]) -> None:
     with step(f"reading the package list of {_mirror()} {SUITE}"):
         try:
-            _run(["apt-get", "--quiet", "update"], env=environment)
+            _run(["apt-get", "-qo", "Acquire::Retries=1", "update"], env=environment)
         except LabError as error:
             raise LabError(
-                f"the Debian mirror {_mirror()} does not answer; check the network (and apt's proxy), or name "
+                f"the Debian mirror {_mirror()} does not answer; check the network and apt's proxy, or name "
                 f"another mirror in CONTACTD_LAB_MIRROR: {_last_line(str(error))}"
             ) from None
 
@@ -201,7 +203,6 @@ Dir::Etc::parts "-";
 Acquire::Check-Valid-Until "false";
 Acquire::Check-Date "false";
 Acquire::Languages "none";
-Acquire::Retries "3";
 APT::Install-Recommends "false";
 APT::Sandbox::User "";
 APT::Update::Error-Mode "any";

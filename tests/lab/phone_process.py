@@ -1,17 +1,17 @@
 """The SIP phones' own processes: one forked child per phone, each with its own pjsua2.
 
-Started by :mod:`tests.lab.phones` as ``python phone_process.py SOCKET LOGFOLDER``.  This process imports pjsua2
-once and forks a child for each ``NAME`` line on its standard input; the child connects to the unix socket SOCKET
-and speaks JSON lines there: commands ``{"id", "op", ...}`` come in, answers ``{"id", "value" | "error"}`` and
-events ``{"event", ...}`` go out.
+Started by :mod:`tests.lab.phones` as ``python phone_process.py SOCKET LOGFOLDER``.  This process
+imports pjsua2 once and forks a child for each ``NAME`` line on its standard input; the child connects
+to the unix socket SOCKET and speaks JSON lines there: commands ``{"id", "op", ...}`` come in, answers
+``{"id", "value" | "error"}`` and events ``{"event", ...}`` go out.
 
-Why a process a phone: the wheel is compiled with 4 calls and 8 accounts a process and aborts beyond; a crash of
-the stack then costs one phone; and a phone can be frozen (SIGSTOP) without touching its neighbours.  Forking after
-the import makes one in some ten milliseconds.
+Why a process a phone: the wheel is compiled with 4 calls and 8 accounts a process and aborts beyond; a
+crash of the stack then costs one phone; and a phone can be frozen (SIGSTOP) without touching its
+neighbours.  Forking after the import makes one in some ten milliseconds.
 
-Why this loop: all of pjsua2 runs in the main thread (its callbacks too, except audio frames), so nothing needs a
-lock.  It sleeps in ``libHandleEvents``; the thread that reads commands wakes it by a keep-alive datagram to the
-phone's own SIP port, so there is no polling.
+Why this loop: all of pjsua2 runs in the main thread (its callbacks too, except audio frames), so
+nothing needs a lock.  It sleeps in ``libHandleEvents``; the thread that reads commands wakes it by a
+keep-alive datagram to the phone's own SIP port, so there is no polling.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ FFT_SIZE = 2048  # 256 ms at 8 kHz: lines 3.9 Hz apart
 SILENCE_DBFS = -50.0  # comfort noise, and the u-law noise of silence, lie below this
 LOOPBACK = "127.0.0.1"
 CODES = {"decline": 603, "busy": 486, "unavailable": 480}
+POLICIES = ("auto", "manual", "ignore", *CODES)
 STATES = {
     pj.PJSIP_INV_STATE_CALLING: "calling",
     pj.PJSIP_INV_STATE_INCOMING: "incoming",
@@ -426,6 +427,8 @@ class Phone:
         self.account.create(config)
 
     def do_policy(self, policy: str | int, answer_after: float) -> None:
+        if isinstance(policy, str) and not policy.startswith("forward:") and policy not in POLICIES:
+            raise ValueError(f"no policy {policy!r}; know {', '.join(POLICIES)}, forward:URI and SIP codes")
         self.policy, self.answer_after = policy, answer_after
 
     def do_tone(self, hz: int | None, call: str | None = None) -> None:

@@ -1,6 +1,6 @@
 """Real SIP phones for the system tests: pjsua2 behind an asyncio interface.
 
-    async with Phones(asterisk.sip_port, folder=tmp_path) as phones:
+    async with Phones(sip_port=asterisk.sip_port, folder=tmp_path) as phones:
         agent = await phones.handset("a1", "secret", tone_hz=660)
         caller = await phones.caller(tone_hz=440)
         call = await caller.dial("600")
@@ -10,9 +10,10 @@
         await at_agent.hears(440)
         await call.hangup()
 
-Each phone is a process of its own (:mod:`tests.lab.phone_process` says why); a caller grows a further one with
-every fourth call at a time.  A phone answers by its policy inside that process, within a millisecond, so a busy
-test does not slow its handsets down.  Everything is on 127.0.0.1.  Each writes its SIP trace to FOLDER/NAME.log.
+Each phone is a process of its own (:mod:`tests.lab.phone_process` says why); a caller grows a further
+one with every fourth call at a time.  A phone answers by its policy inside that process, within a
+millisecond, so a busy test does not slow its handsets down.  Everything is on 127.0.0.1.  Each writes
+its SIP trace to FOLDER/NAME.log.
 
 :func:`raw_invite` sends an INVITE byte by byte as it is told, for what no decent stack would send.
 """
@@ -122,23 +123,18 @@ class Line:
             return
         future = self._waiting.pop(message["id"], None)
         if future is None or future.done():
-            return
-        if "error" in message:
+            if "error" in message:
+                self.troubles.append(message["error"])
+        elif "error" in message:
             future.set_exception(PhoneError(f"{self.name}: {message['error']}"))
         else:
             future.set_result(message.get("value"))
 
     async def command(self, op: str, **fields: Any) -> Any:
         """Run one command in the phone; raises PhoneError when it is refused."""
-        if not self.alive:
-            raise PhoneError(f"phone {self.name} has died; see {self.name}.log")
-        if self.frozen:
-            raise PhoneError(f"phone {self.name} is frozen: thaw() it first")
-        self._number += 1
-        number = self._number
+        number = self.tell(op, **fields)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
-        self._writer.write(json.dumps({"id": number, "op": op, **fields}).encode() + b"\n")
         try:
             return await asyncio.wait_for(future, COMMAND_TIMEOUT_S)
         except TimeoutError:
@@ -147,6 +143,16 @@ class Line:
             ) from None
         finally:
             self._waiting.pop(number, None)
+
+    def tell(self, op: str, **fields: Any) -> int:
+        """Send one command and do not wait for its answer; returns its number."""
+        if not self.alive:
+            raise PhoneError(f"phone {self.name} has died; see {self.name}.log")
+        if self.frozen:
+            raise PhoneError(f"phone {self.name} is frozen: thaw() it first")
+        self._number += 1
+        self._writer.write(json.dumps({"id": self._number, "op": op, **fields}).encode() + b"\n")
+        return self._number
 
     def freeze(self) -> None:
         """Stop it in its tracks: its sockets stay open, so the far side sees silence and no refusal."""
@@ -265,7 +271,7 @@ class Call:
         await self._line.command("answer", call=self._key, code=code)
 
     async def hangup(self, code: int = 0) -> None:
-        """End it: BYE, CANCEL, or this code to a call still ringing here (0: 603).  Nothing when it is over."""
+        """End it: BYE, CANCEL, or this code to a call still ringing here (0: 603).  Nothing when over."""
         if self.state != "disconnected":
             await self._line.command("hangup", call=self._key, code=code)
             await self.wait("disconnected")
@@ -491,7 +497,7 @@ class Handset(Phone):
     @policy.setter
     def policy(self, policy: Policy) -> None:
         self._policy = policy
-        self._phones._soon(self.set_policy(policy, self._answer_after_s))
+        self._tell_policy()
 
     @property
     def answer_after_s(self) -> float:
@@ -500,7 +506,11 @@ class Handset(Phone):
     @answer_after_s.setter
     def answer_after_s(self, seconds: float) -> None:
         self._answer_after_s = seconds
-        self._phones._soon(self.set_policy(self._policy, seconds))
+        self._tell_policy()
+
+    def _tell_policy(self) -> None:
+        for line in self._lines:
+            line.tell("policy", policy=self._policy, answer_after=self._answer_after_s)
 
     async def set_policy(self, policy: Policy, answer_after_s: float = 0.0) -> None:
         """The same, and it is in force when this returns."""
@@ -666,10 +676,17 @@ class Phones:
         arriving: asyncio.Future[Line] = asyncio.get_running_loop().create_future()
         self._arriving[unique] = arriving
         self._spawner.stdin.write(unique.encode() + b"\n")
+        ended = asyncio.ensure_future(self._spawner.wait())
         try:
-            return await asyncio.wait_for(arriving, COMMAND_TIMEOUT_S)
-        except TimeoutError:
-            raise PhoneError(f"phone {unique} did not start; see {self.folder / 'phones.out'}") from None
+            await asyncio.wait((arriving, ended), timeout=COMMAND_TIMEOUT_S, return_when="FIRST_COMPLETED")
+        finally:
+            ended.cancel()
+        if not arriving.done():
+            raise PhoneError(
+                f"phone {unique} did not start: {self.folder / 'phones.out'} says why "
+                "(is pjsua2-python there? It has wheels for x86-64 and up to Python 3.12)"
+            )
+        return arriving.result()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -681,11 +698,6 @@ class Phones:
         with contextlib.suppress(asyncio.CancelledError):
             await line.run()
         self._tasks.discard(task)
-
-    def _soon(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 # -- byte by byte ----------------------------------------------------------------------------------

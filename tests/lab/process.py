@@ -71,6 +71,15 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
+    def pause(self) -> None:
+        """Freeze it; returns when every thread stands still, which is a moment after the signal."""
+        self.send(signal.SIGSTOP)
+        family = [self.pid, *descendants(self.pid)]
+        until(lambda: all(state in "TZ" for pid in family for state in _states(pid)), "the server to freeze")
+
+    def cont(self) -> None:
+        self.send(signal.SIGCONT)
+
     def stop(self, patience_s: float = 15.0) -> None:
         """End cleanly; after `patience_s` by force."""
         if self.alive():
@@ -113,11 +122,17 @@ def descendants(pid: int) -> list[int]:
 
 def runs(pid: int) -> bool:
     """Whether a process lives; one that is dead and not yet waited for holds nothing any more."""
-    try:
-        # The state stands after the name in brackets.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    return any(state != "Z" for state in _states(pid))
+
+
+def _states(pid: int) -> list[str]:
+    """One letter for each thread: R, S, D, T (stopped), Z (dead, not yet waited for)."""
+    states = []
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            # The state stands after the name in brackets.
+            states.append(stat.read_text().rpartition(")")[2].split()[0])
+    return states
 
 
 def until(

@@ -1,8 +1,10 @@
 """The private Asterisk as the tests of contactd need it."""
 
 import csv
+import hashlib
 import re
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +54,22 @@ def test_a_handset_must_give_its_password(pbx: Asterisk) -> None:
     assert " 401 " in _register(pbx, "1001").splitlines()[0]
 
 
+def test_a_registered_handset_is_still_known_after_a_kill(pbx: Asterisk) -> None:
+    assert " 200 " in _register(pbx, "1002", password=Handset("1002").password).splitlines()[0]
+    assert "1002/sip:1002@127.0.0.1" in pbx.cli("pjsip show contacts")
+    # Asterisk commits to its database once a second; a crash within it forgets.
+    with sqlite3.connect(pbx.folder / "lib/astdb.sqlite3") as database:
+        until(
+            lambda: database.execute(
+                "SELECT 1 FROM astdb WHERE key LIKE '/registrar/contact/1002%'"
+            ).fetchone(),
+            "the registration to be kept",
+        )
+    pbx.kill()
+    pbx.start()
+    assert "1002/sip:1002@127.0.0.1" in pbx.cli("pjsip show contacts")
+
+
 def test_ports_stay_the_same_after_a_kill(pbx: Asterisk) -> None:
     before = (pbx.sip_port, pbx.ami_port)
     pbx.kill()
@@ -98,20 +116,46 @@ def _cel(pbx: Asterisk) -> list[list[str]]:
         return list(csv.reader(lines))
 
 
-def _register(pbx: Asterisk, name: str, patience_s: float = 5) -> str:
+def _register(pbx: Asterisk, name: str, patience_s: float = 5, password: str | None = None) -> str:
+    """What the PBX answers to a REGISTER; with a password, to the second one that knows the challenge."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.settimeout(patience_s)
         phone.bind(("127.0.0.1", 0))
         port = phone.getsockname()[1]
-        lines = (
-            f"REGISTER sip:127.0.0.1:{pbx.sip_port} SIP/2.0",
-            f"Via: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{port};rport",
-            f"From: <sip:{name}@127.0.0.1>;tag={port}",
-            f"To: <sip:{name}@127.0.0.1>",
-            f"Call-ID: {port}@lab",
-            "CSeq: 1 REGISTER",
-            f"Contact: <sip:{name}@127.0.0.1:{port}>",
-            "Content-Length: 0",
+        uri = f"sip:127.0.0.1:{pbx.sip_port}"
+
+        def ask(number: int, *more: str) -> str:
+            lines = (
+                f"REGISTER {uri} SIP/2.0",
+                f"Via: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{port}{number};rport",
+                f"From: <sip:{name}@127.0.0.1>;tag={port}",
+                f"To: <sip:{name}@127.0.0.1>",
+                f"Call-ID: {port}@lab",
+                f"CSeq: {number} REGISTER",
+                f"Contact: <sip:{name}@127.0.0.1:{port}>",
+                *more,
+                "Content-Length: 0",
+            )
+            phone.sendto(("\r\n".join(lines) + "\r\n\r\n").encode(), ("127.0.0.1", pbx.sip_port))
+            while not (answer := phone.recv(4096).decode()).startswith("SIP/2.0"):
+                pass  # the PBX asks whether the handset is there
+            return answer
+
+        answer = ask(1)
+        if password is None:
+            return answer
+        given = dict(re.findall(r'(realm|nonce|opaque)="([^"]*)"', answer))
+        secret = _md5(f"{name}:{given['realm']}:{password}")
+        request = _md5(f"REGISTER:{uri}")
+        response = _md5(f"{secret}:{given['nonce']}:00000001:c:auth:{request}")
+        return ask(
+            2,
+            f'Authorization: Digest username="{name}", realm="{given["realm"]}", '
+            f'nonce="{given["nonce"]}", '
+            f'uri="{uri}", response="{response}", opaque="{given["opaque"]}", '
+            'qop=auth, nc=00000001, cnonce="c"',
         )
-        phone.sendto(("\r\n".join(lines) + "\r\n\r\n").encode(), ("127.0.0.1", pbx.sip_port))
-        return phone.recv(4096).decode()
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -47,7 +47,7 @@ exten => conf,1,Answer(0)
 """
 # An endpoint of its own, since whoever is not known by name lands in the product's context.
 CALLER = """
-[outside](lab-peer)
+[outside](lab-caller)
 context = phones
 """
 

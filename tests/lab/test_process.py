@@ -35,7 +35,7 @@ def test_a_server_ends_when_its_python_is_killed(tmp_path: Path) -> None:
 
 def test_a_paused_server_ends_too(tmp_path: Path) -> None:
     server = Process(["sleep", "1000"], log=tmp_path / "log", stop_signal=signal.SIGTERM)
-    server.send(signal.SIGSTOP)
+    server.pause()
     server.stop(patience_s=5)
     assert not server.alive()
 

@@ -20,7 +20,8 @@ HEADERS = [
 USAGE = b"520-Invalid command syntax.  Proper usage follows:\nUsage: STREAM FILE\n200 result=1\n\nHANGUP\n"
 STREAM = (
     b"200 result=1 (value)\n200 result=0 endpos=8000\n" + USAGE + b"520 End of proper usage.\n"
-    b"510 Invalid or unknown command\n200 result=1 (two\nHANGUP\nlines)\nHANGUP\n200 result=1 (hangup)\n100 Trying...\n"
+    b"510 Invalid or unknown command\n200 result=1 (two\nHANGUP\nlines)\nHANGUP\n"
+    b"200 result=1 (hangup)\n100 Trying...\n"
 )
 ITEMS = [
     Reply(200, "1", "value"),

@@ -10,7 +10,8 @@ from contactd.protocols.errors import ProtocolError
 BANNER = b"Asterisk Call Manager/9.0.0\r\n"
 LOGIN = b"Response: Success\r\nActionID: 1\r\nMessage: Authentication accepted\r\n\r\n"
 DIAL_END = (
-    "Event: DialEnd\r\nPrivilege: call,all\r\nChannel: PJSIP/trunk-00000001\r\nCallerIDName: Jörg Ünïcode 日本\r\n"
+    "Event: DialEnd\r\nPrivilege: call,all\r\nChannel: PJSIP/trunk-00000001\r\n"
+    "CallerIDName: Jörg Ünïcode 日本\r\n"
     "AccountCode: \r\nExten: a17\r\nUniqueid: pbx1-1746173048.1\r\nChanVariable: CONTACT_ID=018f\r\n"
     "ChanVariable: OFFER_ID=\r\nDestChannel: PJSIP/a17-00000002\r\nDestChanVariable: CONTACT_ID=018e\r\n"
     "DestChanVariable: OFFER_ID=018f-a17=x\r\nDialStatus: ANSWER\r\n\r\n"
@@ -168,7 +169,7 @@ def test_header_injection_is_refused_without_repeating_the_value(evil: str) -> N
 
 
 def test_what_asterisk_would_cut_silently_is_refused() -> None:
-    assert len(encode({"Action": "A", "Data": "x" * 1016})) == 1038
+    assert len(encode({"Action": "A", "Data": "x" * 1016})) == 1037
     with pytest.raises(ValueError, match="1022"):
         encode({"Action": "A", "Data": "x" * 1017})
     with pytest.raises(ValueError, match="128"):

@@ -1,0 +1,98 @@
+"""The daemon's command line: contactd run | migrate | check-config."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from contactd import __version__
+from contactd.config import DEFAULT_PATH, database_access, load
+from contactd.core.errors import ContactdError
+
+FENCED = 75
+"""EX_TEMPFAIL: another one took over; started again, this one stands by."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="contactd")
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_PATH,
+    show_default=True,
+    envvar="CONTACTD_CONFIG",
+    help="The configuration file.",
+)
+@click.pass_context
+def cli(context: click.Context, path: Path) -> None:
+    """An on-premises contact centre beside Asterisk and PostgreSQL."""
+    context.obj = path
+
+
+@cli.command()
+@click.option("--take-over", is_flag=True, help="Do not wait for the contactd that holds the floor: fence it.")
+@click.pass_obj
+def run(path: Path, take_over: bool) -> None:
+    """Steer, until SIGTERM. SIGHUP loads the configuration again."""
+    # Imported here: check-config and --help need none of it.
+    from contactd import log  # noqa: PLC0415
+    from contactd.daemon import Daemon  # noqa: PLC0415
+    from contactd.engine.appender import Fenced  # noqa: PLC0415
+
+    settings = load(path)
+    log.configure(settings.log_level)
+
+    async def main() -> None:
+        await Daemon(path, settings, take_over=take_over).run()
+
+    try:
+        asyncio.run(main())
+    except Fenced as fenced:
+        click.echo(str(fenced), err=True)
+        sys.exit(FENCED)
+
+
+@cli.command()
+@click.pass_obj
+def migrate(path: Path) -> None:
+    """Bring the database up to date, as its owner; cut the journal's month."""
+    from contactd.store.migrate import migrate as bring_up  # noqa: PLC0415
+
+    settings = load(path)
+    done = asyncio.run(
+        bring_up(
+            settings.database.migrate_dsn or settings.database.dsn,
+            password=settings.secrets.database.migrate_password or settings.secrets.database.password,
+        )
+    )
+    for migration in done:
+        click.echo(f"ran {migration.number:04} {migration.name}")
+    if not done:
+        click.echo("the database is up to date")
+
+
+@cli.command("check-config")
+@click.pass_obj
+def check_config(path: Path) -> None:
+    """Read the configuration whole, and say everything that is wrong with it."""
+    settings = load(path)
+    click.echo(
+        f"{path} is right: {len(settings.queues)} queues, {len(settings.agents)} agents, sha256 {settings.sha256}"
+    )
+
+
+def main() -> None:
+    """The entry point: an operator reads a sentence, not a traceback."""
+    try:
+        cli(standalone_mode=True)
+    except ContactdError as error:
+        click.echo(f"contactd: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""What no key can say alone: whether the sections fit together. A blank value was complained of already."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+from urllib.parse import parse_qs, urlsplit
+
+from contactd.config.problems import Problems
+from contactd.config.sections import Line, SecretSections, Sections
+
+_WILDCARDS = {"0.0.0.0", "::", "[::]"}  # noqa: S104 - recognised here, not bound
+_OUR_REASONS = {"rona", "declined", "busy", "unregistered"}
+
+
+def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
+    """Adds what does not fit; returns the lines, parsed."""
+    _database(sections, into)
+    _media(sections, into)
+    _queues(sections, into)
+    _agents(sections, into)
+    return _lines(sections, into)
+
+
+def _database(sections: Sections, into: Problems) -> None:
+    for name, dsn in (("dsn", sections.database.dsn), ("migrate_dsn", sections.database.migrate_dsn)):
+        with contextlib.suppress(ValueError):
+            url = urlsplit(dsn or "")
+            if url.password is not None or "password" in parse_qs(url.query):
+                secret = "password" if name == "dsn" else "migrate_password"
+                into.add(
+                    ("database", name),
+                    "a password in a file that is kept with the journal",
+                    f"Take it out, change it, and write it as {secret} under [database] in the secrets file",
+                )
+    if sections.spool.max_mb < 2 * sections.spool.segment_mb:
+        into.add(("spool", "max_mb"), "less than two segments", "Give at least twice segment_mb")
+
+
+def _media(sections: Sections, into: Problems) -> None:
+    if not sections.pbx:
+        into.add(("pbx",), "no PBX", "Write [pbx.pbx1] with its host and username")
+    agi = sections.agi
+    for network in agi.allow:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            into.add(
+                ("agi", "allow"),
+                "an element is no network",
+                'Give networks such as "10.0.0.5/32" or "10.0.0.0/24"',
+            )
+    if not agi.allow:
+        into.add(("agi", "allow"), "nobody may connect", "Give the networks of the PBXes")
+    if agi.listen in _WILDCARDS and not agi.advertise:
+        into.add(
+            ("agi", "advertise"),
+            "this key is missing, and a PBX cannot connect to a wildcard address",
+            "Give the host by which the PBX reaches this machine",
+        )
+    if agi.advertise in _WILDCARDS:
+        into.add(
+            ("agi", "advertise"),
+            "a PBX cannot connect to a wildcard address",
+            "Give the host by which it reaches us",
+        )
+    same_host = agi.listen == sections.web.listen or {agi.listen, sections.web.listen} & _WILDCARDS
+    if same_host and agi.port == sections.web.port:
+        into.add(("web", "port"), "the port of [agi] as well", "Give another port")
+
+
+def _queues(sections: Sections, into: Problems) -> None:
+    if not sections.queues:
+        into.add(("queues",), "no queue", "Write [queues.<id>] for each, such as [queues.sales]")
+    _is_queue(sections, sections.default_queue, ("default_queue",), into)
+    for menu_id, menu in sections.menus.items():
+        at = ("menus", menu_id)
+        _is_queue(sections, menu.default_choice, (*at, "default_choice"), into)
+        for key, queue in menu.choices.items():
+            _is_queue(sections, queue, (*at, "choices", key), into)
+
+
+def _is_queue(sections: Sections, queue: str, key: tuple[str, ...], into: Problems) -> None:
+    if queue and sections.queues and queue not in sections.queues:
+        into.add(
+            key,
+            f'there is no queue "{queue}"',
+            f"Give one of {', '.join(sections.queues)}, or add it to [queues]",
+        )
+
+
+def _lines(sections: Sections, into: Problems) -> dict[str, Line]:
+    entries: dict[str, Line] = {}
+    known_targets: dict[str, set[str]] = {"menu": set(sections.menus), "queue": {*sections.queues}}
+    for number, text in sections.lines.items():
+        kind, _, target = text.partition(":")
+        known = known_targets.get(kind)
+        if not text:
+            continue
+        if known is None or not target:
+            into.add(("lines", number), "this leads nowhere", 'Give "menu:<id>" or "queue:<id>"')
+        elif target not in known:
+            into.add(
+                ("lines", number),
+                f'there is no {kind} "{target}"',
+                f"Add [{kind}s.{target}], or name another {kind}",
+            )
+        else:
+            entries[number] = Line("menu" if kind == "menu" else "queue", target)
+    return entries
+
+
+def _agents(sections: Sections, into: Problems) -> None:
+    handsets: dict[tuple[str, str], str] = {}
+    only = next(iter(sections.pbx), "")
+    for agent_id, agent in sections.agents.items():
+        at = ("agents", agent_id)
+        if agent.pbx and sections.pbx and agent.pbx not in sections.pbx:
+            into.add((*at, "pbx"), f'there is no PBX "{agent.pbx}"', f"Give one of {', '.join(sections.pbx)}")
+        elif not agent.pbx and len(sections.pbx) > 1:
+            into.add((*at, "pbx"), "this key is missing", f"Give one of {', '.join(sections.pbx)}")
+        for queue in agent.queues:
+            _is_queue(sections, queue, (*at, "queues"), into)
+        if agent.endpoint:
+            other = handsets.setdefault((agent.pbx or only, agent.endpoint), agent_id)
+            if other != agent_id:
+                into.add(
+                    (*at, "endpoint"),
+                    f"the handset of {other} as well",
+                    "Give each agent a handset of their own",
+                )
+    seen: dict[str, str] = {}
+    for digits, reason in sections.sign_in.not_ready_reasons.items():
+        key = ("sign_in", "not_ready_reasons", digits)
+        if reason in _OUR_REASONS:
+            into.add(
+                key, f'"{reason}" is what contactd itself writes after a failed offer', "Give another word"
+            )
+        elif reason and seen.setdefault(reason, digits) != digits:
+            into.add(key, f"the reason of {seen[reason]} as well", "Give each its own")
+
+
+def check_secrets(sections: Sections, secrets: SecretSections, into: Problems) -> None:
+    for pbx in sections.pbx:
+        if pbx not in secrets.pbx:
+            into.add(
+                ("pbx", pbx, "secret"), "this key is missing", "Give the secret of the PBX's AMI account"
+            )
+    for agent in sections.agents:
+        if agent not in secrets.agents:
+            into.add(("agents", agent, "pin"), "this key is missing", "Give 4 to 10 digits in quotes")
+    for pbx in secrets.pbx:
+        if pbx not in sections.pbx:
+            into.unknown(("pbx", pbx), sections.pbx)
+    for agent in secrets.agents:
+        if agent not in sections.agents:
+            into.unknown(("agents", agent), sections.agents)

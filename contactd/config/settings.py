@@ -1,0 +1,103 @@
+"""The whole configuration, checked: what load() returns."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import msgspec
+
+from contactd.config.sections import Line, SecretSections, Sections
+from contactd.core.ids import AgentId, PbxId
+from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan
+
+# A reload takes the rest. These are bound, opened or taken once, at the start.
+_FIXED = ("floor", "state_dir", "log_level", "database", "spool", "web", "ctl")
+_FIXED_AGI = ("listen", "port")
+
+
+class Secrets(SecretSections, frozen=True, kw_only=True):
+    """Never logged, never stored, never shown: its text form hides all of it."""
+
+    def __repr__(self) -> str:
+        return "Secrets(...)"
+
+    __str__ = __repr__
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        return []
+
+
+class Settings(Sections, frozen=True, kw_only=True):
+    """Sections that fit together, with the secrets beside them."""
+
+    text: str
+    """contactd.toml, with line ends and final newline made uniform: what sha256 names."""
+    secrets: Secrets
+    entries: dict[str, Line]
+    """``lines``, parsed: the dialled number -> where it leads."""
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def plan(self) -> FloorPlan:
+        """What the floor decides by."""
+        return FloorPlan(
+            sha256=self.sha256,
+            queues=tuple(
+                QueuePlan(id=queue_id, ring_s=queue.ring_s, wrap_up_s=queue.wrap_up_s)
+                for queue_id, queue in self.queues.items()
+            ),
+            agents=tuple(
+                AgentProfile(
+                    id=agent_id,
+                    pbx=self.pbx_of(agent_id),
+                    endpoint=agent.endpoint,
+                    queues=agent.queues,
+                )
+                for agent_id, agent in self.agents.items()
+            ),
+            default_queue=self.default_queue,
+            pin_tries=self.sign_in.pin_tries,
+            pin_lock_s=self.sign_in.lock_s,
+        )
+
+    def files(self) -> dict[str, str]:
+        """What config_version keeps: no secret is in it."""
+        return {"contactd.toml": self.text}
+
+    def pbx_of(self, agent: AgentId) -> PbxId:
+        """The agent's PBX: the one that is named, else the only one."""
+        return self.agents[agent].pbx or next(iter(self.pbx))
+
+    def pbx_secret(self, pbx: PbxId) -> str:
+        return self.secrets.pbx[pbx].secret
+
+    @property
+    def agi_host(self) -> str:
+        """The host by which a PBX reaches our FastAGI."""
+        return self.agi.advertise or self.agi.listen
+
+    def pin_right(self, agent: AgentId, digits: str) -> bool:
+        """Whether these are the agent's PIN, in a time that does not tell how many digits were right."""
+        kept = self.secrets.agents.get(agent)
+        return kept is not None and hmac.compare_digest(kept.pin.encode(), digits.encode())
+
+    def restart_needed(self, new: Settings) -> list[str]:
+        """The keys that differ in new and that a reload does not change."""
+        changed = [name for name in _FIXED if getattr(self, name) != getattr(new, name)]
+        changed += [f"agi.{name}" for name in _FIXED_AGI if getattr(self.agi, name) != getattr(new.agi, name)]
+        if self.secrets.database != new.secrets.database:
+            changed.append("database (password)")
+        return changed
+
+
+def normalised(text: str) -> str:
+    """Line ends as \\n and one at the end: a file copied through another system is still the same."""
+    return text.replace("\r\n", "\n").rstrip("\n") + "\n"
+
+
+def as_settings(sections: Sections, secrets: SecretSections, entries: dict[str, Line], text: str) -> Settings:
+    kept = Secrets(**msgspec.structs.asdict(secrets))
+    return Settings(**msgspec.structs.asdict(sections), secrets=kept, entries=entries, text=text)

@@ -1,0 +1,101 @@
+"""The journal in words that a person understands. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from contactd.core import events as ev
+from contactd.core.contact import Outcome
+from contactd.core.events import OfferOutcome
+from contactd.ctl.durations import duration
+from contactd.store.history import ContactRow
+
+_OFFER = {
+    OfferOutcome.RONA: "rang and was not answered",
+    OfferOutcome.DECLINED: "was declined",
+    OfferOutcome.BUSY: "met a busy handset",
+    OfferOutcome.UNREGISTERED: "met a handset that is not registered",
+    OfferOutcome.CALLER_GONE: "ended because the caller hung up",
+    OfferOutcome.NOT_SENT: "was not carried out by the PBX",
+    OfferOutcome.LOST: "was found to have ended unseen",
+}
+_OUTCOME = {
+    Outcome.HANDLED: "handled",
+    Outcome.ABANDONED_IN_MENU: "the caller hung up in the menu",
+    Outcome.ABANDONED_WAITING: "the caller hung up while waiting",
+    Outcome.ABANDONED_RINGING: "the caller hung up while a handset rang",
+    Outcome.PBX_LOST: "the PBX restarted and lost the call",
+    Outcome.UNSEEN: "it ended unseen, while an offer was running",
+}
+_ENDED_BY = {
+    "caller": "the caller hung up",
+    "agent": "the agent hung up",
+    "transfer": "the caller was transferred",
+    "unseen": "seen later",
+}
+
+
+def words(event: ev.Event) -> str:
+    """What happened, for one line of a story."""
+    say = _WORDS.get(type(event))
+    return say(event) if say is not None else type(event).__name__
+
+
+def summary(row: ContactRow) -> str:
+    """The whole contact in one line: waited, talked, outcome."""
+    parts = []
+    if row.waited_s is not None:
+        parts.append(f"waited {duration(row.waited_s)}")
+    elif row.queued_at is None:
+        parts.append("never queued")
+    if row.agent is not None:
+        parts.append(f"talked {duration(row.talk_s)} with {row.agent}")
+    elif row.offers:
+        parts.append(f"offered {row.offers} {'time' if row.offers == 1 else 'times'}, never answered")
+    told = ", ".join(parts)
+    outcome = "not ended yet" if row.outcome is None else _OUTCOME.get(Outcome(row.outcome), row.outcome)
+    late = " (some of it was seen late)" if row.seen_late else ""
+    return f"{told}: {outcome}{late}" if told else f"{outcome}{late}"
+
+
+def _offer_ended(event: ev.OfferEnded) -> str:
+    cause = f" (cause {event.cause})" if event.cause else ""
+    return f"the offer to {event.agent} {_OFFER[event.outcome]}{cause}"
+
+
+def _connected(event: ev.ContactConnected) -> str:
+    how = "the static queue connected" if event.offer is None else "connected"
+    late = "; found so by a comparison" if event.seen_late else ""
+    return f"{how} with {event.agent}, after a wait of {duration(event.waited_s)}{late}"
+
+
+def _talk_ended(event: ev.TalkEnded) -> str:
+    by = _ENDED_BY.get(event.by, event.by)
+    return f"the talk with {event.agent} ended after {duration(event.talk_s)}: {by}"
+
+
+def _ended(event: ev.ContactEnded) -> str:
+    late = ", seen late" if event.seen_late else ""
+    cause = f" (cause {event.cause})" if event.cause else ""
+    return f"ended after {duration(event.lasted_s)}: {_OUTCOME[event.outcome]}{cause}{late}"
+
+
+def _chosen(event: ev.MenuChosen) -> str:
+    chose = f"pressed {event.choice}" if event.choice else "pressed nothing"
+    return f"{chose} in the menu {event.menu}: queue {event.queue}"
+
+
+_WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
+    ev.ContactArrived: lambda e: f"arrived on line {e.dnis} of {e.pbx}",
+    ev.ContactAdopted: lambda e: f"found on line {e.dnis} of {e.pbx}, where it came while nobody listened",
+    ev.MenuChosen: _chosen,
+    ev.ContactQueued: lambda e: f"began to wait in the queue {e.queue}",
+    ev.ContactHeld: lambda e: "waits again, at the old place",
+    ev.ContactFellBack: lambda e: f"nobody steered: the PBX's static queue took over, for {e.queue}",
+    ev.ContactOffered: lambda e: f"offered to {e.agent} (offer {e.offer})",
+    ev.OfferEnded: _offer_ended,
+    ev.ContactConnected: _connected,
+    ev.TalkEnded: _talk_ended,
+    ev.ContactEnded: _ended,
+}

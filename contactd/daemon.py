@@ -1,0 +1,287 @@
+"""Builds every part once, in order, and runs them together until a signal or a fence."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import ipaddress
+import os
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from contactd.config import ConfigErrors, Settings, load
+from contactd.core import inputs as inp
+from contactd.core.errors import ContactdError
+from contactd.core.ids import PbxId, QueueId
+from contactd.core.step import Step
+from contactd.engine.appender import Appender, Fenced
+from contactd.engine.circle import Circle
+from contactd.engine.clock import Clock
+from contactd.engine.inbox import Inbox
+from contactd.engine.recovery import EpochWatch, take_floor
+from contactd.engine.spool import Spool, SpoolBroken
+from contactd.pbx.ami import AmiSettings
+from contactd.pbx.codes import FeatureCodes
+from contactd.pbx.fastagi import FastAgiServer
+from contactd.pbx.ivr import Entry, Menu, Reception, TokenCheck
+from contactd.pbx.steering import PbxFleet, Steering
+from contactd.store.journal import FloorLock, Journal, open_pool
+
+log = structlog.get_logger()
+
+_DRAIN_S = 5.0
+
+
+def sd_notify(state: str) -> None:
+    """Tell systemd, if it started us (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify, contextlib.suppress(OSError):
+        notify.connect("\0" + address[1:] if address.startswith("@") else address)
+        notify.sendall(state.encode())
+
+
+class Daemon:
+    """path: contactd.toml, read again on SIGHUP."""
+
+    def __init__(self, path: Path, settings: Settings, *, take_over: bool = False) -> None:
+        self._path = path
+        self._settings = settings
+        self._take_over = take_over
+        self._stop = asyncio.Event()
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT. Raises Fenced when another contactd took over."""
+        settings = self._settings
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        async with contextlib.AsyncExitStack() as stack:
+            spool = self._spool(stack)
+            password = settings.secrets.database.password
+            pool = await open_pool(settings.database.dsn, password=password, size=settings.database.pool_size)
+            stack.callback(pool.terminate)
+            journal = Journal(pool, settings.floor)
+            lock = FloorLock(settings.database.dsn, settings.floor, password=password)
+            stack.push_async_callback(lock.release)
+            taken = await self._or_stop(take_floor(journal, lock, spool, take_over=self._take_over))
+            if taken is None:
+                return
+            floor, row = taken
+            await journal.keep_config(settings.sha256, settings.files())
+
+            watch = EpochWatch(journal, lock, row.epoch)
+            fleet = PbxFleet([])
+            appender = Appender(journal, spool, row, lambda _seq: None)
+            circle = Circle(
+                floor,
+                Inbox(),
+                spool,
+                appender,
+                Clock(),
+                publish=self._publish,
+                act=fleet.act,
+                still_ours=watch.still_ours,
+            )
+            circle.put(inp.ConfigurationLoaded(plan=settings.plan()))
+            for pbx in sorted(floor.steered):
+                circle.put(inp.PbxAbsent(pbx=pbx, why="contactd started"))
+
+            tokens = TokenCheck()
+            pbx = PbxId(next(iter(settings.pbx)))
+            reception = Reception(
+                pbx,
+                circle,
+                lines=_lines(settings),
+                default=settings.default_queue,
+                accepting=lambda: not spool.full,
+            )
+            codes = FeatureCodes(pbx, circle, settings.pin_right, settings.sign_in.not_ready_reasons)
+            agi = FastAgiServer(
+                settings.agi.listen,
+                settings.agi.port,
+                {
+                    "menu": reception,
+                    "agent/sign-in": codes.sign_in,
+                    "agent/sign-out": codes.sign_out,
+                    "agent/ready": codes.ready,
+                    "agent/not-ready": codes.not_ready,
+                },
+                allow=[ipaddress.ip_network(network) for network in settings.agi.allow],
+                check=tokens,
+            )
+            await self._insist(agi.start)
+            stack.push_async_callback(agi.close, 0.5)
+            for name, section in settings.pbx.items():
+                steering = Steering(
+                    AmiSettings(
+                        section.host, section.port, section.username, settings.pbx_secret(name), str(name)
+                    ),
+                    circle,
+                    globals_={
+                        "CONTACTD_AGI": f"{settings.agi_host}:{agi.port}",
+                        "CONTACTD_KEY": tokens.key,
+                    },
+                    accepting=lambda: not spool.full,
+                    compare_s=section.compare_s,
+                )
+                fleet.members[steering.pbx] = steering
+            loop.add_signal_handler(
+                signal.SIGHUP, lambda: self._reload(circle, reception, codes, journal)
+            )
+
+            tasks: list[Callable[[], Coroutine[Any, Any, None]]] = [
+                circle.run,
+                circle.watch,
+                appender.run,
+                spool.sync_every_second,
+                watch.run,
+                *(member.run for member in fleet.members.values()),
+            ]
+            sd_notify(f"READY=1\nSTATUS=steering as epoch {row.epoch}")
+            log.info("contactd_started", epoch=row.epoch, seq=row.seq, agi_port=agi.port)
+            await self._run_until_stopped(tasks, fleet, circle, appender)
+
+    # --- parts ------------------------------------------------------------------------------------------------------
+
+    def _spool(self, stack: contextlib.AsyncExitStack) -> Spool:
+        folder = Path(self._settings.state_dir) / "spool"
+        spool = Spool(
+            folder,
+            segment_bytes=self._settings.spool.segment_mb << 20,
+            max_bytes=self._settings.spool.max_mb << 20,
+        )
+        stack.callback(spool.close)
+        handle = stack.enter_context((folder / "lock").open("w"))
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SpoolBroken(
+                f"Another contactd uses {folder}: stop it, or give this one a state_dir of its own."
+            ) from error
+        return spool
+
+    def _publish(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            for event in step.events:
+                log.debug("fact", kind=type(event).__name__, at=step.at)
+
+    async def _insist(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A port may still be held for a moment by the contactd that was taken over."""
+        for attempt in range(20):
+            try:
+                await start()
+                return
+            except ContactdError:
+                if attempt == 19:
+                    raise
+                await asyncio.sleep(0.5)
+
+    # --- running ----------------------------------------------------------------------------------------------------
+
+    async def _or_stop(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """The result, or None when a signal came first: a standby waits for ever."""
+        sd_notify("READY=1\nSTATUS=standing by for the floor")
+        task = asyncio.ensure_future(work)
+        stop = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if task.done():
+            return task.result()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return None
+
+    async def _run_until_stopped(
+        self,
+        tasks: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+        fleet: PbxFleet,
+        circle: Circle,
+        appender: Appender,
+    ) -> None:
+        async def guarded(task: Callable[[], Coroutine[Any, Any, None]]) -> None:
+            try:
+                await task()
+            except Fenced:
+                # At once, before any other task gets to run: from here on nothing is sent in our name.
+                fleet.stop_acting()
+                raise
+
+        running = [asyncio.create_task(guarded(task), name=task.__qualname__) for task in tasks]
+        stop = asyncio.create_task(self._stop.wait())
+        try:
+            done, _ = await asyncio.wait({*running, stop}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stop}:
+                task.result()
+            sd_notify("STOPPING=1\nSTATUS=keeping what happened")
+            log.info("contactd_stopping", pending_bytes=appender.pending_bytes)
+            fleet.stop_acting()
+            circle.snapshot()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_DRAIN_S):
+                    await appender.drained()
+        finally:
+            for task in [*running, stop]:
+                task.cancel()
+            await asyncio.gather(*running, stop, return_exceptions=True)
+        log.info("contactd_stopped", seq=circle.floor.seq, appended_seq=appender.appended_seq)
+
+    # --- reload -----------------------------------------------------------------------------------------------------
+
+    def _reload(
+        self, circle: Circle, reception: Reception, codes: FeatureCodes, journal: Journal
+    ) -> None:
+        """SIGHUP: all of the new files or nothing of them."""
+        sd_notify("RELOADING=1")
+        try:
+            new = load(self._path)
+        except ConfigErrors as errors:
+            log.error("reload_refused", errors=str(errors), remedy="The old configuration stays in force.")
+            sd_notify("READY=1\nSTATUS=reload refused, see the log")
+            return
+        restart = self._settings.restart_needed(new)
+        if restart:
+            log.warning("reload_partial", restart_needed_for=restart)
+        self._settings = new
+        reception.lines = _lines(new)
+        reception.default = new.default_queue
+        codes.pin_right = new.pin_right
+        codes.reasons = new.sign_in.not_ready_reasons
+        self._background = asyncio.ensure_future(self._keep_and_configure(new, circle, journal))
+
+    async def _keep_and_configure(self, new: Settings, circle: Circle, journal: Journal) -> None:
+        try:
+            await journal.keep_config(new.sha256, new.files())
+        except ContactdError as error:
+            log.warning("config_not_kept", error=str(error))
+        circle.put(inp.ConfigurationLoaded(plan=new.plan()))
+        sd_notify("READY=1\nSTATUS=reloaded")
+        log.info("configuration_loaded", sha256=new.sha256)
+
+
+def _lines(settings: Settings) -> dict[str, Entry]:
+    """Every dialled number and what its caller meets."""
+    menus = {
+        menu_id: Menu(
+            id=menu_id,
+            greeting=menu.greeting,
+            prompt=menu.prompt,
+            choices=menu.choices,
+            default_choice=menu.default_choice,
+            timeout_s=menu.timeout_s,
+            tries=menu.tries,
+        )
+        for menu_id, menu in settings.menus.items()
+    }
+    return {
+        number: menus[line.target] if line.kind == "menu" else QueueId(line.target)
+        for number, line in settings.entries.items()
+    }

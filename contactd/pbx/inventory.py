@@ -1,0 +1,97 @@
+"""What the PBX has, from its lists: the raw material of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from contactd.core import inputs as inp
+from contactd.core.agent import Handset
+from contactd.core.ids import Instant, OfferId, PbxId, QueueId, contact_id
+from contactd.pbx.translate import HANDSETS, endpoint_of, instant
+from contactd.protocols.ami import Message
+
+VARIABLES = ("CONTACTD_CALL", "CONTACTD_OFFER", "CONTACTD_QUEUE", "CONTACTD_SINCE", "CONTACTD_DNIS")
+
+_PLACES = {
+    "contactd-in": inp.Place.MENU,
+    "contactd-agi": inp.Place.MENU,
+    "contactd-hold": inp.Place.HOLD,
+    "contactd-return": inp.Place.HOLD,
+}
+
+
+def variables(status: Message) -> dict[str, str]:
+    """The ``Variable: NAME=value`` lines of a Status event."""
+    found = {}
+    for header in status:
+        if header.lower().split("(")[0] == "variable":
+            for text in status.all(header):
+                name, _, value = text.partition("=")
+                found[name] = value
+    return found
+
+
+def calls_seen(pbx: PbxId, statuses: Sequence[Message], now: Instant) -> tuple[inp.CallSeen, ...]:
+    """The callers among the channels, each with where it stands. Longest waiting first."""
+    legs: dict[str, list[Message]] = {}
+    callers: list[tuple[Message, dict[str, str]]] = []
+    for status in statuses:
+        values = variables(status)
+        call = values.get("CONTACTD_CALL")
+        if not call:
+            continue
+        if call == status.get("Uniqueid"):
+            callers.append((status, values))
+        else:
+            legs.setdefault(call, []).append(status)
+    seen = [_seen(pbx, status, values, legs, now) for status, values in callers]
+    return tuple(sorted(seen, key=lambda call: (call.queued_at or now, call.contact)))
+
+
+def _seen(
+    pbx: PbxId,
+    status: Message,
+    values: dict[str, str],
+    legs: dict[str, list[Message]],
+    now: Instant,
+) -> inp.CallSeen:
+    call = values["CONTACTD_CALL"]
+    since = values.get("CONTACTD_SINCE")
+    place, endpoint = _place(status, legs.get(call, []))
+    return inp.CallSeen(
+        contact=contact_id(pbx, call, now),
+        call=call,
+        channel=status.get("Channel", ""),
+        dnis=values.get("CONTACTD_DNIS", ""),
+        place=place,
+        queue=QueueId(values["CONTACTD_QUEUE"]) if values.get("CONTACTD_QUEUE") else None,
+        queued_at=instant(since, now) if since else None,
+        offer=OfferId(values["CONTACTD_OFFER"]) if values.get("CONTACTD_OFFER") else None,
+        endpoint=endpoint,
+    )
+
+
+def _place(status: Message, legs: Sequence[Message]) -> tuple[inp.Place, str | None]:
+    bridge = status.get("BridgeID")
+    if bridge:
+        for leg in legs:
+            if leg.get("BridgeID") == bridge:
+                return inp.Place.TALK, endpoint_of(leg.get("Channel", ""))
+        return inp.Place.ELSEWHERE, None
+    context = status.get("Context", "")
+    if context == "contactd-offer":
+        return inp.Place.OFFER, status.get("Exten", "").partition("*")[0]
+    if context == "contactd-fallback":
+        return inp.Place.FALLBACK, None
+    return _PLACES.get(context, inp.Place.ELSEWHERE), None
+
+
+def handsets_seen(states: Sequence[Message]) -> dict[str, Handset]:
+    """Endpoint to state, from DeviceStateList."""
+    found = {}
+    for state in states:
+        endpoint = endpoint_of(state.get("Device", ""))
+        handset = HANDSETS.get(state.get("State", ""))
+        if endpoint is not None and handset is not None:
+            found[endpoint] = handset
+    return found

@@ -1,0 +1,146 @@
+"""What a caller meets first: the line's entry, and a menu of one digit. Speaks FastAGI, decides nothing of routing.
+
+The dialplan remembers the outcome in CONTACTD_QUEUE, so a caller who chose keeps the choice if contactd dies.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha1
+from hmac import compare_digest
+
+import structlog
+
+from contactd.core import inputs as inp
+from contactd.core.ids import Instant, PbxId, QueueId, contact_id
+from contactd.engine.circle import Circle
+from contactd.engine.inbox import Private
+from contactd.pbx.agi_session import AgiBroken, AgiRefused, AgiSession, AgiTimedOut, CallerGone
+from contactd.protocols.agi import AgiRequest
+
+log = structlog.get_logger()
+
+_MOST_TEXT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """greeting is played once, prompt at each of the tries; a key of choices may be pressed at any time."""
+
+    id: str
+    greeting: tuple[str, ...]
+    prompt: tuple[str, ...]
+    choices: Mapping[str, QueueId]
+    default_choice: QueueId
+    timeout_s: float
+    tries: int
+
+
+Entry = Menu | QueueId
+
+
+class TokenCheck:
+    """One-time tokens: sha1(key:call:verb:nonce:key), as [contactd-agi] makes them.
+
+    Whoever can reach the port but knows no key cannot invent a call, nor repeat one that was overheard.
+    """
+
+    def __init__(self, remember: int = 100_000) -> None:
+        self.key = secrets.token_hex(24)
+        self._used: dict[str, None] = {}
+        self._remember = remember
+
+    def __call__(self, request: AgiRequest) -> bool:
+        if len(request.args) < 2:
+            return False
+        token, nonce = request.args[0], request.args[1]
+        verb = request.path.strip("/")
+        text = f"{self.key}:{request.uniqueid}:{verb}:{nonce}:{self.key}"
+        right = sha1(text.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
+        if not compare_digest(right.encode(), token.encode("utf-8", "replace")) or token in self._used:
+            return False
+        self._used[token] = None
+        if len(self._used) > self._remember:
+            del self._used[next(iter(self._used))]
+        return True
+
+
+class Reception:
+    """The FastAGI route ``menu``. lines: dialled number to entry; others meet default."""
+
+    def __init__(
+        self,
+        pbx: PbxId,
+        circle: Circle,
+        *,
+        lines: Mapping[str, Entry],
+        default: Entry,
+        accepting: Callable[[], bool],
+    ) -> None:
+        self.pbx = pbx
+        self._circle = circle
+        self.lines = lines
+        self.default = default
+        self._accepting = accepting
+
+    async def __call__(self, session: AgiSession) -> None:
+        request = session.request
+        now: Instant = self._circle.clock.now()
+        contact = contact_id(self.pbx, request.uniqueid, now)
+        if not self._accepting():
+            # The journal cannot take more: what is on the floor is finished, the rest is the static queue's.
+            await session.set_variable("CONTACTD_STATIC", "yes")
+            return
+        dnis = request.args[2] if len(request.args) > 2 else ""
+        self._circle.put(
+            inp.CallArrived(
+                contact=contact, pbx=self.pbx, call=request.uniqueid, channel=request.channel, dnis=dnis
+            ),
+            private=Private(contact, _known(request, "agi_callerid"), _known(request, "agi_calleridname")),
+        )
+        entry = self.lines.get(dnis, self.default)
+        try:
+            if isinstance(entry, Menu):
+                choice, queue = await self._menu(session, entry)
+                self._circle.put(
+                    inp.MenuAnswered(contact=contact, menu=entry.id, choice=choice, queue=queue)
+                )
+            else:
+                queue = entry
+            await session.set_variable("CONTACTD_QUEUE", queue)
+        except CallerGone:
+            # AMI says so too, perhaps before CallArrived went through another socket: then only this ends it.
+            self._circle.put(inp.CallerHungUp(contact=contact, cause=0))
+        except (AgiRefused, AgiTimedOut, AgiBroken) as error:
+            # The dialplan goes on into the hold, with the default queue.
+            log.warning("menu_broke_off", contact=contact, error=str(error))
+
+    async def _menu(self, session: AgiSession, menu: Menu) -> tuple[str, QueueId]:
+        """The key that was pressed, or '' after all tries, and the queue that it means."""
+        keys = "".join(menu.choices)
+        await session.answer()
+        key = await _play(session, menu.greeting, keys)
+        for _ in range(menu.tries):
+            if not key:
+                key = await _play(session, menu.prompt, keys)
+            if not key:
+                key = await session.wait_for_digit(int(menu.timeout_s * 1000))
+            if key in menu.choices:
+                return key, menu.choices[key]
+            key = ""
+        return "", menu.default_choice
+
+
+async def _play(session: AgiSession, sounds: tuple[str, ...], keys: str) -> str:
+    for sound in sounds:
+        key = await session.stream_file(sound, keys)
+        if key:
+            return key
+    return ""
+
+
+def _known(request: AgiRequest, name: str) -> str | None:
+    value = request.env.get(name, "")
+    return None if value in ("", "unknown") else value[:_MOST_TEXT]

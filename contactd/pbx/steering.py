@@ -1,0 +1,203 @@
+"""One PBX: the AMI link with its heartbeat and comparisons, events in, commands out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+
+from contactd.core import inputs as inp
+from contactd.core.commands import Command, ComparePbx, ReturnToHold, RingAgent
+from contactd.core.errors import ContactdError
+from contactd.core.ids import ContactId, Instant, PbxId
+from contactd.engine.circle import Circle
+from contactd.pbx.ami import AmiLink, AmiSettings
+from contactd.pbx.inventory import VARIABLES, calls_seen, handsets_seen
+from contactd.pbx.translate import EVENTS, contact_of, stamped, translate
+from contactd.protocols.ami import Message
+
+log = structlog.get_logger()
+
+BEAT_S = 2.0
+_SOON_S = 1.0
+_LOCAL_TIME = "%Y-%m-%d %H:%M:%S"
+
+
+class Steering:
+    """globals_: what the dialplan must know of us (CONTACTD_AGI, CONTACTD_KEY); set at every connect.
+
+    accepting: False sends new callers to the static queue, and leaves them there.
+    """
+
+    def __init__(
+        self,
+        settings: AmiSettings,
+        circle: Circle,
+        *,
+        globals_: dict[str, str],
+        accepting: Callable[[], bool],
+        compare_s: float = 30,
+    ) -> None:
+        self.pbx = PbxId(settings.name)
+        self._circle = circle
+        self._globals = globals_
+        self._accepting = accepting
+        self._compare_s = compare_s
+        self._touched: set[ContactId] | None = None
+        self._compare_wanted = asyncio.Event()
+        self._booted_at: Instant = 0.0
+        self.acting = True
+        """False: fenced. Nothing is sent to the PBX any more, the heartbeat least of all."""
+        self.compared_at: float | None = None
+        """When the PBX was last compared, monotonic seconds."""
+        self.link = AmiLink(
+            settings, self._on_event, on_up=self._on_up, on_down=self._on_down, events=EVENTS
+        )
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await self.link.run()
+
+    # --- in ---------------------------------------------------------------------------------------------------------
+
+    def _on_event(self, message: Message) -> None:
+        now = self._circle.clock.now()
+        input_ = translate(self.pbx, message, now)
+        if self._touched is not None and (contact := contact_of(self.pbx, message, now)):
+            self._touched.add(contact)
+        if input_ is None or (isinstance(input_, inp.CallFellBack) and not self._accepting()):
+            return
+        self._circle.put(input_, self._circle.clock.happened(stamped(message)))
+
+    async def _on_up(self) -> None:
+        """Tell the dialplan who steers, compare, then beat and compare again until the link goes down."""
+        self._booted_at = await self._boot_time()
+        for name, value in {**self._globals, "CONTACTD_EPOCH": str(self._circle.floor.epoch)}.items():
+            await self._set_global(name, value)
+        await self._beat()
+        await self._compare("connected")
+        beat_at = time.monotonic() + BEAT_S
+        compare_at = time.monotonic() + self._compare_s
+        while self.acting:
+            until = min(beat_at, compare_at)
+            try:
+                async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                    await self._compare_wanted.wait()
+                self._compare_wanted.clear()
+                # A moment for what is on its way to arrive, and a bound on how often this can be asked for.
+                compare_at = min(compare_at, time.monotonic() + _SOON_S)
+            except TimeoutError:
+                pass
+            if time.monotonic() >= beat_at:
+                await self._beat()
+                beat_at = time.monotonic() + BEAT_S
+            if time.monotonic() >= compare_at:
+                await self._compare("periodic")
+                compare_at = time.monotonic() + self._compare_s
+
+    def _on_down(self, why: str) -> None:
+        self.compared_at = None
+        self._circle.put(inp.PbxAbsent(pbx=self.pbx, why=why))
+
+    async def _beat(self) -> None:
+        """In the PBX's own clock: two hosts never agree."""
+        answer = await self.link.send({"Action": "Getvar", "Variable": "EPOCH"})
+        await self._set_global("CONTACTD_BEAT", answer.get("Value", "0"))
+
+    async def _boot_time(self) -> Instant:
+        """When this Asterisk started, in our clock. It tells local times, so it is asked for its own now as well."""
+        status = await self.link.send({"Action": "CoreStatus"})
+        local = await self.link.send({"Action": "Getvar", "Variable": f"STRFTIME(,,{_LOCAL_TIME})"})
+        try:
+            started = f"{status.get('CoreStartupDate')} {status.get('CoreStartupTime')}"
+            up = datetime.strptime(local.get("Value", ""), _LOCAL_TIME) - datetime.strptime(started, _LOCAL_TIME)
+        except ValueError:
+            return 0.0
+        return self._circle.clock.now() - up.total_seconds() - 1
+
+    async def _set_global(self, name: str, value: str) -> None:
+        await self.link.send({"Action": "Setvar", "Variable": name, "Value": value})
+
+    async def _compare(self, why: str) -> None:
+        """Ask for everything, and hand it to the floor as one input."""
+        asked_at = self._circle.clock.now()
+        self._touched = set()
+        try:
+            statuses = await self.link.collect(
+                {"Action": "Status", "Variables": ",".join(VARIABLES)}, "StatusComplete"
+            )
+            states = await self.link.collect({"Action": "DeviceStateList"}, "DeviceStateListComplete")
+        finally:
+            touched, self._touched = self._touched, None
+        now = self._circle.clock.now()
+        calls = calls_seen(self.pbx, statuses, now)
+        touched |= self._moving(asked_at)
+        self._circle.put(
+            inp.PbxCompared(
+                pbx=self.pbx,
+                asked_at=asked_at,
+                booted_at=self._booted_at,
+                calls=calls,
+                unsure=frozenset(touched),
+                handsets=handsets_seen(states),
+            )
+        )
+        self.compared_at = time.monotonic()
+        if touched:
+            self._compare_wanted.set()
+        log.debug("pbx_compared", pbx=self.pbx, why=why, calls=len(calls), unsure=len(touched))
+
+    def _moving(self, asked_at: Instant) -> set[ContactId]:
+        """Offers whose Redirect may be on its way: where their callers stand says nothing yet."""
+        agents = self._circle.floor.agents.values()
+        return {a.contact for a in agents if a.contact and a.offer and a.since > asked_at - _SOON_S}
+
+    # --- out --------------------------------------------------------------------------------------------------------
+
+    def act(self, command: Command) -> None:
+        """Carry out a command; what becomes of it comes back as an input."""
+        if not self.acting:
+            return
+        match command:
+            case RingAgent():
+                epoch, _, seq = command.offer.partition("-")
+                exten = f"{command.endpoint}*{epoch}*{seq}*{command.ring_s}"
+                self._redirect(command, command.channel, "contactd-offer", exten)
+            case ReturnToHold():
+                self._redirect(command, command.channel, "contactd-return", "s")
+            case ComparePbx():
+                log.info("compare_wanted", pbx=self.pbx, why=command.why)
+                self._compare_wanted.set()
+
+    def _redirect(self, command: RingAgent | ReturnToHold, channel: str, context: str, exten: str) -> None:
+        def settled(result: Message | ContactdError) -> None:
+            if isinstance(result, ContactdError):
+                log.info("redirect_failed", pbx=self.pbx, contact=command.contact, error=str(result))
+                if isinstance(command, RingAgent):
+                    self._circle.put(
+                        inp.CommandFailed(contact=command.contact, offer=command.offer, why=str(result))
+                    )
+
+        self.link.post(
+            {"Action": "Redirect", "Channel": channel, "Context": context, "Exten": exten, "Priority": "1"},
+            settled,
+        )
+
+
+class PbxFleet:
+    """Every PBX of this daemon, by its name."""
+
+    def __init__(self, members: Sequence[Steering]) -> None:
+        self.members = {member.pbx: member for member in members}
+
+    def act(self, command: Command) -> None:
+        member = self.members.get(command.pbx)
+        if member is not None:
+            member.act(command)
+
+    def stop_acting(self) -> None:
+        for member in self.members.values():
+            member.acting = False

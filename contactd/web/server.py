@@ -1,0 +1,220 @@
+"""The two doors: TCP to look at numbers, a unix socket to look at everything and to act for an agent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import orjson
+import structlog
+from aiohttp import web
+
+from contactd import __version__, metrics
+from contactd.config import Settings
+from contactd.core.errors import ContactdError
+from contactd.core.ids import Instant
+from contactd.core.inputs import TimePassed
+from contactd.web import acts, peers, views
+from contactd.web.health import Check, Engine, Level, checks, worst
+
+log = structlog.get_logger()
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_PROBE_S = 2.0
+_GRACE_S = 2.0
+
+
+class WebRefused(ContactdError):
+    """A port cannot be listened on."""
+
+
+class Surface:
+    """What both doors read. settings is called at each request, since a reload changes it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Callable[[], Settings],
+        read: Callable[[], metrics.Readings],
+        now: Callable[[], Instant],
+    ) -> None:
+        self.engine = engine
+        self.settings = settings
+        self.read = read
+        self.now = now
+
+    async def health(self) -> list[Check]:
+        """Sends a request once round the circle. A TimePassed that comes early changes nothing."""
+        answers = True
+        try:
+            async with asyncio.timeout(_PROBE_S):
+                await self.engine.ask(TimePassed())
+        except (TimeoutError, ContactdError):
+            answers = False
+        return checks(self.engine.floor, self.read(), self.settings().pbx, answers=answers)
+
+
+# --- TCP: numbers only ---
+
+
+def web_app(surface: Surface) -> web.Application:
+    async def metrics_page(_: web.Request) -> web.Response:
+        headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        return web.Response(body=metrics.exposition(), headers=headers)
+
+    async def healthz(_: web.Request) -> web.Response:
+        found = await surface.health()
+        level = worst(found)
+        body = {"level": level, "checks": [check.json() for check in found]}
+        return _json(body, status=503 if level is Level.FAILING else 200)
+
+    app = web.Application()
+    app.router.add_get("/metrics", metrics_page)
+    app.router.add_get("/healthz", healthz)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def serve_web(surface: Surface, host: str, port: int) -> AsyncIterator[int]:
+    """Listen on [web]; yields the port (port 0: any free one)."""
+    runner = _runner(web_app(surface))
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise WebRefused(
+                f"Cannot listen on {host}:{port} ({error.strerror}): set listen and port in [web]."
+            ) from error
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+# --- the unix socket: for contactctl ---
+
+
+def control_app(surface: Surface, group: int | None) -> web.Application:
+    floor = surface.engine.floor
+
+    async def status(_: web.Request) -> web.Response:
+        found = await surface.health()
+        body = {
+            "version": __version__,
+            "level": worst(found),
+            **views.status_view(floor, surface.settings(), surface.now()),
+            "checks": [check.json() for check in found],
+            "readings": surface.read(),
+        }
+        return _json(body)
+
+    async def agents(_: web.Request) -> web.Response:
+        return _json(views.agents_view(floor, surface.now()))
+
+    async def queues(_: web.Request) -> web.Response:
+        return _json(views.queues_view(floor, surface.settings(), surface.now()))
+
+    async def contacts(_: web.Request) -> web.Response:
+        return _json(views.contacts_view(floor, surface.now()))
+
+    async def act(request: web.Request) -> web.Response:
+        agent, name = request.match_info["agent"], request.match_info["act"]
+        reason = await _reason(request)
+        reasons = list(surface.settings().sign_in.not_ready_reasons.values())
+        done = await acts.act(surface.engine, agent, name, reason, reasons)
+        peer: peers.Peer = request["peer"]
+        log.info(
+            "supervisor_acted",
+            agent_id=agent,
+            act=name,
+            reason=reason,
+            code=done.code,
+            uid=peer.uid,
+            pid=peer.pid,
+        )
+        if done.code == acts.DONE:
+            return _json(views.agent_view(floor.agents[done.agent], surface.now()))
+        return _json({"code": done.code, "reason": done.reason}, status=done.http)
+
+    app = web.Application(middlewares=[_only_known(group), _errors], client_max_size=4096)
+    app.router.add_get("/status", status)
+    app.router.add_get("/agents", agents)
+    app.router.add_get("/queues", queues)
+    app.router.add_get("/contacts", contacts)
+    app.router.add_post("/agents/{agent}/{act}", act)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def serve_control(surface: Surface, path: str) -> AsyncIterator[None]:
+    """Listen on [ctl]."""
+    group = peers.group_id()
+    made = peers.control_socket(path, group)
+    runner = _runner(control_app(surface, group))
+    await runner.setup()
+    try:
+        await web.SockSite(runner, made).start()
+        yield
+    finally:
+        await runner.cleanup()
+        made.close()
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+def _only_known(group: int | None) -> Any:
+    own_uid = os.geteuid()
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        connection = request.transport.get_extra_info("socket") if request.transport else None
+        if connection is None:
+            return _json({"code": "gone", "reason": "The connection is closed."}, status=403)
+        peer = peers.peer_of(connection)
+        if not peers.may_control(peer, own_uid=own_uid, group=group):
+            log.warning("control_refused", uid=peer.uid, pid=peer.pid)
+            reason = f"User {peer.uid} may not: become root, or a member of the group {peers.GROUP}."
+            return _json({"code": "forbidden", "reason": reason}, status=403)
+        request["peer"] = peer
+        return await handler(request)
+
+    return middleware
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Errors as JSON with a sentence; what is a bug goes into the log and not to the caller."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return _json({"code": "http", "reason": f"{error.reason}: {request.path}"}, status=error.status)
+    except ContactdError as error:
+        return _json({"code": "busy", "reason": str(error)}, status=503)
+    except Exception:
+        log.exception("request_failed", path=request.path)
+        reason = "An error of contactd: the log tells more (journalctl -u contactd)."
+        return _json({"code": "bug", "reason": reason}, status=500)
+
+
+async def _reason(request: web.Request) -> str:
+    raw = await request.read()
+    if not raw:
+        return ""
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise web.HTTPBadRequest(reason="the body is no JSON") from None
+    reason = body.get("reason", "") if isinstance(body, dict) else ""
+    return reason if isinstance(reason, str) else ""
+
+
+def _json(body: Any, *, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+
+
+def _runner(app: web.Application) -> web.AppRunner:
+    # No access log: Prometheus alone would write a line every few seconds.
+    return web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_S, handle_signals=False)

@@ -1,0 +1,110 @@
+"""The floor as JSON, for contactctl. Seconds and Unix times; the floor holds no personal value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from contactd.config import Settings
+from contactd.core.agent import Agent
+from contactd.core.contact import Contact, ContactState
+from contactd.core.floor import LiveFloor
+from contactd.core.ids import Instant
+
+_IN_LINE = {ContactState.WAITING, ContactState.OFFERED, ContactState.FALLBACK}
+
+
+def agents_view(floor: LiveFloor, now: Instant) -> list[dict[str, Any]]:
+    return [agent_view(agent, now) for _, agent in sorted(floor.agents.items())]
+
+
+def agent_view(agent: Agent, now: Instant) -> dict[str, Any]:
+    return {
+        "id": agent.id,
+        "status": agent.status,
+        "reason": agent.reason,
+        "state": agent.state,
+        # An agent who was never here has no since.
+        "for_s": round(max(0.0, now - agent.since), 1) if agent.since else None,
+        "handset": agent.handset,
+        "pbx": agent.profile.pbx,
+        "endpoint": agent.profile.endpoint,
+        "queues": list(agent.profile.queues),
+        "contact": agent.contact,
+        "available": agent.available(),
+        "locked_until": agent.locked_until if agent.locked_until and agent.locked_until > now else None,
+    }
+
+
+def queues_view(floor: LiveFloor, settings: Settings, now: Instant) -> list[dict[str, Any]]:
+    in_line: dict[str, list[Contact]] = {queue: [] for queue in floor.queues}
+    talking: Counter[str] = Counter()
+    for contact in floor.contacts.values():
+        if contact.queue is None or contact.queue not in in_line:
+            continue
+        if contact.state in _IN_LINE:
+            in_line[contact.queue].append(contact)
+        elif contact.state is ContactState.CONNECTED:
+            talking[contact.queue] += 1
+    view = []
+    for queue, contacts in in_line.items():
+        section = settings.queues.get(queue)  # type: ignore[call-overload]
+        serving = [agent for agent in floor.agents.values() if queue in agent.profile.queues]
+        starts = [contact.queued_at for contact in contacts if contact.queued_at is not None]
+        view.append(
+            {
+                "id": queue,
+                "label": (section.label if section else "") or queue,
+                "waiting": sum(contact.state is not ContactState.OFFERED for contact in contacts),
+                "ringing": sum(contact.state is ContactState.OFFERED for contact in contacts),
+                "talking": talking[queue],
+                "longest_wait_s": round(max(0.0, now - min(starts)), 1) if starts else 0.0,
+                "agents_available": sum(agent.available() for agent in serving),
+                "agents": len(serving),
+            }
+        )
+    return view
+
+
+def contacts_view(floor: LiveFloor, now: Instant) -> list[dict[str, Any]]:
+    """Those on the floor, the oldest first."""
+    return [
+        {
+            "id": contact.id,
+            "state": contact.state,
+            "queue": contact.queue,
+            "agent": contact.agent,
+            "pbx": contact.pbx,
+            "call": contact.call,
+            "dnis": contact.dnis,
+            "arrived_at": contact.arrived_at,
+            "here_s": round(max(0.0, now - contact.arrived_at), 1),
+            "waited_s": _waited_s(contact, now),
+            "talking_s": round(max(0.0, now - contact.connected_at), 1)
+            if contact.state is ContactState.CONNECTED and contact.connected_at is not None
+            else None,
+        }
+        for contact in sorted(floor.contacts.values(), key=lambda contact: (contact.arrived_at, contact.id))
+    ]
+
+
+def _waited_s(contact: Contact, now: Instant) -> float | None:
+    if contact.queued_at is None:
+        return None
+    until = now if contact.state in _IN_LINE else contact.connected_at
+    return round(max(0.0, until - contact.queued_at), 1) if until is not None else None
+
+
+def status_view(floor: LiveFloor, settings: Settings, now: Instant) -> dict[str, Any]:
+    """The whole in numbers."""
+    states = Counter(str(contact.state) for contact in floor.contacts.values())
+    return {
+        "epoch": floor.epoch,
+        "seq": floor.seq,
+        "config_sha256": floor.state.plan.sha256 if floor.state.plan else None,
+        "pbx": {pbx: {"steered": pbx in floor.steered} for pbx in settings.pbx},
+        "contacts": dict(states),
+        "agents": dict(Counter(str(agent.status) for agent in floor.agents.values())),
+        "agents_available": len(floor.available),
+        "queues": queues_view(floor, settings, now),
+    }

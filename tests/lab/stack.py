@@ -1,0 +1,330 @@
+"""A whole contact centre on one machine: PostgreSQL, Asterisk and contactd as real processes, with a small
+configuration of two queues, a menu and four agents (or as many as asked for)."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from tests.lab import ports
+from tests.lab.asterisk import Asterisk, Handset
+from tests.lab.postgres import Postgres
+from tests.lab.process import Process, tail, until
+from tests.lab.progress import ROOT, LabError
+
+NAMES = ("anna", "bilal", "carla", "david")
+LINE, SALES, SUPPORT = "5000", "5001", "5002"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An agent: id, handset's number and password, PIN."""
+
+    id: str
+    number: str
+    password: str
+    pin: str
+
+
+def staff(count: int = 4) -> list[Person]:
+    """Agents with passwords and PINs made now; four have names, more have numbers."""
+    return [
+        Person(
+            NAMES[n] if n < len(NAMES) else f"agent{n + 1}",
+            str(1001 + n),
+            secrets.token_hex(6),
+            f"{secrets.randbelow(10_000):04}",
+        )
+        for n in range(count)
+    ]
+
+
+class Contactd:
+    """One contactd process with its own configuration folder and spool. Blocking calls."""
+
+    def __init__(self, folder: Path, toml: str, secrets_toml: str, *, prefix: Sequence[str] = ()) -> None:
+        self.folder = folder
+        self.config = folder / "contactd.toml"
+        self.log = folder / "contactd.log"
+        self._prefix = tuple(prefix)
+        self._process: Process | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        self.write(toml, secrets_toml)
+
+    def write(self, toml: str, secrets_toml: str | None = None) -> None:
+        self.config.write_text(toml)
+        if secrets_toml is not None:
+            path = self.folder / "secrets.toml"
+            path.touch(mode=0o600)
+            path.write_text(secrets_toml)
+
+    @property
+    def pid(self) -> int:
+        assert self._process, "not started"
+        return self._process.pid
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "ctl.sock"
+
+    def alive(self) -> bool:
+        return self._process is not None and self._process.alive()
+
+    def migrate(self) -> None:
+        self.command("migrate")
+
+    def command(self, *words: str) -> str:
+        """Run `contactd WORDS`; its output, or LabError with what it said."""
+        done = subprocess.run(
+            [sys.executable, "-m", "contactd", "--config", str(self.config), *words],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=120,
+        )
+        if done.returncode:
+            raise LabError(f"contactd {' '.join(words)} ended with {done.returncode}: {done.stderr}{done.stdout}")
+        return done.stdout
+
+    def ctl(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `contactctl WORDS`."""
+        done = subprocess.run(
+            [sys.executable, "-m", "contactd.ctl", "--config", str(self.config), *words],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=60,
+        )
+        if check and done.returncode:
+            raise LabError(f"contactctl {' '.join(words)} ended with {done.returncode}: {done.stderr}{done.stdout}")
+        return done
+
+    def start(self, *options: str, wait: bool = True, env: Mapping[str, str] | None = None) -> None:
+        """wait: return when it steers, by its own /healthz."""
+        argv = [*self._prefix, sys.executable, "-m", "contactd", "--config", str(self.config), "run", *options]
+        self._process = Process(
+            argv, log=self.log, stop_signal=signal.SIGTERM, cwd=ROOT, env={**os.environ, **(env or {})}
+        )
+        if wait:
+            self.wait_steering()
+
+    def wait_steering(self, patience_s: float = 30.0) -> None:
+        process = self._process
+        assert process
+        until(
+            lambda: not process.alive() or self.healthy(),
+            "contactd to steer",
+            patience_s=patience_s,
+            hint=lambda: tail(self.log),
+        )
+        if not process.alive():
+            raise LabError(f"contactd ended; the end of {self.log} says why:{tail(self.log)}")
+
+    def healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}/healthz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    @property
+    def web_port(self) -> int:
+        for line in self.config.read_text().splitlines():
+            if line.startswith("port = ") and line.endswith("# web"):
+                return int(line.removeprefix("port = ").removesuffix("# web"))
+        raise LabError(f"{self.config} has no line marked as the web port")
+
+    def metrics(self) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def status(self, what: str) -> object:
+        """`contactctl --json WHAT`, parsed."""
+        return json.loads(self.ctl("--json", what).stdout)
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.stop()
+            self._process = None
+
+    def kill(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process = None
+
+    def pause(self) -> None:
+        assert self._process
+        self._process.send(signal.SIGSTOP)
+
+    def cont(self) -> None:
+        assert self._process
+        self._process.send(signal.SIGCONT)
+
+    def hup(self) -> None:
+        assert self._process
+        os.kill(self._process.pid, signal.SIGHUP)
+
+
+class Stack:
+    """PostgreSQL, Asterisk and one contactd below `folder`.
+
+    prompt: sounds of the menu's prompt; greeting likewise. queues: id to (ring_s, wrap_up_s).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        people: Sequence[Person] | None = None,
+        listen: str = "127.0.0.1",
+        queues: Mapping[str, tuple[int, int]] | None = None,
+        greeting: Sequence[str] = ("hello",),
+        prompt: Sequence[str] = ("vm-press", "digits/1", "vm-press", "digits/2"),
+        cel: bool = False,
+        extra_conf: Mapping[str, str] | None = None,
+        substitutions: Mapping[str, str] | None = None,
+        pbx_prefix: Sequence[str] = (),
+        contactd_prefix: Sequence[str] = (),
+        postgres_settings: Mapping[str, str] | None = None,
+        log_level: str = "info",
+    ) -> None:
+        self.folder = folder
+        self.people = list(people if people is not None else staff())
+        self.queues = dict(queues or {"sales": (20, 5), "support": (20, 5)})
+        self.greeting, self.prompt = tuple(greeting), tuple(prompt)
+        self.log_level = log_level
+        folder.mkdir(parents=True, exist_ok=True)
+        self.postgres = Postgres(folder / "postgres", settings=dict(postgres_settings or {}))
+        self.asterisk = Asterisk(
+            folder / "pbx",
+            listen=listen,
+            ami_secret=secrets.token_hex(16),
+            handsets=[Handset(p.number, p.password) for p in self.people],
+            cel=cel,
+            extra_conf=extra_conf,
+            substitutions=substitutions,
+            prefix=pbx_prefix,
+        )
+        self._contactd_prefix = contactd_prefix
+        self._password = secrets.token_hex(12)
+        self._held_ports = [ports.reserve() for _ in range(4)]
+        self.contactd: Contactd | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def daemon(self) -> Contactd:
+        assert self.contactd, "not started"
+        return self.contactd
+
+    def start(self, *, run_contactd: bool = True) -> None:
+        self.postgres.start()
+        self.asterisk.start()
+        if self.contactd is None:
+            if self.postgres.psql("SELECT 1 FROM pg_database WHERE datname = 'contactd'").strip() != "1":
+                self.postgres.create_database("contactd")
+            self.contactd = self.another("contactd", self._held_ports[0].first, self._held_ports[1].first)
+        self.contactd.migrate()
+        self.postgres.psql(
+            "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'contactd_app') THEN CREATE ROLE contactd_app"
+            " LOGIN; END IF; END $$; GRANT contactd_daemon TO contactd_app;"
+            f" ALTER ROLE contactd_app PASSWORD '{self._password}'"
+        )
+        if run_contactd:
+            self.contactd.start()
+
+    def another(self, name: str, agi_port: int, web_port: int) -> Contactd:
+        """One more contactd on the same floor, with ports and a spool of its own."""
+        folder = self.folder / name
+        return Contactd(folder, self.toml(folder, agi_port, web_port), self.secrets(), prefix=self._contactd_prefix)
+
+    def standby(self) -> Contactd:
+        return self.another("standby", self._held_ports[2].first, self._held_ports[3].first)
+
+    def stop(self) -> None:
+        if self.contactd is not None:
+            self.contactd.stop()
+        self.asterisk.stop()
+        self.postgres.stop()
+
+    def toml(self, folder: Path, agi_port: int, web_port: int) -> str:
+        """A whole contactd.toml for this lab."""
+        queues = "\n".join(
+            f"[queues.{name}]\nring_s = {ring}\nwrap_up_s = {wrap_up}" for name, (ring, wrap_up) in self.queues.items()
+        )
+        owner = self._owner()[0]
+        first, *rest = self.queues
+        second = rest[0] if rest else first
+        names = json.dumps(list(self.queues))
+        agents = "\n".join(f'[agents.{p.id}]\nendpoint = "{p.number}"\nqueues = {names}' for p in self.people)
+        return f"""\
+state_dir = "{folder / "state"}"
+log_level = "{self.log_level}"
+default_queue = "{first}"
+
+[database]
+dsn = "postgresql://contactd_app@127.0.0.1:{self.postgres.port}/contactd"
+migrate_dsn = "postgresql://{owner}@127.0.0.1:{self.postgres.port}/contactd"
+
+[pbx.{self.asterisk.name}]
+host = "127.0.0.1"
+port = {self.asterisk.ami_port}
+username = "contactd"
+compare_s = 10
+
+[agi]
+port = {agi_port}
+
+[web]
+port = {web_port} # web
+
+[ctl]
+socket = "{folder / "ctl.sock"}"
+
+{queues}
+
+[menus.main]
+greeting = {json.dumps(self.greeting)}
+prompt = {json.dumps(self.prompt)}
+timeout_s = 5
+tries = 2
+default_choice = "{first}"
+[menus.main.choices]
+1 = "{first}"
+2 = "{second}"
+
+[lines]
+{LINE} = "menu:main"
+{SALES} = "queue:{first}"
+{SUPPORT} = "queue:{second}"
+
+{agents}
+"""
+
+    def secrets(self) -> str:
+        pins = "\n".join(f'[agents.{p.id}]\npin = "{p.pin}"' for p in self.people)
+        database = f'[database]\npassword = "{self._password}"\nmigrate_password = "{self._owner()[1]}"\n'
+        return f'{database}[pbx.{self.asterisk.name}]\nsecret = "{self.asterisk.ami_secret}"\n{pins}\n'
+
+    def _owner(self) -> tuple[str, str]:
+        """Name and password of the database's owner."""
+        url = urlsplit(self.postgres.dsn)
+        return url.username or "", url.password or ""
