@@ -34,7 +34,9 @@ def cli(context: click.Context, path: Path) -> None:
 
 
 @cli.command()
-@click.option("--take-over", is_flag=True, help="Do not wait for the contactd that holds the floor: fence it.")
+@click.option(
+    "--take-over", is_flag=True, help="Do not wait for the contactd that holds the floor: fence it."
+)
 @click.pass_obj
 def run(path: Path, take_over: bool) -> None:
     """Steer, until SIGTERM. SIGHUP loads the configuration again."""

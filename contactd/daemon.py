@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import functools
 import ipaddress
 import os
 import signal
@@ -26,12 +27,15 @@ from contactd.engine.clock import Clock
 from contactd.engine.inbox import Inbox
 from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool, SpoolBroken
+from contactd.metrics import FloorMetrics, PbxReading, Readings
 from contactd.pbx.ami import AmiSettings
 from contactd.pbx.codes import FeatureCodes
 from contactd.pbx.fastagi import FastAgiServer
 from contactd.pbx.ivr import Entry, Menu, Reception, TokenCheck
 from contactd.pbx.steering import PbxFleet, Steering
+from contactd.store.history import History
 from contactd.store.journal import FloorLock, Journal, open_pool
+from contactd.web.server import Surface, serve_control, serve_web
 
 log = structlog.get_logger()
 
@@ -43,7 +47,10 @@ def sd_notify(state: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify, contextlib.suppress(OSError):
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify,
+        contextlib.suppress(OSError),
+    ):
         notify.connect("\0" + address[1:] if address.startswith("@") else address)
         notify.sendall(state.encode())
 
@@ -80,14 +87,22 @@ class Daemon:
 
             watch = EpochWatch(journal, lock, row.epoch)
             fleet = PbxFleet([])
-            appender = Appender(journal, spool, row, lambda _seq: None)
+            appended = asyncio.Event()
+            appender = Appender(journal, spool, row, lambda _seq: appended.set())
+            clock = Clock()
+            publishers: list[Callable[[Sequence[Step]], None]] = []
+
+            def publish(steps: Sequence[Step]) -> None:
+                for publisher in publishers:
+                    publisher(steps)
+
             circle = Circle(
                 floor,
                 Inbox(),
                 spool,
                 appender,
-                Clock(),
-                publish=self._publish,
+                clock,
+                publish=publish,
                 act=fleet.act,
                 still_ours=watch.still_ours,
             )
@@ -134,16 +149,26 @@ class Daemon:
                     compare_s=section.compare_s,
                 )
                 fleet.members[steering.pbx] = steering
-            loop.add_signal_handler(
-                signal.SIGHUP, lambda: self._reload(circle, reception, codes, journal)
-            )
+            loop.add_signal_handler(signal.SIGHUP, lambda: self._reload(circle, reception, codes, journal))
 
+            read = functools.partial(_readings, circle, spool, appender, fleet, agi, settings.spool.max_mb << 20)
+            measured = FloorMetrics(floor, read, clock.now)
+            stack.callback(measured.close)
+            publishers.append(measured.publish)
+            surface = Surface(circle, lambda: self._settings, read, clock.now)
+            await self._insist(
+                lambda: stack.enter_async_context(serve_web(surface, settings.web.listen, settings.web.port))
+            )
+            await stack.enter_async_context(serve_control(surface, settings.ctl.socket))
+
+            history = History(pool, settings.floor)
             tasks: list[Callable[[], Coroutine[Any, Any, None]]] = [
                 circle.run,
                 circle.watch,
                 appender.run,
                 spool.sync_every_second,
                 watch.run,
+                functools.partial(history.run, appended),
                 *(member.run for member in fleet.members.values()),
             ]
             sd_notify(f"READY=1\nSTATUS=steering as epoch {row.epoch}")
@@ -169,12 +194,7 @@ class Daemon:
             ) from error
         return spool
 
-    def _publish(self, steps: Sequence[Step]) -> None:
-        for step in steps:
-            for event in step.events:
-                log.debug("fact", kind=type(event).__name__, at=step.at)
-
-    async def _insist(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _insist(self, start: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         """A port may still be held for a moment by the contactd that was taken over."""
         for attempt in range(20):
             try:
@@ -215,7 +235,7 @@ class Daemon:
                 fleet.stop_acting()
                 raise
 
-        running = [asyncio.create_task(guarded(task), name=task.__qualname__) for task in tasks]
+        running = [asyncio.create_task(guarded(task)) for task in tasks]
         stop = asyncio.create_task(self._stop.wait())
         try:
             done, _ = await asyncio.wait({*running, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -236,9 +256,7 @@ class Daemon:
 
     # --- reload -----------------------------------------------------------------------------------------------------
 
-    def _reload(
-        self, circle: Circle, reception: Reception, codes: FeatureCodes, journal: Journal
-    ) -> None:
+    def _reload(self, circle: Circle, reception: Reception, codes: FeatureCodes, journal: Journal) -> None:
         """SIGHUP: all of the new files or nothing of them."""
         sd_notify("RELOADING=1")
         try:
@@ -285,3 +303,39 @@ def _lines(settings: Settings) -> dict[str, Entry]:
         number: menus[line.target] if line.kind == "menu" else QueueId(line.target)
         for number, line in settings.entries.items()
     }
+
+
+def _readings(
+    circle: Circle, spool: Spool, appender: Appender, fleet: PbxFleet, agi: FastAgiServer, spool_max_bytes: int
+) -> Readings:
+    """What the parts say of themselves."""
+    return Readings(
+        holds_epoch=fleet.acting,
+        inbox_depth=len(circle.inbox),
+        inbox_refused=circle.inbox.refused,
+        ignored=circle.ignored,
+        bugs=circle.bugs,
+        loop_lag_s=circle.loop_lag_s,
+        spool_pending_bytes=appender.pending_bytes,
+        spool_max_bytes=spool_max_bytes,
+        spool_fault=spool.fault,
+        spool_full=spool.full,
+        append_lag_s=appender.lag_s,
+        appended_seq=appender.appended_seq,
+        append_retries=appender.retries,
+        quarantined=appender.quarantined,
+        pbx={
+            name: PbxReading(
+                connected=member.link.connected,
+                messages=member.link.stats.messages,
+                reconnects=member.link.stats.reconnects,
+                timeouts=member.link.stats.timeouts,
+                refused=member.link.stats.refused,
+                failures=member.link.stats.failures,
+            )
+            for name, member in fleet.members.items()
+        },
+        agi_sessions=agi.active,
+        agi_failures=agi.stats.failures,
+        agi_refused=dict(agi.stats.refused),
+    )

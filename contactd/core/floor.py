@@ -87,7 +87,11 @@ class LiveFloor:
         self.state.seq += 1
 
     def check(
-        self, contact: Contact, into: ContactState, agent: Agent | None = None, doing: AgentState | None = None
+        self,
+        contact: Contact,
+        into: ContactState,
+        agent: Agent | None = None,
+        doing: AgentState | None = None,
     ) -> None:
         """Raise FloorBug before anything is changed: an event is applied whole or not at all."""
         if into not in CONTACT_TRANSITIONS[contact.state]:

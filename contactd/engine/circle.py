@@ -113,7 +113,10 @@ class Circle:
             if item.done is not None and not item.done.done():
                 item.done.set_result(made)
         frame = frame_of(
-            self.floor.epoch, steps, [item.private for item in batch if item.private is not None], self.config_hash()
+            self.floor.epoch,
+            steps,
+            [item.private for item in batch if item.private is not None],
+            self.config_hash(),
         )
         if frame is not None:
             self._spool.write(frame)

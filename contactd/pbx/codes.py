@@ -62,9 +62,7 @@ class FeatureCodes:
         reason = self.reasons.get(typed, "not_ready")
         await self._ask(session, inp.NotReadyAsked(agent=agent, reason=reason))
 
-    async def _plain(
-        self, session: AgiSession, kind: type[inp.SignOutAsked] | type[inp.ReadyAsked]
-    ) -> None:
+    async def _plain(self, session: AgiSession, kind: type[inp.SignOutAsked] | type[inp.ReadyAsked]) -> None:
         agent = self._agent(session)
         await session.answer()
         if agent is None:

@@ -104,9 +104,7 @@ class Reception:
         try:
             if isinstance(entry, Menu):
                 choice, queue = await self._menu(session, entry)
-                self._circle.put(
-                    inp.MenuAnswered(contact=contact, menu=entry.id, choice=choice, queue=queue)
-                )
+                self._circle.put(inp.MenuAnswered(contact=contact, menu=entry.id, choice=choice, queue=queue))
             else:
                 queue = entry
             await session.set_variable("CONTACTD_QUEUE", queue)

@@ -53,9 +53,7 @@ class Steering:
         """False: fenced. Nothing is sent to the PBX any more, the heartbeat least of all."""
         self.compared_at: float | None = None
         """When the PBX was last compared, monotonic seconds."""
-        self.link = AmiLink(
-            settings, self._on_event, on_up=self._on_up, on_down=self._on_down, events=EVENTS
-        )
+        self.link = AmiLink(settings, self._on_event, on_up=self._on_up, on_down=self._on_down, events=EVENTS)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -113,7 +111,9 @@ class Steering:
         local = await self.link.send({"Action": "Getvar", "Variable": f"STRFTIME(,,{_LOCAL_TIME})"})
         try:
             started = f"{status.get('CoreStartupDate')} {status.get('CoreStartupTime')}"
-            up = datetime.strptime(local.get("Value", ""), _LOCAL_TIME) - datetime.strptime(started, _LOCAL_TIME)
+            up = datetime.strptime(local.get("Value", ""), _LOCAL_TIME) - datetime.strptime(
+                started, _LOCAL_TIME
+            )
         except ValueError:
             return 0.0
         return self._circle.clock.now() - up.total_seconds() - 1
@@ -197,6 +197,10 @@ class PbxFleet:
         member = self.members.get(command.pbx)
         if member is not None:
             member.act(command)
+
+    @property
+    def acting(self) -> bool:
+        return all(member.acting for member in self.members.values())
 
     def stop_acting(self) -> None:
         for member in self.members.values():

@@ -94,7 +94,9 @@ class Contactd:
             timeout=120,
         )
         if done.returncode:
-            raise LabError(f"contactd {' '.join(words)} ended with {done.returncode}: {done.stderr}{done.stdout}")
+            raise LabError(
+                f"contactd {' '.join(words)} ended with {done.returncode}: {done.stderr}{done.stdout}"
+            )
         return done.stdout
 
     def ctl(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -107,12 +109,23 @@ class Contactd:
             timeout=60,
         )
         if check and done.returncode:
-            raise LabError(f"contactctl {' '.join(words)} ended with {done.returncode}: {done.stderr}{done.stdout}")
+            raise LabError(
+                f"contactctl {' '.join(words)} ended with {done.returncode}: {done.stderr}{done.stdout}"
+            )
         return done
 
     def start(self, *options: str, wait: bool = True, env: Mapping[str, str] | None = None) -> None:
         """wait: return when it steers, by its own /healthz."""
-        argv = [*self._prefix, sys.executable, "-m", "contactd", "--config", str(self.config), "run", *options]
+        argv = [
+            *self._prefix,
+            sys.executable,
+            "-m",
+            "contactd",
+            "--config",
+            str(self.config),
+            "run",
+            *options,
+        ]
         self._process = Process(
             argv, log=self.log, stop_signal=signal.SIGTERM, cwd=ROOT, env={**os.environ, **(env or {})}
         )
@@ -254,7 +267,9 @@ class Stack:
     def another(self, name: str, agi_port: int, web_port: int) -> Contactd:
         """One more contactd on the same floor, with ports and a spool of its own."""
         folder = self.folder / name
-        return Contactd(folder, self.toml(folder, agi_port, web_port), self.secrets(), prefix=self._contactd_prefix)
+        return Contactd(
+            folder, self.toml(folder, agi_port, web_port), self.secrets(), prefix=self._contactd_prefix
+        )
 
     def standby(self) -> Contactd:
         return self.another("standby", self._held_ports[2].first, self._held_ports[3].first)
@@ -268,7 +283,8 @@ class Stack:
     def toml(self, folder: Path, agi_port: int, web_port: int) -> str:
         """A whole contactd.toml for this lab."""
         queues = "\n".join(
-            f"[queues.{name}]\nring_s = {ring}\nwrap_up_s = {wrap_up}" for name, (ring, wrap_up) in self.queues.items()
+            f"[queues.{name}]\nring_s = {ring}\nwrap_up_s = {wrap_up}"
+            for name, (ring, wrap_up) in self.queues.items()
         )
         owner = self._owner()[0]
         first, *rest = self.queues
