@@ -40,9 +40,7 @@ async def act(engine: Engine, agent_id: str, name: str, reason: str, reasons: Se
     if make is None:
         return Act(agent, "unknown_act", f"{name} is none of {', '.join(_INPUT)}.", 404)
     if agent not in engine.floor.agents:
-        return Act(
-            agent, "unknown_agent", f"There is no agent {agent_id}; contactctl agents lists them.", 404
-        )
+        return Act(agent, "unknown_agent", f"There is no agent {agent_id}; contactctl agents lists them.", 404)
     if name == "not-ready" and reason not in reasons:
         known = ", ".join(reasons) or "none: add not_ready_reasons to [sign_in]"
         return Act(agent, "unknown_reason", f"Give one of the configured reasons ({known}).", 400)
@@ -59,9 +57,7 @@ async def act(engine: Engine, agent_id: str, name: str, reason: str, reasons: Se
 def _refused(agent: AgentId, step: Step) -> Act | None:
     for event in step.events:
         if isinstance(event, ev.AgentRefused):
-            return Act(
-                agent, event.reason, f"{agent} is locked after too many wrong PINs; try again later.", 409
-            )
+            return Act(agent, event.reason, f"{agent} is locked after too many wrong PINs; try again later.", 409)
     return None
 
 

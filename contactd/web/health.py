@@ -47,9 +47,7 @@ class Check:
         return asdict(self)
 
 
-def checks(
-    floor: LiveFloor, readings: Readings, wanted_pbx: Iterable[PbxId], *, answers: bool
-) -> list[Check]:
+def checks(floor: LiveFloor, readings: Readings, wanted_pbx: Iterable[PbxId], *, answers: bool) -> list[Check]:
     """wanted_pbx: those of the configuration. answers: a request went through the circle just now."""
     return [
         _epoch(floor, readings),

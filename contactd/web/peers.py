@@ -93,6 +93,4 @@ def _clear(place: Path) -> None:
             if error.errno in (errno.ECONNREFUSED, errno.ENOENT):
                 place.unlink(missing_ok=True)
                 return
-    raise SocketRefused(
-        f"Another contactd answers at {place}: stop it, or set socket in [ctl] to another place."
-    )
+    raise SocketRefused(f"Another contactd answers at {place}: stop it, or set socket in [ctl] to another place.")

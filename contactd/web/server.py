@@ -125,15 +125,15 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
         reason = await _reason(request)
         reasons = list(surface.settings().sign_in.not_ready_reasons.values())
         done = await acts.act(surface.engine, agent, name, reason, reasons)
-        peer: peers.Peer = request["peer"]
+        peer = _peer(request)
         log.info(
             "supervisor_acted",
             agent_id=agent,
             act=name,
             reason=reason,
             code=done.code,
-            uid=peer.uid,
-            pid=peer.pid,
+            uid=peer.uid if peer else None,
+            pid=peer.pid if peer else None,
         )
         if done.code == acts.DONE:
             return _json(views.agent_view(floor.agents[done.agent], surface.now()))
@@ -170,18 +170,22 @@ def _only_known(group: int | None) -> Any:
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        connection = request.transport.get_extra_info("socket") if request.transport else None
-        if connection is None:
+        peer = _peer(request)
+        if peer is None:
             return _json({"code": "gone", "reason": "The connection is closed."}, status=403)
-        peer = peers.peer_of(connection)
         if not peers.may_control(peer, own_uid=own_uid, group=group):
             log.warning("control_refused", uid=peer.uid, pid=peer.pid)
             reason = f"User {peer.uid} may not: become root, or a member of the group {peers.GROUP}."
             return _json({"code": "forbidden", "reason": reason}, status=403)
-        request["peer"] = peer
         return await handler(request)
 
     return middleware
+
+
+def _peer(request: web.Request) -> peers.Peer | None:
+    """Who asked; None when the connection is gone meanwhile."""
+    connection = request.transport.get_extra_info("socket") if request.transport else None
+    return peers.peer_of(connection) if connection is not None else None
 
 
 @web.middleware

@@ -151,20 +151,20 @@ def _fetch(packages: Sequence[str]) -> list[Path]:
     if not list((STATE / "state/lists").glob("*Packages*")):
         _update(environment)
     archives = STATE / "cache/archives"
-    install = ["apt-get", "-yqo", "Acquire::Retries=3", "--download-only", "install", *packages]
     with step(f"downloading {' '.join(packages)} from {_mirror()} {SUITE}"):
+        install = ["apt-get", "-yqo", "Acquire::Retries=3", "--download-only", "install", *packages]
         try:
             _run(install, env=environment)
         except LabError:
             # The list is old and sid no longer has a file it names.
             _update(environment)
             _run(install, env=environment)
-    named = _run(["apt-get", "--yes", "--simulate", "install", *packages], env=environment)
-    wanted = re.findall(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) .*?\[(\S+)\]\)", named, re.MULTILINE)
-    debs = [archives / f"{name}_{version.replace(':', '%3a')}_{arch}.deb" for name, version, arch in wanted]
-    if missing := [deb.name for deb in debs if not deb.exists()]:
-        raise LabError(f"apt fetched no {missing[0]}; `make clean` and start again")
-    return debs
+        # Which they are: as apt would fetch them had it none.
+        listing = ["apt-get", "-yqq", "--print-uris", "-o", f"Dir::Cache::archives={STATE}/none", "install"]
+        wanted = re.findall(r"^'\S+' (\S+\.deb) ", _run([*listing, *packages], env=environment), re.MULTILINE)
+    if missing := [name for name in wanted if not (archives / name).exists()] or not wanted:
+        raise LabError(f"apt did not fetch {missing}; `make clean` and start again")
+    return [archives / name for name in wanted]
 
 
 def _update(environment: dict[str, str]) -> None:
@@ -180,7 +180,7 @@ def _update(environment: dict[str, str]) -> None:
 
 def _private_apt() -> dict[str, str]:
     """Lay out apt's private state; the environment that makes apt-get use it."""
-    for folder in ("etc/apt/preferences.d", "state/lists/partial", "cache/archives/partial", "dpkg"):
+    for folder in ("etc/apt/apt.conf.d", "state/lists/partial", "cache/archives/partial", "none/partial", "dpkg"):
         (STATE / folder).mkdir(parents=True, exist_ok=True)
     (STATE / "dpkg/status").touch()
     source = f"deb [signed-by={_keyring()}] {_mirror()} {SUITE} main\n"
@@ -199,7 +199,6 @@ Dir::Etc "etc/apt";
 Dir::Etc::sourcelist "sources.list";
 Dir::Etc::sourceparts "-";
 Dir::Etc::main "-";
-Dir::Etc::parts "-";
 Acquire::Check-Valid-Until "false";
 Acquire::Check-Date "false";
 Acquire::Languages "none";

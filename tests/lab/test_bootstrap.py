@@ -67,6 +67,6 @@ def test_what_cannot_be_removed_names_the_remedy(tree: Path, monkeypatch: pytest
     def refuse(path: Path, onerror: object) -> None:
         onerror(None, str(path), (PermissionError, None, None))  # type: ignore[operator]
 
-    monkeypatch.setattr(bootstrap.shutil, "rmtree", refuse)
+    monkeypatch.setattr("shutil.rmtree", refuse)
     with pytest.raises(LabError, match="sudo make clean"):
         bootstrap.clean()

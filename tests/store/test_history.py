@@ -116,9 +116,7 @@ async def test_a_handled_contact_becomes_one_row_with_its_figures(pool: asyncpg.
     )
 
 
-async def test_an_abandoned_contact_waited_until_its_end_and_has_no_agent(
-    pool: asyncpg.Pool, walk: Walk
-) -> None:
+async def test_an_abandoned_contact_waited_until_its_end_and_has_no_agent(pool: asyncpg.Pool, walk: Walk) -> None:
     call = walk.arrive(SALES)
     walk.put(inp.CallerHungUp(contact=call.contact, cause=16), after_s=33)
     in_menu = walk.arrive()
@@ -136,9 +134,7 @@ async def test_an_abandoned_contact_waited_until_its_end_and_has_no_agent(
     assert (row["outcome"], row["waited_s"], row["queue"]) == ("abandoned_in_menu", None, None)
 
 
-async def test_a_transferred_contact_keeps_its_first_wait_and_adds_up_its_talks(
-    pool: asyncpg.Pool, walk: Walk
-) -> None:
+async def test_a_transferred_contact_keeps_its_first_wait_and_adds_up_its_talks(pool: asyncpg.Pool, walk: Walk) -> None:
     call = walk.arrive(SALES)
     walk.put(inp.SignInAsked(agent=A0, pin_right=True), after_s=7)
     walk.put(inp.OfferAnswered(contact=call.contact, offer=offer_of(walk)))  # type: ignore[arg-type]
@@ -154,9 +150,7 @@ async def test_a_transferred_contact_keeps_its_first_wait_and_adds_up_its_talks(
     assert (row["queue"], row["agent"], row["outcome"]) == ("service", "a1", "handled")
 
 
-async def test_a_call_that_comes_back_for_a_moment_after_its_end_stays_handled(
-    pool: asyncpg.Pool, walk: Walk
-) -> None:
+async def test_a_call_that_comes_back_for_a_moment_after_its_end_stays_handled(pool: asyncpg.Pool, walk: Walk) -> None:
     call = walk.arrive(SALES)
     walk.put(inp.SignInAsked(agent=A0, pin_right=True))
     walk.put(inp.OfferAnswered(contact=call.contact, offer=offer_of(walk)))  # type: ignore[arg-type]
@@ -272,9 +266,7 @@ async def test_after_any_walk_the_rows_agree_with_the_floor(pool: asyncpg.Pool, 
     # Agents who never did anything have no span.
     now = await pool.fetch("SELECT agent, status, state, reason FROM agent_span WHERE until IS NULL")
     floor = doing(walk.floor)
-    assert {
-        row["agent"]: (row["status"], row["state"], row["reason"]) for row in now
-    }.items() <= floor.items()
+    assert {row["agent"]: (row["status"], row["state"], row["reason"]) for row in now}.items() <= floor.items()
     assert {a for a, is_ in floor.items() if is_[1] != "idle"} <= {row["agent"] for row in now}
     live = await pool.fetch("SELECT id::text FROM contact WHERE ended_at IS NULL")
     assert {row["id"] for row in live} <= set(walk.floor.contacts)
@@ -310,9 +302,7 @@ async def test_an_event_of_a_newer_version_is_passed_over(pool: asyncpg.Pool, wa
     assert await pool.fetchval("SELECT seq FROM projection") == 999
 
 
-async def test_the_follower_wakes_and_survives_a_broken_connection(
-    pool: asyncpg.Pool, dsn: str, walk: Walk
-) -> None:
+async def test_the_follower_wakes_and_survives_a_broken_connection(pool: asyncpg.Pool, dsn: str, walk: Walk) -> None:
     wake = asyncio.Event()
     task = asyncio.create_task(History(pool, 1, pause_s=0.01).run(wake))
     call = walk.arrive(SALES)
@@ -346,9 +336,7 @@ async def _until(look: Any, wanted: Any) -> None:
 # --- stories ---
 
 
-async def test_a_contact_is_found_by_its_id_a_beginning_or_its_call(
-    pool: asyncpg.Pool, dsn: str, walk: Walk
-) -> None:
+async def test_a_contact_is_found_by_its_id_a_beginning_or_its_call(pool: asyncpg.Pool, dsn: str, walk: Walk) -> None:
     first = walk.arrive(SALES)
     second = walk.arrive(QueueId("service"), after_s=3600)
     await keep(pool, walk.rows)

@@ -15,7 +15,7 @@ from contactd.core.contact import ContactState
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import AgentId, Instant, PbxId, QueueId, contact_id
 from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan
-from contactd.core.step import step
+from contactd.core.step import Step, step
 
 PBX = PbxId("pbx1")
 START: Instant = 1_800_000_000.0
@@ -28,8 +28,7 @@ def plan(agents: int = 4, *, mark: str = "a", wrap_up_s: int = 30) -> FloorPlan:
         sha256=mark * 64,
         queues=tuple(QueuePlan(id=queue, ring_s=20, wrap_up_s=wrap_up_s) for queue in QUEUES),
         agents=tuple(
-            AgentProfile(id=AgentId(f"a{n}"), pbx=PBX, endpoint=f"100{n}", queues=QUEUES)
-            for n in range(agents)
+            AgentProfile(id=AgentId(f"a{n}"), pbx=PBX, endpoint=f"100{n}", queues=QUEUES) for n in range(agents)
         ),
         default_queue=QUEUES[0],
     )
@@ -42,6 +41,7 @@ class Walk:
     floor: LiveFloor = field(default_factory=LiveFloor)
     now: Instant = START
     rows: list[Row] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     calls: int = 0
 
     def __post_init__(self) -> None:
@@ -52,6 +52,7 @@ class Walk:
         when = self.now if at is None else at
         made = step(self.floor, input_, when)
         assert made.bug is None, made.bug
+        self.steps.append(made)
         self.rows += [(made.first_seq + n, when, event) for n, event in enumerate(made.events)]
         return made.events
 
@@ -59,9 +60,7 @@ class Walk:
         """Configured, compared, everybody's handset free."""
         self.put(inp.ConfigurationLoaded(plan=plan(agents, **plan_words)))  # type: ignore[arg-type]
         free = {f"100{n}": Handset.FREE for n in range(agents)}
-        self.put(
-            inp.PbxCompared(pbx=PBX, asked_at=self.now, booted_at=self.now - 900, calls=(), handsets=free)
-        )
+        self.put(inp.PbxCompared(pbx=PBX, asked_at=self.now, booted_at=self.now - 900, calls=(), handsets=free))
 
     def arrive(self, queue: QueueId | None = None, *, after_s: float = 0.0) -> inp.CallArrived:
         """A call; with a queue it waits there at once."""
@@ -120,9 +119,7 @@ class Walk:
                 status = dice.choice(("NOANSWER", "BUSY", "CHANUNAVAIL", "CANCEL"))
                 return inp.OfferFailed(contact=contact.id, offer=contact.offer, dial_status=status, cause=0)
             case ContactState.CONNECTED if contact.offer is not None and dice.random() < 0.5:
-                return inp.AgentHungUp(
-                    contact=contact.id, offer=contact.offer, transferred=dice.random() < 0.3
-                )
+                return inp.AgentHungUp(contact=contact.id, offer=contact.offer, transferred=dice.random() < 0.3)
             case _:
                 if dice.random() < 0.5:
                     return inp.CallerHungUp(contact=contact.id, cause=16)
