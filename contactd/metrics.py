@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
@@ -31,13 +31,9 @@ _WAIT_BUCKETS = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 
 _TALK_BUCKETS = (10, 30, 60, 120, 180, 300, 600, 900, 1800, 3600)
 _STEP_BUCKETS = (0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.005, 0.02, 0.1)
 
-ARRIVED = Counter(
-    "contactd_contacts_arrived", "Contacts that arrived or were adopted.", ["medium"], registry=REGISTRY
-)
+ARRIVED = Counter("contactd_contacts_arrived", "Contacts that arrived or were adopted.", ["medium"], registry=REGISTRY)
 ENDED = Counter("contactd_contacts", "Contacts that ended.", ["queue", "outcome"], registry=REGISTRY)
-OFFERS = Counter(
-    "contactd_offers", "Offers that ended: answered, or why not.", ["outcome"], registry=REGISTRY
-)
+OFFERS = Counter("contactd_offers", "Offers that ended: answered, or why not.", ["outcome"], registry=REGISTRY)
 WAIT_SECONDS = Histogram(
     "contactd_wait_seconds",
     "From the queueing to the answer, or to the end of a contact that nobody answered.",
@@ -49,15 +45,12 @@ TALK_SECONDS = Histogram(
     "contactd_talk_seconds", "A talk with one agent.", ["queue"], buckets=_TALK_BUCKETS, registry=REGISTRY
 )
 SIGN_IN_REFUSED = Counter("contactd_sign_in_refused", "Sign-ins refused.", ["reason"], registry=REGISTRY)
-STEP_SECONDS = Histogram(
-    "contactd_step_seconds", "Deciding on one input.", buckets=_STEP_BUCKETS, registry=REGISTRY
-)
+STEP_SECONDS = Histogram("contactd_step_seconds", "Deciding on one input.", buckets=_STEP_BUCKETS, registry=REGISTRY)
 EVENTS = Counter("contactd_events", "Facts by kind.", ["kind"], registry=REGISTRY)
 HISTORY_SEQ = Gauge("contactd_history_seq", "How far the follower history has come.", registry=REGISTRY)
 HISTORY_SKIPPED = Counter(
     "contactd_history_skipped", "Facts that the follower history could not read.", registry=REGISTRY
 )
-CONFIG = Info("contactd_config", "The configuration in force, by hash.", registry=REGISTRY)
 
 
 def exposition() -> bytes:
@@ -99,6 +92,7 @@ class Readings:
     quarantined: int = 0
     pbx: Mapping[PbxId, PbxReading] = field(default_factory=dict)
     agi_sessions: int = 0
+    """Running now; the other counts of FastAGI only rise."""
     agi_failures: int = 0
     agi_refused: Mapping[str, int] = field(default_factory=dict)
 
@@ -190,6 +184,8 @@ class FloorMetrics(Collector):
         floor, now = self._floor, self._now()
         yield GaugeMetricFamily("contactd_epoch", "The epoch under which this daemon writes.", floor.epoch)
         yield GaugeMetricFamily("contactd_seq", "The last fact on the floor.", floor.seq)
+        sha256 = floor.state.plan.sha256 if floor.state.plan is not None else ""
+        yield InfoMetricFamily("contactd_config", "The configuration in force.", {"sha256": sha256})
         live = Tally(contact.state for contact in floor.contacts.values())
         contacts = GaugeMetricFamily("contactd_contacts_live", "Contacts on the floor.", labels=["state"])
         for state in ContactState:
@@ -203,9 +199,7 @@ class FloorMetrics(Collector):
             if queue in waiting and contact.state in _IN_LINE and contact.queued_at is not None:
                 waiting[queue] += 1
                 longest[queue] = max(longest[queue], now - contact.queued_at)
-        counts = GaugeMetricFamily(
-            "contactd_waiting", "Contacts that wait or ring, in each queue.", labels=["queue"]
-        )
+        counts = GaugeMetricFamily("contactd_waiting", "Contacts that wait or ring, in each queue.", labels=["queue"])
         waits = GaugeMetricFamily(
             "contactd_longest_wait_seconds", "The longest running wait in each queue.", labels=["queue"]
         )
@@ -215,9 +209,7 @@ class FloorMetrics(Collector):
         yield counts
         yield waits
         tally = Tally((agent.status, agent.state) for agent in floor.agents.values())
-        agents = GaugeMetricFamily(
-            "contactd_agents", "Agents by status and state.", labels=["status", "state"]
-        )
+        agents = GaugeMetricFamily("contactd_agents", "Agents by status and state.", labels=["status", "state"])
         for status in Status:
             for doing in AgentState:
                 agents.add_metric([status, doing], tally[status, doing])
@@ -225,9 +217,7 @@ class FloorMetrics(Collector):
         yield GaugeMetricFamily(
             "contactd_agents_available", "Agents who can be offered a contact.", len(floor.available)
         )
-        steered = GaugeMetricFamily(
-            "contactd_pbx_steered", "1 while the PBX's callers are offered.", labels=["pbx"]
-        )
+        steered = GaugeMetricFamily("contactd_pbx_steered", "1 while the PBX's callers are offered.", labels=["pbx"])
         for pbx in known_pbx | floor.steered:
             steered.add_metric([pbx], pbx in floor.steered)
         yield steered
@@ -292,7 +282,7 @@ _PLAIN: tuple[tuple[Any, str, str, Callable[[Readings], float]], ...] = (
         "Frames that PostgreSQL refused.",
         lambda r: r.quarantined,
     ),
-    (CounterMetricFamily, "contactd_agi_sessions", "FastAGI sessions served.", lambda r: r.agi_sessions),
+    (GaugeMetricFamily, "contactd_agi_sessions", "FastAGI sessions now.", lambda r: r.agi_sessions),
     (
         CounterMetricFamily,
         "contactd_agi_failures",

@@ -43,9 +43,7 @@ def test_a_line_is_one_json_object_with_its_time_and_ids(lines: io.BytesIO) -> N
     )
 
 
-@pytest.mark.parametrize(
-    "key", ["pin", "secret", "password", "digits", "ami_secret", "db_password", "typed_digits"]
-)
+@pytest.mark.parametrize("key", ["pin", "secret", "password", "digits", "ami_secret", "db_password", "typed_digits"])
 def test_the_value_of_a_secret_key_is_withheld(lines: io.BytesIO, key: str) -> None:
     structlog.get_logger().error("agent_refused", **{key: "4711"})
     assert parsed(lines)[0][key] == WITHHELD

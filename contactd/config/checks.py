@@ -133,9 +133,7 @@ def _agents(sections: Sections, into: Problems) -> None:
     for digits, reason in sections.sign_in.not_ready_reasons.items():
         key = ("sign_in", "not_ready_reasons", digits)
         if reason in _OUR_REASONS:
-            into.add(
-                key, f'"{reason}" is what contactd itself writes after a failed offer', "Give another word"
-            )
+            into.add(key, f'"{reason}" is what contactd itself writes after a failed offer', "Give another word")
         elif reason and seen.setdefault(reason, digits) != digits:
             into.add(key, f"the reason of {seen[reason]} as well", "Give each its own")
 
@@ -143,9 +141,7 @@ def _agents(sections: Sections, into: Problems) -> None:
 def check_secrets(sections: Sections, secrets: SecretSections, into: Problems) -> None:
     for pbx in sections.pbx:
         if pbx not in secrets.pbx:
-            into.add(
-                ("pbx", pbx, "secret"), "this key is missing", "Give the secret of the PBX's AMI account"
-            )
+            into.add(("pbx", pbx, "secret"), "this key is missing", "Give the secret of the PBX's AMI account")
     for agent in sections.agents:
         if agent not in secrets.agents:
             into.add(("agents", agent, "pin"), "this key is missing", "Give 4 to 10 digits in quotes")

@@ -77,9 +77,7 @@ def database_access(path: Path | str = DEFAULT_PATH) -> tuple[Database, Database
     secrets_path = path.parent / str(table.get("secrets_file", SECRETS_FILE))
     if os.access(secrets_path, os.R_OK):
         _, secret_table, secret_problems = _open(secrets_path, secret=True)
-        secrets = read_struct(
-            DatabaseSecrets, secret_table.get("database", {}), ("database",), secret_problems
-        )
+        secrets = read_struct(DatabaseSecrets, secret_table.get("database", {}), ("database",), secret_problems)
         problems.found += secret_problems.found
     if problems.found:
         raise ConfigErrors(problems.found)
@@ -105,9 +103,7 @@ def _open(path: Path, *, secret: bool = False) -> tuple[str, dict[str, Any], Pro
         problems.add((), f"cannot be read ({error.strerror})", remedy)
         raise ConfigErrors(problems.found) from None
     if secret and mode & _FORBIDDEN_MODE:
-        problems.add(
-            (), f"others may read or change it (mode {stat.S_IMODE(mode):04o})", f"Run: chmod 0640 {path}"
-        )
+        problems.add((), f"others may read or change it (mode {stat.S_IMODE(mode):04o})", f"Run: chmod 0640 {path}")
         raise ConfigErrors(problems.found)
     try:
         text = normalised(raw.decode("utf-8-sig"))

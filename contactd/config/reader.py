@@ -19,9 +19,7 @@ def read_struct(kind: type[T], table: object, at: Key, into: Problems) -> T:
     """table as kind. What is wrong goes into ``into`` and is left blank ("", 0, empty), which checks skip."""
     missing_told = False
     if not isinstance(table, dict):
-        into.add(
-            at, f"this is {_kind_of(table)}, not a table", f"Write [{'.'.join(at)}] and its keys below it"
-        )
+        into.add(at, f"this is {_kind_of(table)}, not a table", f"Write [{'.'.join(at)}] and its keys below it")
         table, missing_told = {}, True
     fields = msgspec.structs.fields(kind)
     names = {field.name for field in fields}
@@ -57,9 +55,7 @@ def _read(kind: Any, value: object, key: Key, into: Problems) -> Any:
 def _read_dict(kind: Any, value: object, key: Key, into: Problems) -> dict[str, Any]:
     key_kind, value_kind = get_args(kind)
     if not isinstance(value, dict):
-        into.add(
-            key, f"this is {_kind_of(value)}, not a table", f"Write [{'.'.join(key)}] and its keys below it"
-        )
+        into.add(key, f"this is {_kind_of(value)}, not a table", f"Write [{'.'.join(key)}] and its keys below it")
         return {}
     for name in value:
         try:

@@ -37,12 +37,8 @@ _Sound = Annotated[
         description='the name of a sound as Playback() takes it, such as "custom/welcome", without ".."',
     ),
 ]
-_Host = Annotated[
-    str, Meta(pattern=r"^[0-9A-Za-z:._%-]{1,253}\Z", description="a host name or an IP address")
-]
-_Word = Annotated[
-    str, Meta(pattern=r"^[!-~]{1,64}\Z", description="1 to 64 visible characters without a space")
-]
+_Host = Annotated[str, Meta(pattern=r"^[0-9A-Za-z:._%-]{1,253}\Z", description="a host name or an IP address")]
+_Word = Annotated[str, Meta(pattern=r"^[!-~]{1,64}\Z", description="1 to 64 visible characters without a space")]
 _Path = Annotated[str, Meta(pattern=r"^/[^\0\n\r]+\Z", description="an absolute path")]
 _Port = Annotated[int, Meta(ge=1, le=65535, description="a port, 1 to 65535")]
 _Dialled = Annotated[
@@ -116,9 +112,7 @@ class Ctl(Struct, frozen=True, kw_only=True):
 class Queue(Struct, frozen=True, kw_only=True):
     ring_s: Annotated[int, Meta(ge=5, le=120, description="seconds, 5 to 120")] = 20
     wrap_up_s: Annotated[int, Meta(ge=0, le=3600, description="seconds, 0 to 3600")] = 30
-    label: Annotated[
-        str, Meta(pattern=r"^[^\0-\x1f\x7f]{0,64}\Z", description="a line of at most 64 characters")
-    ] = ""
+    label: Annotated[str, Meta(pattern=r"^[^\0-\x1f\x7f]{0,64}\Z", description="a line of at most 64 characters")] = ""
     """For people; empty: the id."""
 
 
@@ -167,9 +161,9 @@ class Sections(Struct, frozen=True, kw_only=True):
     floor: Annotated[int, Meta(ge=1, le=32767, description="the floor's number, 1 to 32767")] = 1
     state_dir: _Path = "/var/lib/contactd"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    secrets_file: Annotated[
-        str, Meta(min_length=1, description="a path, absolute or beside contactd.toml")
-    ] = SECRETS_FILE
+    secrets_file: Annotated[str, Meta(min_length=1, description="a path, absolute or beside contactd.toml")] = (
+        SECRETS_FILE
+    )
     default_queue: _Queue
     """Where a caller waits whose choice is unknown."""
     database: Database
@@ -202,9 +196,7 @@ class PbxSecrets(Struct, frozen=True, kw_only=True):
 
 
 class AgentSecrets(Struct, frozen=True, kw_only=True):
-    pin: Annotated[
-        str, Meta(pattern=r"^[0-9]{4,10}\Z", description='4 to 10 digits in quotes, such as "0042"')
-    ]
+    pin: Annotated[str, Meta(pattern=r"^[0-9]{4,10}\Z", description='4 to 10 digits in quotes, such as "0042"')]
 
 
 class SecretSections(Struct, frozen=True, kw_only=True):

@@ -58,9 +58,7 @@ class Door:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="contactctl")
-@click.option(
-    "--config", type=click.Path(path_type=Path), envvar="CONTACTD_CONFIG", help=f"Default: {_CONFIG}."
-)
+@click.option("--config", type=click.Path(path_type=Path), envvar="CONTACTD_CONFIG", help=f"Default: {_CONFIG}.")
 @click.option("--socket", type=click.Path(), help="The daemon's socket, whatever the configuration says.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for scripts.")
 @click.pass_context

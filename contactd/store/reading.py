@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,8 @@ from contactd.store.queries import query
 
 _HEX = re.compile(r"^[0-9a-f]{1,32}$")
 _DAY_S = 86400.0
+_NEVER: Instant = 99_999_999_999.0
+"""Later than any Uniqueid's time."""
 _decoder = msgspec.json.Decoder(ev.AnyEvent)
 
 
@@ -41,9 +42,7 @@ class Story:
 
 
 @contextlib.asynccontextmanager
-async def reader(
-    dsn: str, *, password: str | None = None, timeout_s: float = 5
-) -> AsyncIterator[asyncpg.Connection]:
+async def reader(dsn: str, *, password: str | None = None, timeout_s: float = 5) -> AsyncIterator[asyncpg.Connection]:
     """A connection that cannot change anything. Raises StoreAway, StoreRefused."""
     options = {"password": password} if password else {}
     settings = {
@@ -75,9 +74,7 @@ async def reader(
         connection.terminate()
 
 
-async def find_contacts(
-    connection: asyncpg.Connection, text: str, pbx_names: Sequence[PbxId], *, now: Instant | None = None
-) -> list[ContactId]:
+async def find_contacts(connection: asyncpg.Connection, text: str, pbx_names: Sequence[PbxId]) -> list[ContactId]:
     """Whom text means: a contact's UUID, the beginning of one, or the Uniqueid of the caller's channel.
 
     One element: found. More: some of those that it could be. None: nobody.
@@ -90,14 +87,15 @@ async def find_contacts(
         )
         if rows:
             return [ContactId(row["id"]) for row in rows]
-    now = time.time() if now is None else now
     for pbx in pbx_names:
         # The id is a function of the call, so the journal finds it even when history lags.
-        made = contact_id(pbx, text, now)
+        made = contact_id(pbx, text, _NEVER)
         if await connection.fetch(query("contacts_between"), made, made):
             return [made]
-    started = call_started(text, now)
-    rows = await connection.fetch(query("contacts_of_call"), text, started - _DAY_S, started + _DAY_S)
+    # Where the PBX's clock was ahead of ours, the id holds our time; history remembers the call itself.
+    started = call_started(text, _NEVER)
+    first = 0.0 if started == _NEVER else started - _DAY_S
+    rows = await connection.fetch(query("contacts_of_call"), text, first, started + _DAY_S)
     return [ContactId(row["id"]) for row in rows]
 
 

@@ -153,6 +153,7 @@ async def serve_control(surface: Surface, path: str) -> AsyncIterator[None]:
     """Listen on [ctl]."""
     group = peers.group_id()
     made = peers.control_socket(path, group)
+    inode = os.stat(path).st_ino
     runner = _runner(control_app(surface, group))
     await runner.setup()
     try:
@@ -161,8 +162,10 @@ async def serve_control(surface: Surface, path: str) -> AsyncIterator[None]:
     finally:
         await runner.cleanup()
         made.close()
+        # Whoever took over meanwhile has put a socket of its own there.
         with contextlib.suppress(OSError):
-            os.unlink(path)
+            if os.stat(path).st_ino == inode:
+                os.unlink(path)
 
 
 def _only_known(group: int | None) -> Any:

@@ -20,11 +20,7 @@ def sample_secrets() -> dict[str, Any]:
 
 def dump(table: dict[str, Any], at: tuple[str, ...] = ()) -> str:
     """A table as TOML: values first, then its tables."""
-    lines = [
-        f"{json.dumps(key)} = {json.dumps(value)}"
-        for key, value in table.items()
-        if not isinstance(value, dict)
-    ]
+    lines = [f"{json.dumps(key)} = {json.dumps(value)}" for key, value in table.items() if not isinstance(value, dict)]
     for key, value in table.items():
         if isinstance(value, dict):
             inner = (*at, key)

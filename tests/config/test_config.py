@@ -99,9 +99,7 @@ def test_every_default_that_the_sample_shows_is_the_default(tmp_path: Path) -> N
     assert minimal.pbx == shown.pbx
     assert minimal.database.pool_size == shown.database.pool_size
     label = {"label": "Sales"}
-    assert msgspec.structs.replace(next(iter(minimal.queues.values())), **label) == next(
-        iter(shown.queues.values())
-    )
+    assert msgspec.structs.replace(next(iter(minimal.queues.values())), **label) == next(iter(shown.queues.values()))
 
 
 # --- what is wrong is refused ---

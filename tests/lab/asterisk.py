@@ -197,6 +197,9 @@ class Asterisk:
             self._process.kill()
             self._process = None
 
+    def alive(self) -> bool:
+        return self._process is not None and self._process.alive()
+
     def pause(self) -> None:
         """Freeze the PBX (its sockets stay open, nothing answers) until `cont`."""
         assert self._process, "not started"

@@ -162,8 +162,9 @@ def _fetch(packages: Sequence[str]) -> list[Path]:
         # Which they are: as apt would fetch them had it none.
         listing = ["apt-get", "-yqq", "--print-uris", "-o", f"Dir::Cache::archives={STATE}/none", "install"]
         wanted = re.findall(r"^'\S+' (\S+\.deb) ", _run([*listing, *packages], env=environment), re.MULTILINE)
-    if missing := [name for name in wanted if not (archives / name).exists()] or not wanted:
-        raise LabError(f"apt did not fetch {missing}; `make clean` and start again")
+    missing = [name for name in wanted if not (archives / name).exists()]
+    if missing or not wanted:
+        raise LabError(f"apt did not fetch {missing or packages}; `make clean` and start again")
     return [archives / name for name in wanted]
 
 
@@ -180,7 +181,14 @@ def _update(environment: dict[str, str]) -> None:
 
 def _private_apt() -> dict[str, str]:
     """Lay out apt's private state; the environment that makes apt-get use it."""
-    for folder in ("etc/apt/apt.conf.d", "state/lists/partial", "cache/archives/partial", "none/partial", "dpkg"):
+    for folder in (
+        "etc/apt/apt.conf.d",
+        "etc/apt/preferences.d",
+        "state/lists/partial",
+        "cache/archives/partial",
+        "none/partial",
+        "dpkg",
+    ):
         (STATE / folder).mkdir(parents=True, exist_ok=True)
     (STATE / "dpkg/status").touch()
     source = f"deb [signed-by={_keyring()}] {_mirror()} {SUITE} main\n"

@@ -137,6 +137,9 @@ class Postgres:
             self._process.kill()
             self._process = None
 
+    def alive(self) -> bool:
+        return self._process is not None and self._process.alive()
+
     def pause(self) -> None:
         """Freeze every process (a stalled disk, seen from outside) until `cont`."""
         assert self._process

@@ -16,14 +16,15 @@ from pathlib import Path
 
 from tests.lab.progress import LabError
 
-# $1 signal, $2 process. CONT, since a paused process takes no other signal; KILL after ten seconds.
+# $1 signal, $2 process. CONT, since a paused process takes no other signal. At the end, or after ten seconds,
+# KILL for its group: a server that was killed leaves its scripts behind.
 GUARD = """
 trap '' INT TERM HUP
 read -r _
 kill -s "$1" "$2" && kill -s CONT "$2"
 tries=0
 while kill -0 "$2" && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
-kill -s KILL "$2"
+kill -s KILL -- "-$2"
 """
 
 

@@ -15,22 +15,24 @@ from tests.lab.progress import ROOT, LabError
 STARTER = """
 import signal, sys, time
 from pathlib import Path
-from tests.lab.process import Process
+from tests.lab.process import Process, descendants, until
 server = Process(["sh", "-c", "sleep 1000 & wait"], log=Path(sys.argv[1]), stop_signal=signal.SIGTERM)
-print(server.pid, flush=True)
+until(lambda: descendants(server.pid), "its child to start")
+print(server.pid, *descendants(server.pid), flush=True)
 time.sleep(1000)
 """
 
 
-def test_a_server_ends_when_its_python_is_killed(tmp_path: Path) -> None:
+def test_a_server_and_its_children_end_when_its_python_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", STARTER, str(tmp_path / "log")], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as starter:
         assert starter.stdout
-        pid = int(starter.stdout.readline())
-        assert runs(pid)
+        family = [int(pid) for pid in starter.stdout.readline().split()]
+        assert len(family) == 2
+        assert all(map(runs, family))
         starter.kill()
-    until(lambda: not runs(pid), "the guard to stop the server")
+    until(lambda: not any(map(runs, family)), "the guard to stop the server")
 
 
 def test_a_paused_server_ends_too(tmp_path: Path) -> None:
@@ -41,9 +43,7 @@ def test_a_paused_server_ends_too(tmp_path: Path) -> None:
 
 
 def test_kill_reaches_children_with_a_session_of_their_own(tmp_path: Path) -> None:
-    server = Process(
-        ["sh", "-c", "setsid sleep 1000 & wait"], log=tmp_path / "log", stop_signal=signal.SIGTERM
-    )
+    server = Process(["sh", "-c", "setsid sleep 1000 & wait"], log=tmp_path / "log", stop_signal=signal.SIGTERM)
     until(lambda: descendants(server.pid), "the child to start")
     family = descendants(server.pid)
     server.kill()

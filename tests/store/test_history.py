@@ -236,13 +236,13 @@ async def test_an_agent_who_leaves_the_configuration_has_no_open_span(pool: asyn
 # --- exactly once ---
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_the_rows_do_not_depend_on_how_the_journal_is_cut(
     server: Postgres, seed: int, request: pytest.FixtureRequest
 ) -> None:
     walk = Walk()
     walk.open()
-    walk.wander(seed, 700)
+    walk.wander(seed, 300)
     made = []
     for most in (1000, 7, 1):
         dsn = server.create_database(f"cut{seed}x{most}x{abs(hash(request.node.nodeid)) % 10**6}")
@@ -344,7 +344,7 @@ async def test_a_contact_is_found_by_its_id_a_beginning_or_its_call(pool: asyncp
     async with reading.reader(dsn) as connection:
 
         async def find(text: str) -> list[ContactId]:
-            return await reading.find_contacts(connection, text, [PBX], now=walk.now)
+            return await reading.find_contacts(connection, text, [PBX])
 
         assert await find(first.contact) == [first.contact]
         assert await find(first.contact.upper()) == [first.contact]

@@ -91,7 +91,7 @@ class Walk:
 
     def wander(self, seed: int, moves: int) -> None:
         """Random callers, agents and handsets; some inputs carry an earlier time, as a PBX's stamps do."""
-        dice = random.Random(seed)  # noqa: S311
+        dice = random.Random(seed)
         for _ in range(moves):
             self.now = round(self.now + dice.expovariate(0.5), 6)
             at = round(self.now - dice.choice((0, 0, 0, 0.3, 2.0)), 6)

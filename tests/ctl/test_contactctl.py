@@ -1,0 +1,286 @@
+"""contactctl as a process: what it shows, what it does, and its exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from contactd.config import load
+from contactd.core import events as ev
+from contactd.core import inputs as inp
+from contactd.core.agent import Handset
+from contactd.core.contact import Outcome
+from contactd.core.events import AnyEvent, ContactOffered, OfferOutcome
+from contactd.core.ids import AgentId, QueueId
+from contactd.ctl.durations import duration
+from contactd.ctl.words import _OFFER, _OUTCOME, _WORDS, words
+from contactd.store.migrate import migrate
+from contactd.web import serve_control
+from tests.config.files import sample, write
+from tests.lab.postgres import Postgres
+from tests.store.walk import PBX, Walk, keep
+from tests.web.bench import Bench
+
+ALICE = AgentId("alice")
+
+
+@dataclass
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+async def contactctl(*words: str) -> Ran:
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "contactd.ctl", *words),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await child.communicate()
+    assert child.returncode is not None
+    return Ran(child.returncode, out.decode(), err.decode())
+
+
+@pytest.fixture
+async def daemon(tmp_path: Path) -> AsyncIterator[tuple[Bench, tuple[str, str]]]:
+    """A floor behind the control socket, and the options that lead to it."""
+    table = sample()
+    table["ctl"]["socket"] = str(tmp_path / "ctl.sock")
+    path = write(tmp_path, table)
+    bench = Bench(load(path))
+    walk = bench.walk
+    walk.put(inp.ConfigurationLoaded(plan=bench.settings.plan()))
+    free = {"1001": Handset.FREE, "1002": Handset.FREE}
+    walk.put(inp.PbxCompared(pbx=PBX, asked_at=walk.now, booted_at=walk.now - 900, calls=(), handsets=free))
+    async with serve_control(bench.surface, str(tmp_path / "ctl.sock")):
+        yield bench, ("--config", str(path))
+
+
+# --- with a daemon ---
+
+
+async def test_it_shows_the_floor_in_tables(daemon: tuple[Bench, tuple[str, str]]) -> None:
+    bench, options = daemon
+    call = bench.walk.arrive(QueueId("sales"))
+    bench.walk.now += 75
+    status = await contactctl(*options, "status")
+    assert status.code == 0, status.err
+    assert status.out.startswith("ok")
+    assert "1 min 15 s" in status.out
+    agents = await contactctl(*options, "agents")
+    assert re.search(r"alice +signed_out +idle +free +pbx1/1001 +sales service", agents.out)
+    assert "Customer service" in (await contactctl(*options, "queues")).out
+    contacts = await contactctl(*options, "contacts")
+    assert call.contact in contacts.out
+
+
+async def test_it_acts_for_an_agent(daemon: tuple[Bench, tuple[str, str]]) -> None:
+    bench, options = daemon
+    for command, shown in (
+        (("sign-in", "alice"), "ready"),
+        (("not-ready", "alice", "break"), "not_ready (break)"),
+        (("ready", "alice"), "ready"),
+        (("sign-out", "alice"), "signed_out"),
+    ):
+        ran = await contactctl(*options, *command)
+        assert ran.code == 0, ran.err
+        assert shown in ran.out
+    kinds = [type(input_).__name__ for input_ in bench.asked]
+    assert kinds == ["SignInAsked", "NotReadyAsked", "ReadyAsked", "SignOutAsked"]
+
+
+async def test_json_is_for_scripts(daemon: tuple[Bench, tuple[str, str]]) -> None:
+    _, options = daemon
+    status = json.loads((await contactctl(*options, "--json", "status")).out)
+    assert (status["level"], status["pbx"]) == ("ok", {"pbx1": {"steered": True}})
+    agent = json.loads((await contactctl(*options, "--json", "sign-in", "bob")).out)
+    assert (agent["id"], agent["status"]) == ("bob", "ready")
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("ready", "alice"), "signed out"),
+        (("ready", "eve"), "contactctl agents"),
+        (("not-ready", "alice"), "break, training"),
+        (("sign-in", "a/../b"), "no agent"),
+    ],
+)
+async def test_a_refusal_is_a_sentence_and_exit_code_1(
+    daemon: tuple[Bench, tuple[str, str]], command: tuple[str, ...], says: str
+) -> None:
+    ran = await contactctl(*daemon[1], *command)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("contactctl: ")
+    assert says in ran.err
+    assert "Traceback" not in ran.err
+
+
+# --- without one ---
+
+
+async def test_wrong_usage_and_a_wrong_configuration_are_exit_code_2(tmp_path: Path) -> None:
+    assert (await contactctl("dance")).code == 2
+    assert (await contactctl("sign-in")).code == 2
+    none = await contactctl("--config", str(tmp_path / "none.toml"), "status")
+    assert none.code == 2
+    assert "none.toml" in none.err
+
+
+async def test_a_daemon_that_does_not_answer_is_exit_code_3_with_a_remedy(tmp_path: Path) -> None:
+    ran = await contactctl("--socket", str(tmp_path / "none.sock"), "status")
+    assert ran.code == 3
+    assert "systemctl status contactd" in ran.err
+
+
+async def test_it_starts_fast() -> None:
+    best_s = 9.0
+    for _ in range(5):
+        began = time.perf_counter()
+        assert (await contactctl("--help")).code == 0
+        best_s = min(best_s, time.perf_counter() - began)
+    assert best_s < 0.4
+
+
+# --- explain ---
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    with Postgres(tmp_path_factory.mktemp("explain"), settings={"fsync": "off"}) as postgres:
+        yield postgres
+
+
+async def journal(server: Postgres, folder: Path, walk: Walk, name: str) -> tuple[str, str]:
+    """A database with the walk's facts; the options for contactctl. No daemon runs."""
+    dsn = server.create_database(name)
+    await migrate(dsn)
+    connection = await asyncpg.connect(dsn)
+    await keep(connection, walk.rows)
+    await connection.close()
+    table = sample()
+    user, password = dsn.removeprefix("postgresql://").split("@")[0].split(":")
+    table["database"] = {"dsn": dsn.replace(f"{user}:{password}@", f"{user}@")}
+    secrets = {
+        "database": {"password": password},
+        "pbx": {"pbx1": {"secret": "x"}},
+        "agents": {"alice": {"pin": "4711"}, "bob": {"pin": "0815"}},
+    }
+    return ("--config", str(write(folder, table, secrets)))
+
+
+async def test_explain_tells_a_contacts_whole_story(server: Postgres, tmp_path: Path) -> None:
+    walk = Walk()
+    walk.open()
+    call = walk.arrive(QueueId("sales"))
+    a0, a1 = AgentId("a0"), AgentId("a1")
+    walk.put(inp.SignInAsked(agent=a0, pin_right=True), after_s=5)
+    first = _offer(walk)
+    walk.put(inp.OfferFailed(contact=call.contact, offer=first.offer, dial_status="NOANSWER", cause=0), after_s=20)
+    walk.hold(call, QueueId("sales"))
+    walk.put(inp.SignInAsked(agent=a1, pin_right=True), after_s=2)
+    walk.put(inp.OfferAnswered(contact=call.contact, offer=_offer(walk).offer), after_s=3)
+    walk.put(inp.CallerHungUp(contact=call.contact, cause=16), after_s=123)
+    options = await journal(server, tmp_path, walk, "story")
+
+    ran = await contactctl(*options, "explain", call.contact)
+    assert ran.code == 0, ran.err
+    head, summary, _, *lines = ran.out.splitlines()
+    assert call.contact in head
+    assert call.call in head
+    assert summary == "waited 30.0 s, talked 2 min 3 s with a1: handled"
+    told = [re.split(r"\s{2,}", line, maxsplit=2)[1:] for line in lines]
+    assert told == [
+        ["+0.000 s", "arrived on line 5000 of pbx1"],
+        ["+0.000 s", "began to wait in the queue sales"],
+        ["+5.000 s", f"offered to a0 (offer {first.offer})"],
+        ["+25.000 s", "the offer to a0 rang and was not answered"],
+        ["+25.000 s", "waits again, at the old place"],
+        ["+27.000 s", f"offered to a1 (offer {_offer(walk).offer})"],
+        ["+30.000 s", "connected with a1, after a wait of 30.0 s"],
+        ["+153.000 s", "the talk with a1 ended after 2 min 3 s: the caller hung up"],
+        ["+153.000 s", "ended after 2 min 33 s: handled (cause 16)"],
+    ]
+    for text in (call.contact[:18], call.call):
+        assert (await contactctl(*options, "explain", text)).out == ran.out
+    as_json = json.loads((await contactctl(*options, "--json", "explain", call.call)).out)
+    assert (as_json["waited_s"], as_json["talk_s"], as_json["outcome"]) == (30, 123, "handled")
+    assert as_json["facts"][-1]["event"]["kind"] == "ContactEnded"
+
+
+def _offer(walk: Walk) -> ContactOffered:
+    return next(event for _, _, event in reversed(walk.rows) if isinstance(event, ContactOffered))
+
+
+async def test_explain_says_when_nobody_or_too_many_are_meant(server: Postgres, tmp_path: Path) -> None:
+    walk = Walk()
+    walk.open()
+    one, two = walk.arrive(), walk.arrive(after_s=1)
+    options = await journal(server, tmp_path, walk, "many")
+    nobody = await contactctl(*options, "explain", "pbx1-9.9")
+    assert (nobody.code, nobody.out) == (1, "")
+    many = await contactctl(*options, "explain", one.contact[:6])
+    assert many.code == 1
+    assert one.contact in many.err
+    assert two.contact in many.err
+
+
+async def test_explain_without_a_database_is_exit_code_3(tmp_path: Path) -> None:
+    table = sample()
+    table["database"] = {"dsn": "postgresql://contactd@127.0.0.1:1/contactd"}
+    ran = await contactctl("--config", str(write(tmp_path, table)), "explain", "0190")
+    assert ran.code == 3
+    assert "PostgreSQL does not answer" in ran.err
+
+
+async def test_past_contacts_come_from_history(server: Postgres, tmp_path: Path) -> None:
+    walk = Walk()
+    walk.open()
+    call = walk.arrive(QueueId("sales"))
+    walk.put(inp.CallerHungUp(contact=call.contact, cause=16), after_s=9)
+    options = await journal(server, tmp_path, walk, "past")
+    ran = await contactctl(*options, "contacts", "--past", "5")
+    assert ran.code == 0, ran.err
+    # The follower did not run.
+    assert call.contact not in ran.out
+
+
+# --- words ---
+
+
+def test_every_event_of_a_contact_has_words_of_its_own() -> None:
+    walk = Walk()
+    walk.open()
+    walk.wander(3, 1500)
+    told = {type(event): words(event) for _, _, event in walk.rows if hasattr(event, "contact")}
+    assert all(sentence != kind.__name__ and "{" not in sentence for kind, sentence in told.items())
+    kinds = {kind for kind in AnyEvent.__args__ if "contact" in kind.__struct_fields__}
+    assert set(_WORDS) == kinds
+
+
+def test_every_outcome_has_words() -> None:
+    assert set(_OUTCOME) == set(Outcome)
+    assert set(_OFFER) == set(OfferOutcome)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0.0 s"), (59.94, "59.9 s"), (59.96, "1 min 0 s"), (3599.6, "1 h 0 min"), (90061, "25 h 1 min")],
+)
+def test_durations_are_said_as_people_do(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+def test_a_connection_by_the_static_queue_is_said_so() -> None:
+    event = ev.ContactConnected(contact="c", agent=ALICE, offer=None, waited_s=4.0, seen_late=True)  # type: ignore[arg-type]
+    assert words(event) == ("the static queue connected with alice, after a wait of 4.0 s; found so by a comparison")

@@ -1,0 +1,43 @@
+"""The surfaces over a floor in memory: the real step, without spool and database."""
+
+from __future__ import annotations
+
+from contactd.config import Settings
+from contactd.core.errors import ContactdError
+from contactd.core.floor import LiveFloor
+from contactd.core.ids import Instant
+from contactd.core.inputs import Input
+from contactd.core.step import Step, step
+from contactd.metrics import PbxReading, Readings
+from contactd.web.server import Surface
+from tests.store.walk import PBX, Walk
+
+
+class Full(ContactdError):
+    """As the inbox says it."""
+
+
+class Bench:
+    """An Engine. full: refuse every request."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.walk = Walk()
+        self.settings = settings
+        self.full = False
+        self.asked: list[Input] = []
+        self.readings = Readings(holds_epoch=True, pbx={PBX: PbxReading(connected=True)})
+        self.surface = Surface(self, lambda: self.settings, lambda: self.readings, lambda: self.now)
+
+    @property
+    def floor(self) -> LiveFloor:
+        return self.walk.floor
+
+    @property
+    def now(self) -> Instant:
+        return self.walk.now
+
+    async def ask(self, input_: Input) -> Step:
+        if self.full:
+            raise Full("contactd has too much to do; nothing was changed.")
+        self.asked.append(input_)
+        return step(self.walk.floor, input_, self.walk.now)

@@ -1,0 +1,361 @@
+"""/metrics, /healthz and the control socket, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import socket
+import stat
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from contactd.core import inputs as inp
+from contactd.core.agent import Status
+from contactd.core.ids import AgentId
+from contactd.metrics import FloorMetrics, PbxReading
+from contactd.web import serve_control, serve_web
+from contactd.web.peers import Peer, SocketRefused, control_socket, may_control, peer_of
+from contactd.web.server import WebRefused
+from tests.store.walk import PBX, QUEUES
+from tests.web.bench import Bench
+
+ALICE, BOB = AgentId("alice"), AgentId("bob")
+
+
+@pytest.fixture
+async def base(bench: Bench) -> AsyncIterator[str]:
+    async with serve_web(bench.surface, "127.0.0.1", 0) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+async def control(bench: Bench, tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
+    path = str(tmp_path / "ctl.sock")
+    async with (
+        serve_control(bench.surface, path),
+        aiohttp.ClientSession("http://contactd", connector=aiohttp.UnixConnector(path)) as session,
+    ):
+        yield session
+
+
+async def get(url: str) -> tuple[int, Any]:
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return answer.status, await answer.json()
+
+
+async def post(session: aiohttp.ClientSession, path: str, **body: Any) -> tuple[int, Any]:
+    async with session.post(path, json=body) as answer:
+        return answer.status, await answer.json()
+
+
+# --- health ---
+
+
+async def test_a_daemon_that_steers_is_healthy(base: str) -> None:
+    status, body = await get(f"{base}/healthz")
+    assert (status, body["level"]) == (200, "ok")
+    assert [check["name"] for check in body["checks"]] == ["epoch", "inbox", "pbx pbx1", "spool", "append", "facts"]
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"holds_epoch": False}, "epoch"),
+        ({"spool_fault": "No space left on device"}, "spool"),
+        ({"spool_full": True}, "spool"),
+    ],
+)
+async def test_a_daemon_that_cannot_steer_says_why_and_what_to_do(
+    bench: Bench, base: str, change: dict[str, Any], name: str
+) -> None:
+    bench.readings = dataclasses.replace(bench.readings, **change)
+    status, body = await get(f"{base}/healthz")
+    assert status == 503
+    (failing,) = [check for check in body["checks"] if check["level"] == "failing"]
+    assert failing["name"] == name
+    assert failing["remedy"]
+
+
+async def test_postgresql_away_is_a_warning_since_the_calls_go_on(bench: Bench, base: str) -> None:
+    bench.readings = dataclasses.replace(bench.readings, append_lag_s=600.0)
+    status, body = await get(f"{base}/healthz")
+    assert (status, body["level"]) == (200, "warning")
+
+
+async def test_a_pbx_that_is_not_steered_fails_the_check(bench: Bench, base: str) -> None:
+    bench.walk.put(inp.PbxAbsent(pbx=PBX, why="gone"))
+    _, body = await get(f"{base}/healthz")
+    assert "not compared" in body["checks"][2]["what"]
+    bench.readings = dataclasses.replace(bench.readings, pbx={PBX: PbxReading(connected=False)})
+    status, body = await get(f"{base}/healthz")
+    assert status == 503
+    assert "[pbx.pbx1]" in body["checks"][2]["remedy"]
+
+
+async def test_a_full_inbox_fails_the_check(bench: Bench, base: str) -> None:
+    bench.full = True
+    status, body = await get(f"{base}/healthz")
+    assert status == 503
+    assert body["checks"][1]["level"] == "failing"
+
+
+async def test_a_circle_that_stands_still_fails_the_check(
+    bench: Bench, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_: inp.Input) -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(bench, "ask", never)
+    monkeypatch.setattr("contactd.web.server._PROBE_S", 0.01)
+    assert (await get(f"{base}/healthz"))[0] == 503
+
+
+# --- metrics ---
+
+
+async def test_the_metrics_tell_what_happened_and_what_is(bench: Bench, base: str) -> None:
+    metrics = FloorMetrics(bench.floor, lambda: bench.readings, lambda: bench.now)
+    try:
+        before = await _metrics(base)
+        walk = bench.walk
+        done = walk.arrive(QUEUES[0])
+        offered = walk.put(inp.SignInAsked(agent=ALICE, pin_right=True), after_s=7)[-1]
+        walk.put(inp.OfferAnswered(contact=done.contact, offer=offered.offer))  # type: ignore[attr-defined]
+        walk.put(inp.CallerHungUp(contact=done.contact, cause=16), after_s=30)
+        walk.arrive(QUEUES[1])
+        walk.now += 12
+        metrics.publish(walk.steps)
+        after = await _metrics(base)
+    finally:
+        metrics.close()
+
+    def rise(name: str, **labels: str) -> float:
+        key = (name, tuple(sorted(labels.items())))
+        return after[key] - before.get(key, 0.0)
+
+    assert rise("contactd_contacts_total", queue="sales", outcome="handled") == 1
+    assert rise("contactd_offers_total", outcome="answered") == 1
+    assert rise("contactd_wait_seconds_sum", queue="sales", result="answered") == 7
+    assert rise("contactd_talk_seconds_sum", queue="sales") == 30
+    assert rise("contactd_contacts_arrived_total", medium="voice") == 2
+    assert after["contactd_waiting", (("queue", "service"),)] == 1
+    assert after["contactd_longest_wait_seconds", (("queue", "service"),)] == 12
+    assert after["contactd_agents", (("state", "wrap_up"), ("status", "ready"))] == 1
+    assert after["contactd_ami_connected", (("pbx", "pbx1"),)] == 1
+    assert after["contactd_config_info", (("sha256", bench.settings.sha256),)] == 1
+    assert after["contactd_seq", ()] == bench.floor.seq
+
+
+async def _metrics(base: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    async with aiohttp.ClientSession() as session, session.get(f"{base}/metrics") as answer:
+        text = await answer.text()
+        assert answer.content_type == "text/plain"
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+async def test_the_tcp_door_shows_numbers_and_nothing_else(base: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        for path in ("/agents", "/status", "/contacts", "/"):
+            async with session.get(f"{base}{path}") as answer:
+                assert answer.status == 404
+        async with session.post(f"{base}/agents/alice/sign-in") as answer:
+            assert answer.status == 404
+
+
+async def test_a_port_in_use_is_told_with_its_section(bench: Bench) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(WebRefused, match=r"\[web\]"):
+            async with serve_web(bench.surface, "127.0.0.1", taken.getsockname()[1]):
+                pass
+
+
+# --- the control socket: looking ---
+
+
+async def test_status_agents_queues_and_contacts_are_the_floor_as_it_is(
+    bench: Bench, control: aiohttp.ClientSession
+) -> None:
+    walk = bench.walk
+    walk.arrive(QUEUES[0])
+    in_menu = walk.arrive()
+    walk.put(inp.SignInAsked(agent=BOB, pin_right=True), after_s=8)
+    async with control.get("/status") as answer:
+        status = await answer.json()
+    assert (status["level"], status["contacts"], status["agents_available"]) == ("ok", {"waiting": 1, "menu": 1}, 1)
+    assert status["readings"]["pbx"]["pbx1"]["connected"] is True
+    async with control.get("/queues") as answer:
+        sales, service = await answer.json()
+    assert (sales["id"], sales["label"], sales["waiting"], sales["longest_wait_s"]) == ("sales", "Sales", 1, 8)
+    assert (service["agents"], service["agents_available"], sales["agents_available"]) == (2, 1, 0)
+    async with control.get("/agents") as answer:
+        alice, bob = await answer.json()
+    assert (alice["status"], alice["for_s"]) == ("signed_out", None)
+    assert (bob["status"], bob["state"], bob["for_s"], bob["available"]) == ("ready", "idle", 0, True)
+    async with control.get("/contacts") as answer:
+        contacts = await answer.json()
+    assert {contact["state"] for contact in contacts} == {"waiting", "menu"}
+    assert next(c for c in contacts if c["id"] == in_menu.contact)["waited_s"] is None
+
+
+# --- the control socket: acting ---
+
+
+async def test_a_supervisor_acts_for_an_agent(bench: Bench, control: aiohttp.ClientSession) -> None:
+    status, agent = await post(control, "/agents/alice/sign-in")
+    assert (status, agent["status"]) == (200, "ready")
+    status, agent = await post(control, "/agents/alice/not-ready", reason="break")
+    assert (status, agent["reason"]) == (200, "break")
+    assert (await post(control, "/agents/alice/ready"))[1]["status"] == "ready"
+    assert (await post(control, "/agents/alice/sign-out"))[1]["status"] == "signed_out"
+    assert bench.floor.agents[ALICE].status is Status.SIGNED_OUT
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "answer"),
+    [
+        ("/agents/alice/ready", "", (409, "signed_out")),
+        ("/agents/alice/sign-out", "", (409, "signed_out")),
+        ("/agents/bob/sign-in", "", (409, "already_ready")),
+        ("/agents/bob/ready", "", (409, "already_ready")),
+        ("/agents/bob/not-ready", "holiday", (400, "unknown_reason")),
+        ("/agents/bob/not-ready", "", (400, "unknown_reason")),
+        ("/agents/eve/ready", "", (404, "unknown_agent")),
+        ("/agents/bob/fire", "", (404, "unknown_act")),
+    ],
+)
+async def test_what_cannot_be_done_is_refused_with_a_code_and_changes_nothing(
+    bench: Bench, control: aiohttp.ClientSession, path: str, reason: str, answer: tuple[int, str]
+) -> None:
+    bench.walk.put(inp.SignInAsked(agent=BOB, pin_right=True))
+    before = bench.floor.seq
+    answered, body = await post(control, path, reason=reason)
+    assert (answered, body["code"]) == answer
+    assert body["reason"].endswith(".")
+    assert bench.floor.seq == before
+
+
+async def test_a_locked_agent_cannot_be_signed_in_past_the_lock(bench: Bench, control: aiohttp.ClientSession) -> None:
+    for _ in range(3):
+        bench.walk.put(inp.SignInAsked(agent=ALICE, pin_right=False))
+    status, body = await post(control, "/agents/alice/sign-in")
+    assert (status, body["code"]) == (409, "locked")
+
+
+async def test_a_full_inbox_is_answered_with_try_again(bench: Bench, control: aiohttp.ClientSession) -> None:
+    bench.full = True
+    status, body = await post(control, "/agents/alice/sign-in")
+    assert (status, body["code"]) == (503, "busy")
+
+
+async def test_an_odd_request_is_answered_and_breaks_nothing(control: aiohttp.ClientSession) -> None:
+    for data in (b"{", b"[1]", b'{"reason": 5}', b"\xff"):
+        async with control.post("/agents/alice/not-ready", data=data) as answer:
+            assert answer.status == 400
+    async with control.post("/agents/alice/not-ready", data=b"x" * 5000) as answer:
+        assert answer.status == 413
+    async with control.get("/nothing") as answer:
+        assert answer.status == 404
+        assert (await answer.json())["code"] == "http"
+
+
+# --- who may ---
+
+
+@pytest.mark.parametrize(
+    ("peer", "may"),
+    [
+        (Peer(1, 0, frozenset()), True),
+        (Peer(1, 990, frozenset({990})), True),
+        (Peer(1, 1000, frozenset({1000, 77})), True),
+        (Peer(1, 1000, frozenset({1000, 78})), False),
+    ],
+)
+def test_root_our_user_and_our_group_may(peer: Peer, may: bool) -> None:
+    assert may_control(peer, own_uid=990, group=77) is may
+    assert not may_control(Peer(1, 1000, frozenset({77})), own_uid=990, group=None)
+
+
+def test_the_kernel_says_who_the_peer_is() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX)
+    with ours, theirs:
+        peer = peer_of(ours)
+    assert (peer.pid, peer.uid) == (os.getpid(), os.getuid())
+    assert peer.groups >= {os.getgid(), *os.getgroups()}
+
+
+_PYTHON = "/usr/bin/python3"
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not os.access(_PYTHON, os.X_OK), reason="only root can become somebody else")
+async def test_somebody_else_is_refused(bench: Bench, tmp_path: Path) -> None:
+    path = Path(f"/tmp/contactd-test-{os.getpid()}.sock")
+    async with serve_control(bench.surface, str(path)):
+        os.chmod(path, 0o666)  # noqa: S103
+        code = (
+            "import socket; s = socket.socket(socket.AF_UNIX); s.connect(%r);"
+            "s.sendall(b'GET /agents HTTP/1.0\\r\\n\\r\\n'); print(s.recv(4096).split(b'\\r\\n')[0].decode())"
+        )
+        child = await asyncio.create_subprocess_exec(
+            *(
+                "setpriv",
+                "--reuid=65534",
+                "--regid=65534",
+                "--clear-groups",
+                _PYTHON,
+                "-c",
+                code % str(path),
+            ),
+            stdout=subprocess.PIPE,
+        )
+        out, _ = await child.communicate()
+    assert b" 403 " in out
+
+
+async def test_the_socket_is_for_owner_and_group_and_goes_with_the_daemon(bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "ctl.sock"
+    async with serve_control(bench.surface, str(path)):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        with pytest.raises(SocketRefused, match="Another contactd"):
+            control_socket(str(path), None)
+    assert not path.exists()
+
+
+async def test_the_socket_of_whoever_took_over_is_left_alone(bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "ctl.sock"
+    async with serve_control(bench.surface, str(path)):
+        path.rename(tmp_path / "old")
+        control_socket(str(path), None).close()
+    assert path.exists()
+
+
+def test_a_socket_that_a_dead_daemon_left_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "ctl.sock"
+    control_socket(str(path), None).close()
+    assert path.exists()
+    control_socket(str(path), None).close()
+
+
+def test_a_file_in_the_sockets_place_is_not_removed(tmp_path: Path) -> None:
+    path = tmp_path / "ctl.sock"
+    path.write_text("mine")
+    with pytest.raises(SocketRefused, match="no socket"):
+        control_socket(str(path), None)
+    assert path.read_text() == "mine"
+
+
+def test_a_folder_that_is_not_there_is_told_with_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(SocketRefused, match="RuntimeDirectory"):
+        control_socket(str(tmp_path / "none" / "ctl.sock"), None)
