@@ -159,7 +159,7 @@ class Daemon:
             await self._insist(
                 lambda: stack.enter_async_context(serve_web(surface, settings.web.listen, settings.web.port))
             )
-            await stack.enter_async_context(serve_control(surface, settings.ctl.socket))
+            await self._insist(lambda: stack.enter_async_context(serve_control(surface, settings.ctl.socket)))
 
             history = History(pool, settings.floor)
             tasks: list[Callable[[], Coroutine[Any, Any, None]]] = [

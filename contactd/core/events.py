@@ -1,6 +1,6 @@
 """What happened, in the past tense: the journal for years, and all that rebuilds a floor.
 
-No event carries a personal value. A kind's ``version`` rises with its meaning; lift() makes old bodies new.
+No event carries a personal value. A kind's ``version`` rises when its meaning changes.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from contactd.engine.clock import Clock
 from contactd.engine.frame import frame_of
 from contactd.engine.inbox import Inbox, Item, Private
 from contactd.engine.spool import Spool
+from contactd.metrics import STEP_SECONDS
 
 log = structlog.get_logger()
 
@@ -104,11 +105,13 @@ class Circle:
     def _turn(self, batch: list[Item]) -> None:
         steps: list[Step] = []
         for item in batch:
+            began = time.perf_counter()
             made = step(self.floor, item.input, item.at)
+            STEP_SECONDS.observe(time.perf_counter() - began)
             if made.bug is not None:
                 self.bugs += 1
                 log.error("step_broken", input=type(item.input).__name__, error=made.bug)
-            self.ignored += not made.events
+            self.ignored += not made.events and not isinstance(item.input, TimePassed)
             steps.append(made)
             if item.done is not None and not item.done.done():
                 item.done.set_result(made)

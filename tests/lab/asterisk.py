@@ -149,6 +149,11 @@ class Asterisk:
         return self._ami.first
 
     @property
+    def pid(self) -> int:
+        assert self._process, "not started"
+        return self._process.pid
+
+    @property
     def http_port(self) -> int:
         return self._http.first
 

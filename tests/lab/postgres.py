@@ -97,6 +97,12 @@ class Postgres:
         """The cluster's owner (a superuser) on database `postgres`."""
         return self.dsn_of("postgres")
 
+    @property
+    def pid(self) -> int:
+        """The postmaster; the backends are its children."""
+        assert self._process, "not started"
+        return self._process.pid
+
     def dsn_of(self, database: str) -> str:
         return f"postgresql://{OWNER}:{self._password}@127.0.0.1:{self.port}/{database}"
 

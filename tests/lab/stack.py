@@ -193,6 +193,7 @@ class Stack:
     """PostgreSQL, Asterisk and one contactd below `folder`.
 
     prompt: sounds of the menu's prompt; greeting likewise. queues: id to (ring_s, wrap_up_s).
+    pbx_prefix, contactd_prefix, postgres_prefix: put before the commands, such as ("taskset", "-c", "0").
     """
 
     def __init__(
@@ -209,6 +210,9 @@ class Stack:
         substitutions: Mapping[str, str] | None = None,
         pbx_prefix: Sequence[str] = (),
         contactd_prefix: Sequence[str] = (),
+        postgres_prefix: Sequence[str] = (),
+        rtp_ports: int = 1000,
+        compare_s: int = 10,
         postgres_settings: Mapping[str, str] | None = None,
         log_level: str = "info",
     ) -> None:
@@ -218,7 +222,10 @@ class Stack:
         self.greeting, self.prompt = tuple(greeting), tuple(prompt)
         self.log_level = log_level
         folder.mkdir(parents=True, exist_ok=True)
-        self.postgres = Postgres(folder / "postgres", settings=dict(postgres_settings or {}))
+        self.compare_s = compare_s
+        self.postgres = Postgres(
+            folder / "postgres", settings=dict(postgres_settings or {}), prefix=postgres_prefix
+        )
         self.asterisk = Asterisk(
             folder / "pbx",
             listen=listen,
@@ -227,6 +234,7 @@ class Stack:
             cel=cel,
             extra_conf=extra_conf,
             substitutions=substitutions,
+            rtp_ports=rtp_ports,
             prefix=pbx_prefix,
         )
         self._contactd_prefix = contactd_prefix
@@ -304,7 +312,7 @@ migrate_dsn = "postgresql://{owner}@127.0.0.1:{self.postgres.port}/contactd"
 host = "127.0.0.1"
 port = {self.asterisk.ami_port}
 username = "contactd"
-compare_s = 10
+compare_s = {self.compare_s}
 
 [agi]
 port = {agi_port}

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.lab.phones import Call, Handset, Phones
+from contactd.ctl.client import Refused, ask
+from tests.lab.phones import Call, Caller, Handset, Phones
 from tests.lab.stack import Person, Stack, staff
 
 
@@ -37,6 +38,9 @@ class Centre:
         self.folder = folder
         self.phones = Phones(sip_port=self.stack.asterisk.sip_port, folder=folder / "phones")
         self.handsets: dict[str, Handset] = {}
+        self.mark = 0
+        """facts() tells only what came after this seq; a test that shares a centre moves it."""
+        self._outside: Caller | None = None
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self.stack.start)
@@ -91,6 +95,58 @@ class Centre:
         caller = await self.phones.caller(**options)
         call = await caller.dial(number)
         return await call.wait("confirmed")
+
+    async def dial(self, number: str = "5001", wait: State = "confirmed", **options: Any) -> Call:
+        """A call from outside, where the tone is 440 Hz; all from one phone."""
+        if self._outside is None:
+            self._outside = await self.phones.caller("outside", tone_hz=CALLER_HZ)
+        call = await self._outside.dial(number, **options)
+        return await call.wait(wait)
+
+    async def duty(self, *agents: str) -> list[Handset]:
+        """Register these agents' handsets and sign them in as a supervisor does, the first the longest idle."""
+        handsets = []
+        for agent in agents:
+            handset = await self.handset(agent, tone_hz=AGENT_HZ)
+            if not handset.registered:
+                await handset.register()
+            handsets.append(handset)
+        for agent in agents:
+            await self.until(lambda agent=agent: self.now(agent)["handset"] == "free", f"{agent}'s handset to be free")
+            self.act(agent, "sign-in")
+        return handsets
+
+    def act(self, agent: str, act: str, reason: str = "") -> None:
+        """What a supervisor does for an agent; nothing, when it is so already."""
+        with contextlib.suppress(Refused):
+            body = {"reason": reason} if reason else None
+            ask(str(self.stack.daemon.socket), "POST", f"/agents/{agent}/{act}", body)
+
+    def now(self, agent: str) -> dict[str, Any]:
+        """What contactd itself says of an agent."""
+        agents = ask(str(self.stack.daemon.socket), "GET", "/agents")
+        return next(one for one in agents if one["id"] == agent)
+
+    def contacts(self) -> list[dict[str, Any]]:
+        """What contactd itself says of the contacts on its floor."""
+        found: list[dict[str, Any]] = ask(str(self.stack.daemon.socket), "GET", "/contacts")
+        return found
+
+    async def clear(self) -> None:
+        """Everybody hangs up and goes home; facts() begins anew."""
+        for phone in self.phones.everyone:
+            phone.thaw()
+            await phone.hangup_all()
+            phone.forget()
+            if isinstance(phone, Handset):
+                await phone.set_policy("auto")
+        await self.until(lambda: not self.contacts(), "the floor to be empty")
+        for agent in ask(str(self.stack.daemon.socket), "GET", "/agents"):
+            if agent["state"] == "wrap_up":
+                self.act(agent["id"], "ready")
+            if agent["status"] != "signed_out":
+                self.act(agent["id"], "sign-out")
+        self.mark = self.stack.daemon.status("status")["seq"]  # type: ignore[index]
 
     # --- what happened ------------------------------------------------------------------------------------------------
 
