@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from contactd import __version__
-from contactd.config import DEFAULT_PATH, database_access, load
+from contactd.config import DEFAULT_PATH, load
 from contactd.core.errors import ContactdError
 
 FENCED = 75
@@ -34,9 +34,7 @@ def cli(context: click.Context, path: Path) -> None:
 
 
 @cli.command()
-@click.option(
-    "--take-over", is_flag=True, help="Do not wait for the contactd that holds the floor: fence it."
-)
+@click.option("--take-over", is_flag=True, help="Do not wait for the contactd that holds the floor: fence it.")
 @click.pass_obj
 def run(path: Path, take_over: bool) -> None:
     """Steer, until SIGTERM. SIGHUP loads the configuration again."""

@@ -19,8 +19,9 @@ import structlog
 from contactd.config import ConfigErrors, Settings, load
 from contactd.core import inputs as inp
 from contactd.core.errors import ContactdError
-from contactd.core.ids import PbxId, QueueId
+from contactd.core.ids import PbxId
 from contactd.core.step import Step
+from contactd.engine import fault
 from contactd.engine.appender import Appender, Fenced
 from contactd.engine.circle import Circle
 from contactd.engine.clock import Clock
@@ -29,9 +30,10 @@ from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool, SpoolBroken
 from contactd.metrics import FloorMetrics, PbxReading, Readings
 from contactd.pbx.ami import AmiSettings
+from contactd.pbx.audiosocket import AudioSocketServer
 from contactd.pbx.codes import FeatureCodes
 from contactd.pbx.fastagi import FastAgiServer
-from contactd.pbx.ivr import Entry, Menu, Reception, TokenCheck
+from contactd.pbx.ivr import Reception, TokenCheck, entries_of
 from contactd.pbx.steering import PbxFleet, Steering
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, Journal, open_pool
@@ -105,6 +107,7 @@ class Daemon:
                 publish=publish,
                 act=fleet.act,
                 still_ours=watch.still_ours,
+                kept=fault.planned(os.environ.get("CONTACTD_FAULT", "")),
             )
             circle.put(inp.ConfigurationLoaded(plan=settings.plan()))
             for pbx in sorted(floor.steered):
@@ -112,12 +115,19 @@ class Daemon:
 
             tokens = TokenCheck()
             pbx = PbxId(next(iter(settings.pbx)))
+            audio = AudioSocketServer(
+                settings.audiosocket.listen,
+                settings.audiosocket.port,
+                allow=[ipaddress.ip_network(network) for network in settings.audiosocket.allow],
+            )
             reception = Reception(
                 pbx,
                 circle,
-                lines=_lines(settings),
+                lines=entries_of(settings),
                 default=settings.default_queue,
                 accepting=lambda: not spool.full,
+                audio=audio,
+                audio_host=settings.audiosocket_host,
             )
             codes = FeatureCodes(pbx, circle, settings.pin_right, settings.sign_in.not_ready_reasons)
             agi = FastAgiServer(
@@ -133,13 +143,11 @@ class Daemon:
                 allow=[ipaddress.ip_network(network) for network in settings.agi.allow],
                 check=tokens,
             )
-            await self._insist(agi.start)
-            stack.push_async_callback(agi.close, 0.5)
+            await self._open(stack, audio)
+            await self._open(stack, agi)
             for name, section in settings.pbx.items():
                 steering = Steering(
-                    AmiSettings(
-                        section.host, section.port, section.username, settings.pbx_secret(name), str(name)
-                    ),
+                    AmiSettings(section.host, section.port, section.username, settings.pbx_secret(name), str(name)),
                     circle,
                     globals_={
                         "CONTACTD_AGI": f"{settings.agi_host}:{agi.port}",
@@ -151,7 +159,7 @@ class Daemon:
                 fleet.members[steering.pbx] = steering
             loop.add_signal_handler(signal.SIGHUP, lambda: self._reload(circle, reception, codes, journal))
 
-            read = functools.partial(_readings, circle, spool, appender, fleet, agi, settings.spool.max_mb << 20)
+            read = functools.partial(_readings, circle, spool, appender, fleet, agi, audio, settings.spool.max_mb << 20)
             measured = FloorMetrics(floor, read, clock.now)
             stack.callback(measured.close)
             publishers.append(measured.publish)
@@ -193,6 +201,10 @@ class Daemon:
                 f"Another contactd uses {folder}: stop it, or give this one a state_dir of its own."
             ) from error
         return spool
+
+    async def _open(self, stack: contextlib.AsyncExitStack, server: FastAgiServer | AudioSocketServer) -> None:
+        await self._insist(server.start)
+        stack.push_async_callback(server.close, 0.5)
 
     async def _insist(self, start: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         """A port may still be held for a moment by the contactd that was taken over."""
@@ -269,7 +281,7 @@ class Daemon:
         if restart:
             log.warning("reload_partial", restart_needed_for=restart)
         self._settings = new
-        reception.lines = _lines(new)
+        reception.lines = entries_of(new)
         reception.default = new.default_queue
         codes.pin_right = new.pin_right
         codes.reasons = new.sign_in.not_ready_reasons
@@ -285,28 +297,14 @@ class Daemon:
         log.info("configuration_loaded", sha256=new.sha256)
 
 
-def _lines(settings: Settings) -> dict[str, Entry]:
-    """Every dialled number and what its caller meets."""
-    menus = {
-        menu_id: Menu(
-            id=menu_id,
-            greeting=menu.greeting,
-            prompt=menu.prompt,
-            choices=menu.choices,
-            default_choice=menu.default_choice,
-            timeout_s=menu.timeout_s,
-            tries=menu.tries,
-        )
-        for menu_id, menu in settings.menus.items()
-    }
-    return {
-        number: menus[line.target] if line.kind == "menu" else QueueId(line.target)
-        for number, line in settings.entries.items()
-    }
-
-
 def _readings(
-    circle: Circle, spool: Spool, appender: Appender, fleet: PbxFleet, agi: FastAgiServer, spool_max_bytes: int
+    circle: Circle,
+    spool: Spool,
+    appender: Appender,
+    fleet: PbxFleet,
+    agi: FastAgiServer,
+    audio: AudioSocketServer,
+    spool_max_bytes: int,
 ) -> Readings:
     """What the parts say of themselves."""
     return Readings(
@@ -338,4 +336,8 @@ def _readings(
         agi_sessions=agi.active,
         agi_failures=agi.stats.failures,
         agi_refused=dict(agi.stats.refused),
+        audio_sessions=audio.active,
+        audio_failures=audio.stats.failures,
+        audio_dropped=audio.stats.dropped,
+        audio_refused=dict(audio.stats.refused),
     )

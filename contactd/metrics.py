@@ -95,6 +95,11 @@ class Readings:
     """Running now; the other counts of FastAGI only rise."""
     agi_failures: int = 0
     agi_refused: Mapping[str, int] = field(default_factory=dict)
+    audio_sessions: int = 0
+    """Running now; the other counts of AudioSocket only rise."""
+    audio_failures: int = 0
+    audio_dropped: int = 0
+    audio_refused: Mapping[str, int] = field(default_factory=dict)
 
 
 class FloorMetrics(Collector):
@@ -289,6 +294,9 @@ _PLAIN: tuple[tuple[Any, str, str, Callable[[Readings], float]], ...] = (
         "FastAGI sessions broken by an error.",
         lambda r: r.agi_failures,
     ),
+    (GaugeMetricFamily, "contactd_audio_sessions", "AudioSocket sessions now.", lambda r: r.audio_sessions),
+    (CounterMetricFamily, "contactd_audio_failures", "Audio handlers that broke off.", lambda r: r.audio_failures),
+    (CounterMetricFamily, "contactd_audio_dropped_frames", "Audio nobody took in time.", lambda r: r.audio_dropped),
 )
 
 _PBX: tuple[tuple[Any, str, str, Callable[[PbxReading], float]], ...] = (
@@ -321,7 +329,11 @@ def _collect_readings(readings: Readings) -> Iterator[Metric]:
         for pbx, reading in readings.pbx.items():
             by_pbx.add_metric([pbx], read_pbx(reading))
         yield by_pbx
-    refused = CounterMetricFamily("contactd_agi_refused", "FastAGI sessions refused.", labels=["reason"])
-    for reason, count in readings.agi_refused.items():
-        refused.add_metric([reason], count)
-    yield refused
+    for name, text, counts in (
+        ("contactd_agi_refused", "FastAGI sessions refused.", readings.agi_refused),
+        ("contactd_audio_refused", "AudioSocket connections refused or broken.", readings.audio_refused),
+    ):
+        refused = CounterMetricFamily(name, text, labels=["reason"])
+        for reason, count in counts.items():
+            refused.add_metric([reason], count)
+        yield refused

@@ -8,6 +8,7 @@ from pathlib import Path
 from contactd.core.contact import TRANSITIONS
 
 ROOT = Path(__file__).resolve().parents[1]
+NAMED = r"``((?:docs|asterisk-config|contactd|sql|systemd|tests)/[\w./-]*)``"
 
 
 def test_the_table_of_contact_states_is_the_one_in_the_code() -> None:
@@ -24,7 +25,7 @@ def test_the_table_of_contact_states_is_the_one_in_the_code() -> None:
 def test_files_and_folders_that_the_papers_name_are_there() -> None:
     missing = []
     for paper in [ROOT / "README.rst", *ROOT.glob("docs/*.rst")]:
-        for path in re.findall(r"``((?:docs|asterisk-config|contactd|sql|systemd|tests)/[\w./-]*)``", paper.read_text()):
+        for path in re.findall(NAMED, paper.read_text()):
             if not (ROOT / path).exists():
                 missing.append(f"{paper.name}: {path}")
     assert not missing

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import itertools
 from urllib.parse import parse_qs, urlsplit
 
 from contactd.config.problems import Problems
-from contactd.config.sections import Line, SecretSections, Sections
+from contactd.config.sections import Door, Line, SecretSections, Sections, Web
 
 _WILDCARDS = {"0.0.0.0", "::", "[::]"}  # noqa: S104 - recognised here, not bound
 _OUR_REASONS = {"rona", "declined", "busy", "unregistered"}
@@ -40,33 +41,43 @@ def _database(sections: Sections, into: Problems) -> None:
 def _media(sections: Sections, into: Problems) -> None:
     if not sections.pbx:
         into.add(("pbx",), "no PBX", "Write [pbx.pbx1] with its host and username")
-    agi = sections.agi
-    for network in agi.allow:
+    _door("agi", sections.agi, into)
+    _door("audiosocket", sections.audiosocket, into)
+    bound: list[tuple[str, Door | Web]] = [
+        ("agi", sections.agi),
+        ("audiosocket", sections.audiosocket),
+        ("web", sections.web),
+    ]
+    for (name, one), (other_name, other) in itertools.combinations(bound, 2):
+        same_host = one.listen == other.listen or {one.listen, other.listen} & _WILDCARDS
+        if same_host and one.port == other.port:
+            into.add((other_name, "port"), f"the port of [{name}] as well", "Give another port")
+
+
+def _door(name: str, door: Door, into: Problems) -> None:
+    for network in door.allow:
         try:
             ipaddress.ip_network(network)
         except ValueError:
             into.add(
-                ("agi", "allow"),
+                (name, "allow"),
                 "an element is no network",
                 'Give networks such as "10.0.0.5/32" or "10.0.0.0/24"',
             )
-    if not agi.allow:
-        into.add(("agi", "allow"), "nobody may connect", "Give the networks of the PBXes")
-    if agi.listen in _WILDCARDS and not agi.advertise:
+    if not door.allow:
+        into.add((name, "allow"), "nobody may connect", "Give the networks of the PBXes")
+    if door.listen in _WILDCARDS and not door.advertise:
         into.add(
-            ("agi", "advertise"),
+            (name, "advertise"),
             "this key is missing, and a PBX cannot connect to a wildcard address",
             "Give the host by which the PBX reaches this machine",
         )
-    if agi.advertise in _WILDCARDS:
+    if door.advertise in _WILDCARDS:
         into.add(
-            ("agi", "advertise"),
+            (name, "advertise"),
             "a PBX cannot connect to a wildcard address",
             "Give the host by which it reaches us",
         )
-    same_host = agi.listen == sections.web.listen or {agi.listen, sections.web.listen} & _WILDCARDS
-    if same_host and agi.port == sections.web.port:
-        into.add(("web", "port"), "the port of [agi] as well", "Give another port")
 
 
 def _queues(sections: Sections, into: Problems) -> None:
@@ -97,8 +108,10 @@ def _lines(sections: Sections, into: Problems) -> dict[str, Line]:
         known = known_targets.get(kind)
         if not text:
             continue
-        if known is None or not target:
-            into.add(("lines", number), "this leads nowhere", 'Give "menu:<id>" or "queue:<id>"')
+        if text == "echo":
+            entries[number] = Line("echo")
+        elif known is None or not target:
+            into.add(("lines", number), "this leads nowhere", 'Give "menu:<id>", "queue:<id>" or "echo"')
         elif target not in known:
             into.add(
                 ("lines", number),

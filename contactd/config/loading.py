@@ -6,17 +6,18 @@ import os
 import stat
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from contactd.config.checks import check_secrets, check_sections
 from contactd.config.problems import ConfigErrors, Problems
 from contactd.config.reader import read_struct
-from contactd.config.sections import SECRETS_FILE, Ctl, Database, DatabaseSecrets, SecretSections, Sections
+from contactd.config.sections import SECRETS_FILE, Ctl, Database, DatabaseSecrets, Door, SecretSections, Sections
 from contactd.config.settings import Settings, as_settings, normalised
 from contactd.core.ids import PbxId
 
+D = TypeVar("D", bound=Door)
 DEFAULT_PATH = Path("/etc/contactd/contactd.toml")
 # Others may not read or write a secret, and a group may read it but not change it.
 _FORBIDDEN_MODE = stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
@@ -42,10 +43,9 @@ def load(path: Path | str = DEFAULT_PATH) -> Settings:
             found = found + secret_problems.found
     if found:
         raise ConfigErrors(found)
-    if not sections.agi.advertise:
-        sections = msgspec.structs.replace(
-            sections, agi=msgspec.structs.replace(sections.agi, advertise=sections.agi.listen)
-        )
+    sections = msgspec.structs.replace(
+        sections, agi=_advertised(sections.agi), audiosocket=_advertised(sections.audiosocket)
+    )
     only = next(iter(sections.pbx))
     agents = {
         agent_id: agent if agent.pbx else msgspec.structs.replace(agent, pbx=only)
@@ -53,6 +53,10 @@ def load(path: Path | str = DEFAULT_PATH) -> Settings:
     }
     sections = msgspec.structs.replace(sections, agents=agents)
     return as_settings(sections, secrets, entries, text)
+
+
+def _advertised(door: D) -> D:
+    return door if door.advertise else msgspec.structs.replace(door, advertise=door.listen)
 
 
 def control_socket(path: Path | str = DEFAULT_PATH) -> str:

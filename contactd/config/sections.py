@@ -83,14 +83,26 @@ class Pbx(Struct, frozen=True, kw_only=True):
     """How often the floor is compared with what the PBX really has."""
 
 
-class Agi(Struct, frozen=True, kw_only=True):
-    """FastAGI: where the dialplan's menus call us."""
+class Door(Struct, frozen=True, kw_only=True):
+    """Where a PBX connects to us."""
 
     listen: _Host = "127.0.0.1"
-    port: _Port = 4573
+    port: _Port
     allow: tuple[Annotated[str, Meta(description='a network such as "10.0.0.5/32"')], ...] = ("127.0.0.1/32",)
     advertise: _Host | None = None
     """The host by which a PBX reaches us; never None in what load() returns."""
+
+
+class Agi(Door, frozen=True, kw_only=True):
+    """FastAGI: where the dialplan's menus call us."""
+
+    port: _Port = 4573
+
+
+class AudioSocket(Door, frozen=True, kw_only=True):
+    """Where the dialplan brings us the audio of a call."""
+
+    port: _Port = 4574
 
 
 class Web(Struct, frozen=True, kw_only=True):
@@ -151,8 +163,8 @@ class AgentSection(Struct, frozen=True, kw_only=True):
 class Line(Struct, frozen=True):
     """Where a dialled number leads."""
 
-    kind: Literal["menu", "queue"]
-    target: str
+    kind: Literal["menu", "queue", "echo"]
+    target: str = ""
 
 
 class Sections(Struct, frozen=True, kw_only=True):
@@ -170,11 +182,12 @@ class Sections(Struct, frozen=True, kw_only=True):
     spool: Spool = Spool()
     pbx: dict[_Pbx, Pbx] = {}
     agi: Agi = Agi()
+    audiosocket: AudioSocket = AudioSocket()
     web: Web = Web()
     ctl: Ctl = Ctl()
     queues: dict[_Queue, Queue] = {}
     menus: dict[_Menu, Menu] = {}
-    lines: dict[_Dialled, Annotated[str, Meta(description='"menu:<id>" or "queue:<id>"')]] = {}
+    lines: dict[_Dialled, Annotated[str, Meta(description='"menu:<id>", "queue:<id>" or "echo"')]] = {}
     sign_in: SignIn = SignIn()
     agents: dict[_Agent, AgentSection] = {}
 

@@ -12,7 +12,7 @@ from contactd.core.ids import AgentId, PbxId
 from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan
 
 # A reload takes the rest. These are bound, opened or taken once, at the start.
-_FIXED = ("floor", "state_dir", "log_level", "database", "spool", "web", "ctl")
+_FIXED = ("floor", "state_dir", "log_level", "database", "spool", "audiosocket", "web", "ctl")
 _FIXED_AGI = ("listen", "port")
 
 
@@ -78,6 +78,11 @@ class Settings(Sections, frozen=True, kw_only=True):
     def agi_host(self) -> str:
         """The host by which a PBX reaches our FastAGI."""
         return self.agi.advertise or self.agi.listen
+
+    @property
+    def audiosocket_host(self) -> str:
+        """The host by which a PBX reaches our AudioSocket."""
+        return self.audiosocket.advertise or self.audiosocket.listen
 
     def pin_right(self, agent: AgentId, digits: str) -> bool:
         """Whether these are the agent's PIN, in a time that does not tell how many digits were right."""

@@ -21,7 +21,7 @@ from contactd.core.decision import (
 )
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import Instant
+from contactd.core.ids import AgentId, ContactId, Instant
 from contactd.core.inputs import CallSeen, PbxCompared, Place
 
 
@@ -31,19 +31,22 @@ def compare(floor: LiveFloor, input_: PbxCompared, at: Instant, into: Decision) 
     The gone come first, since an agent must be free of the old contact before being found with the next one.
     """
     seen = {call.contact: call for call in input_.calls}
+    engaged = {a.id: a.contact for a in floor.agents.values() if a.state in (AgentState.OFFERED, AgentState.BUSY)}
     for contact in list(floor.contacts.values()):
         if contact.pbx != input_.pbx or contact.id in input_.unsure:
             continue
         call = seen.get(contact.id)
-        if call is None:
-            if contact.arrived_at < input_.asked_at:
-                _gone(floor, contact, input_, at, into)
-        else:
+        before = len(into.events)
+        if call is not None:
             _over(floor, contact, call, at, into)
-    taken: set[str] = set()
-    for call in input_.calls:
-        if call.contact not in input_.unsure:
-            _stands(floor, call, input_, at, taken, into)
+        elif contact.arrived_at < input_.asked_at:
+            _gone(floor, contact, input_, at, into)
+        if contact.agent is not None and len(into.events) > before:
+            engaged.pop(contact.agent, None)
+    for call in seen.values():
+        known = floor.contacts.get(call.contact)
+        if call.contact not in input_.unsure and (known is None or known.pbx == input_.pbx):
+            _stands(floor, call, input_, at, engaged, into)
     for endpoint, handset in input_.handsets.items():
         agent = floor.by_endpoint.get((input_.pbx, endpoint))
         if agent is not None:
@@ -71,9 +74,7 @@ def _over(floor: LiveFloor, contact: Contact, call: CallSeen, at: Instant, into:
     agent = floor.agents.get(contact.agent) if contact.agent else None
     same_agent = agent is not None and agent.profile.endpoint == call.endpoint
     if contact.state is ContactState.OFFERED:
-        still = (call.place is Place.OFFER and call.offer == contact.offer) or (
-            call.place is Place.TALK and same_agent
-        )
+        still = (call.place is Place.OFFER and call.offer == contact.offer) or (call.place is Place.TALK and same_agent)
         if not still:
             end_offer(contact, OfferOutcome.LOST, 0, into)
     elif contact.state is ContactState.CONNECTED and not (call.place is Place.TALK and same_agent):
@@ -81,8 +82,14 @@ def _over(floor: LiveFloor, contact: Contact, call: CallSeen, at: Instant, into:
 
 
 def _stands(
-    floor: LiveFloor, call: CallSeen, input_: PbxCompared, at: Instant, taken: set[str], into: Decision
+    floor: LiveFloor,
+    call: CallSeen,
+    input_: PbxCompared,
+    at: Instant,
+    engaged: dict[AgentId, ContactId | None],
+    into: Decision,
 ) -> None:
+    """engaged: with whom agents ring or talk after the passes before; it grows with everybody who is found."""
     contact = floor.contacts.get(call.contact)
     if contact is None:
         into.events.append(adopt(call, input_.pbx, at))
@@ -90,74 +97,54 @@ def _stands(
     queued_at = contact.queued_at if contact is not None else None
     if queued_at is None:
         queued_at = min(call.queued_at, at) if call.queued_at is not None else None
-    queued = ev.ContactQueued(
-        contact=call.contact, queue=queue, queued_at=at if queued_at is None else queued_at
-    )
+    queued = ev.ContactQueued(contact=call.contact, queue=queue, queued_at=at if queued_at is None else queued_at)
     match call.place:
         case Place.HOLD:
-            if contact is None or contact.queued_at is None:
+            if contact is None or contact.queued_at is None or contact.queue != queue:
                 into.events.append(queued)
             elif not contact.held:
                 into.events.append(ev.ContactHeld(contact=contact.id))
         case Place.FALLBACK:
             if contact is None or contact.state is not ContactState.FALLBACK:
-                into.events.append(
-                    ev.ContactFellBack(contact=call.contact, queue=queue, queued_at=queued.queued_at)
-                )
+                into.events.append(ev.ContactFellBack(contact=call.contact, queue=queue, queued_at=queued.queued_at))
             into.commands.append(ReturnToHold(pbx=input_.pbx, contact=call.contact, channel=call.channel))
         case Place.OFFER | Place.TALK:
-            agent = floor.by_endpoint.get((input_.pbx, call.endpoint or ""))
-            if agent is None or _busy_elsewhere(agent, call, input_) or agent.id in taken:
+            agent = _who_is_found(floor, contact, call, input_, engaged)
+            if agent is None:
                 return
-            if contact is None and queued_at is not None:
+            if (contact is None or contact.state is ContactState.MENU) and queued_at is not None:
                 into.events.append(queued)
-            if _found_with(contact, agent, call, queued_at, at, into):
-                taken.add(agent.id)
+            into.events.append(_found_with(contact, agent, call, queued_at, at))
+            engaged[agent.id] = call.contact
         case Place.MENU | Place.ELSEWHERE:
             pass
 
 
-def _found_with(
+def _who_is_found(
+    floor: LiveFloor,
     contact: Contact | None,
-    agent: Agent,
     call: CallSeen,
-    queued_at: Instant | None,
-    at: Instant,
-    into: Decision,
-) -> bool:
-    """The caller rings at, or talks with, agent."""
-    if (
-        contact is not None
-        and contact.agent == agent.id
-        and (
-            contact.state is ContactState.CONNECTED
-            or (
-                contact.state is ContactState.OFFERED
-                and call.place is Place.OFFER
-                and contact.offer == call.offer
-            )
-        )
-    ):
-        return True
-    if call.place is Place.TALK:
-        into.events.append(
-            ev.ContactConnected(
-                contact=call.contact,
-                agent=agent.id,
-                offer=call.offer,
-                waited_s=since(queued_at, at),
-                seen_late=True,
-            )
-        )
-    elif call.offer is not None:
-        into.events.append(ev.ContactOffered(contact=call.contact, agent=agent.id, offer=call.offer))
-    return True
+    input_: PbxCompared,
+    engaged: dict[AgentId, ContactId | None],
+) -> Agent | None:
+    """The agent with whom the caller rings or talks, when that is news."""
+    agent = floor.by_endpoint.get((input_.pbx, call.endpoint or ""))
+    if agent is None or (call.place is Place.OFFER and call.offer is None):
+        return None
+    still = contact is not None and contact.agent is not None and engaged.get(contact.agent) == contact.id
+    if contact is not None and still:
+        answered = contact.state is ContactState.OFFERED and call.place is Place.TALK
+        return agent if answered and contact.agent == agent.id else None
+    return None if agent.id in engaged else agent
 
 
-def _busy_elsewhere(agent: Agent, call: CallSeen, input_: PbxCompared) -> bool:
-    """The floor has this agent with another contact that is not settled by this comparison."""
-    if agent.state in (AgentState.IDLE, AgentState.WRAP_UP) or agent.contact == call.contact:
-        return False
-    other = next((c for c in input_.calls if c.contact == agent.contact), None)
-    still_there = other is not None and other.endpoint == agent.profile.endpoint
-    return still_there or agent.contact in input_.unsure
+def _found_with(
+    contact: Contact | None, agent: Agent, call: CallSeen, queued_at: Instant | None, at: Instant
+) -> ev.Event:
+    if call.place is Place.OFFER and call.offer is not None:
+        return ev.ContactOffered(contact=call.contact, agent=agent.id, offer=call.offer)
+    # A caller whom an agent transferred still carries the offer that led to that agent.
+    offer = call.offer if contact is None or contact.offer == call.offer else None
+    return ev.ContactConnected(
+        contact=call.contact, agent=agent.id, offer=offer, waited_s=since(queued_at, at), seen_late=True
+    )

@@ -81,7 +81,12 @@ def _call_held(floor: LiveFloor, input_: inp.CallHeld, at: Instant, into: Decisi
         end_talk(floor, contact, "transfer", at, into)
         into.events.append(queued)
         return
-    if contact.queued_at is None or contact.queue != queued.queue:
+    if (
+        contact.queued_at is None
+        or contact.queue != queued.queue
+        # Transferred into a queue, or sent back into the hold by a dialplan of the site's own: a new wait begins.
+        or contact.state is ContactState.RELEASED
+    ):
         into.events.append(queued)
     elif not contact.held:
         into.events.append(ev.ContactHeld(contact=contact.id))
@@ -252,15 +257,14 @@ def _time_passed(floor: LiveFloor, input_: inp.TimePassed, at: Instant, into: De
 # --- the floor itself -----------------------------------------------------------------------------------------------
 
 
-def _configuration_loaded(
-    floor: LiveFloor, input_: inp.ConfigurationLoaded, at: Instant, into: Decision
-) -> None:
+def _configuration_loaded(floor: LiveFloor, input_: inp.ConfigurationLoaded, at: Instant, into: Decision) -> None:
     if floor.state.plan == input_.plan:
         return
     into.events.append(ev.FloorConfigured(plan=input_.plan))
     queues = {queue.id for queue in input_.plan.queues}
     for contact in floor.contacts.values():
-        if contact.state is ContactState.WAITING and contact.queue not in queues:
+        # Who is not held gets the new queue with the next hold; being queued means being held.
+        if contact.held and contact.queue not in queues:
             into.events.append(
                 ev.ContactQueued(
                     contact=contact.id,

@@ -31,9 +31,7 @@ def end_offer(contact: Contact, outcome: OfferOutcome, cause: int, into: Decisio
     if contact.agent is None or contact.offer is None:
         return
     into.events.append(
-        ev.OfferEnded(
-            contact=contact.id, agent=contact.agent, offer=contact.offer, outcome=outcome, cause=cause
-        )
+        ev.OfferEnded(contact=contact.id, agent=contact.agent, offer=contact.offer, outcome=outcome, cause=cause)
     )
 
 
@@ -84,9 +82,7 @@ def since(start: Instant | None, at: Instant) -> float:
     return round(max(0.0, at - start), 6) if start is not None else 0.0
 
 
-def adopt(
-    input_: inp.CallHeld | inp.CallFellBack | inp.CallSeen, pbx: PbxId, at: Instant
-) -> ev.ContactAdopted:
+def adopt(input_: inp.CallHeld | inp.CallFellBack | inp.CallSeen, pbx: PbxId, at: Instant) -> ev.ContactAdopted:
     return ev.ContactAdopted(
         contact=input_.contact,
         pbx=pbx,

@@ -116,7 +116,7 @@ class ContactConnected(Event, frozen=True, kw_only=True):
     contact: ContactId
     agent: AgentId
     offer: OfferId | None
-    """None: the static queue connected them."""
+    """None: no offer of ours led here, but the static queue or a transfer."""
     waited_s: float
     seen_late: bool = False
     """A comparison found them talking; the true moment is earlier."""

@@ -150,7 +150,7 @@ class LiveFloor:
                 del self.agents[agent_id]
                 self.available.pop(agent_id, None)
             else:
-                agent.status = Status.SIGNED_OUT
+                agent.status, agent.reason = Status.SIGNED_OUT, ""
         self._index_plan()
         for agent in self.agents.values():
             self._index_agent(agent)
@@ -158,7 +158,10 @@ class LiveFloor:
     def _index_plan(self) -> None:
         plan = self.state.plan
         self.queues = {queue.id: queue for queue in plan.queues} if plan else {}
-        self.by_endpoint = {(a.profile.pbx, a.profile.endpoint): a for a in self.agents.values()}
+        # Somebody who left the plan in the middle of a talk may have left the handset to somebody else.
+        planned = {profile.id for profile in plan.agents} if plan else set()
+        by_plan = sorted(self.agents.values(), key=lambda agent: agent.id in planned)
+        self.by_endpoint = {(a.profile.pbx, a.profile.endpoint): a for a in by_plan}
 
     def _index_agent(self, agent: Agent) -> None:
         if agent.available():

@@ -29,7 +29,10 @@ class Step:
 def step(floor: LiveFloor, input_: Input, at: Instant) -> Step:
     """Never raises: whatever happens, the events returned are exactly those that the floor has taken."""
     first_seq = floor.seq + 1
-    decision = decide(floor, input_, at)
+    try:
+        decision = decide(floor, input_, at)
+    except FloorBug as bug:
+        return Step(input_, at, first_seq, [], [], str(bug))
     events, commands = decision.events, decision.commands
     for count, event in enumerate(events):
         try:

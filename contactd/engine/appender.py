@@ -38,9 +38,7 @@ class Fenced(ContactdError):
 class Appender:
     """put() from the circle; run() as a task. on_appended is told the journal's new seq after each append."""
 
-    def __init__(
-        self, journal: Journal, spool: Spool, start: FloorRow, on_appended: Callable[[int], None]
-    ) -> None:
+    def __init__(self, journal: Journal, spool: Spool, start: FloorRow, on_appended: Callable[[int], None]) -> None:
         self._journal = journal
         self._spool = spool
         self._epoch = start.epoch
@@ -48,6 +46,8 @@ class Appender:
         self._on_appended = on_appended
         self._pending: deque[tuple[Frame, float]] = deque()
         self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        """Neither a frame nor a snapshot is waiting."""
         self._last_at: Instant | None = None
         self._snapshot: tuple[int, int, bytes] | None = None
         self.appended_seq = start.seq
@@ -63,11 +63,13 @@ class Appender:
     def put(self, frame: Frame) -> None:
         self._pending.append((frame, time.monotonic()))
         self.pending_bytes += len(frame.encoded)
+        self._idle.clear()
         self._wake.set()
 
     def keep_snapshot(self, seq: int, version: int, body: bytes) -> None:
         """Store it once the journal has come to seq; a newer one replaces one that still waits."""
         self._snapshot = (seq, version, body)
+        self._idle.clear()
         self._wake.set()
 
     async def run(self) -> None:
@@ -75,6 +77,8 @@ class Appender:
         while True:
             await self.drain()
             await self._store_snapshot()
+            if not self._pending and self._snapshot is None:
+                self._idle.set()
             await self._wake.wait()
             self._wake.clear()
 
@@ -87,8 +91,7 @@ class Appender:
 
     async def drained(self) -> None:
         """Wait until nothing is pending."""
-        while self._pending or self._snapshot:
-            await asyncio.sleep(0.01)
+        await self._idle.wait()
 
     async def _append_some(self) -> None:
         frames: list[Frame] = []

@@ -32,6 +32,7 @@ class Circle:
     """publish: told every batch of steps, must not wait. act: carries out commands, must not wait.
 
     still_ours: asked after a freeze, before anything is done in the name of an epoch that may be gone; raises Fenced.
+    kept: the test hook of engine.fault, between keeping and acting.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Circle:
         publish: Callable[[Sequence[Step]], None],
         act: Callable[[Command], None],
         still_ours: Callable[[], Awaitable[None]],
+        kept: Callable[[Sequence[Step]], None] = lambda _: None,
         snapshot_events: int = 20_000,
         snapshot_s: float = 60,
     ) -> None:
@@ -55,7 +57,8 @@ class Circle:
         self._appender = appender
         self._publish = publish
         self._act = act
-        self._still_ours = still_ours
+        self.still_ours = still_ours
+        self._kept = kept
         self._snapshot_events = snapshot_events
         self._snapshot_s = snapshot_s
         self._snapshot_seq = floor.seq
@@ -84,9 +87,13 @@ class Circle:
         while True:
             batch = await self.inbox.take()
             if time.monotonic() - self._turned_at > _FROZEN_S:
-                await self._still_ours()
+                await self.still_ours()
             self._turned_at = time.monotonic()
-            self._turn(batch)
+            steps = self._keep(batch)
+            if time.monotonic() - self._turned_at > _FROZEN_S:
+                # Frozen between keeping and acting: a Redirect of a lost epoch would tear a caller out of a talk.
+                await self.still_ours()
+            self._tell(steps)
             self._set_timer()
             # Let the sockets be read: a flood of inputs must not starve them.
             await asyncio.sleep(0)
@@ -99,10 +106,11 @@ class Circle:
             self.loop_lag_s = max(0.0, time.monotonic() - before - 0.5)
             if self.loop_lag_s > _FROZEN_S:
                 log.warning("loop_frozen", for_s=round(self.loop_lag_s, 1))
-                await self._still_ours()
+                await self.still_ours()
             self._turned_at = time.monotonic()
 
-    def _turn(self, batch: list[Item]) -> None:
+    def _keep(self, batch: list[Item]) -> list[Step]:
+        """Step, and write the frame: from here on it has happened."""
         steps: list[Step] = []
         for item in batch:
             began = time.perf_counter()
@@ -124,6 +132,12 @@ class Circle:
         if frame is not None:
             self._spool.write(frame)
             self._appender.put(frame)
+            self._kept(steps)
+        return steps
+
+    def _tell(self, steps: list[Step]) -> None:
+        """Publish, then act."""
+        if any(made.events for made in steps):
             self._publish(steps)
         for made in steps:
             for command in made.commands:

@@ -95,9 +95,7 @@ def frame_of(epoch: int, steps: Sequence[Step], private: Sequence[Private], conf
             continue
         input_ = step.input
         inputs.append(
-            InputRow(
-                step.first_seq, step.at, type(input_).__name__, input_.version, config, _json(input_).decode()
-            )
+            InputRow(step.first_seq, step.at, type(input_).__name__, input_.version, config, _json(input_).decode())
         )
         for seq, event in enumerate(step.events, step.first_seq):
             events.append(event_row(event, seq, step.at))

@@ -16,9 +16,7 @@ class InboxFull(ContactdError):
     """Clicks and mail are refused first, hang-ups never."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "contactd has too much waiting to be done; nothing was changed. Try again in a second."
-        )
+        super().__init__("contactd has too much waiting to be done; nothing was changed. Try again in a second.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,9 +53,7 @@ class Spool:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise SpoolBroken(
-                f"Cannot make the spool's folder {folder}: {error.strerror}. Set state_dir."
-            ) from error
+            raise SpoolBroken(f"Cannot make the spool's folder {folder}: {error.strerror}. Set state_dir.") from error
 
     @property
     def bytes_on_disk(self) -> int:

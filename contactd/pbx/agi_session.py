@@ -112,9 +112,7 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk has no types
         self._early = b""
         if self._items:  # left from before: a hang-up, or a reply that nobody asked for
             if any(isinstance(item, Reply) for item in self._items):
-                raise ProtocolError(
-                    "Asterisk replied to no command; the session is closed. Check who connects."
-                )
+                raise ProtocolError("Asterisk replied to no command; the session is closed. Check who connects.")
             raise self._end(CallerGone, "the caller hung up")
         self.writer.write(command)
         await self.writer.drain()

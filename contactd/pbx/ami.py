@@ -129,14 +129,10 @@ class AmiLink:
 
     def _require(self) -> Connection:
         if self._up is None:
-            raise PbxAway(
-                f"{self._where} is away, and nothing was sent: {self._reason}. contactd keeps trying."
-            )
+            raise PbxAway(f"{self._where} is away, and nothing was sent: {self._reason}. contactd keeps trying.")
         return self._up
 
-    def _begin(
-        self, protocol: Connection, fields: Fields, end_event: str = "", limit: int = 0
-    ) -> PendingAction:
+    def _begin(self, protocol: Connection, fields: Fields, end_event: str = "", limit: int = 0) -> PendingAction:
         if protocol.lost.done():
             reason = protocol.lost.result()
             raise PbxAway(f"{self._where} is away, and nothing was sent: {reason}. contactd keeps trying.")
@@ -152,9 +148,7 @@ class AmiLink:
         return action
 
     def _arm(self, action: PendingAction, lines: int) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(
-            self.settings.action_timeout_s, self._expire, action, lines
-        )
+        return asyncio.get_running_loop().call_later(self.settings.action_timeout_s, self._expire, action, lines)
 
     def _expire(self, action: PendingAction, lines: int) -> None:
         if len(action.lines) > lines:  # a long list that still comes
@@ -162,9 +156,7 @@ class AmiLink:
             return
         self.stats.timeouts += 1
         waited = f"{self.settings.action_timeout_s:g} s"
-        action.fail(
-            PbxTimedOut(f"{self._where} did not answer {action.label} in {waited}: look at its load.")
-        )
+        action.fail(PbxTimedOut(f"{self._where} did not answer {action.label} in {waited}: look at its load."))
 
     def _settle(self, protocol: Connection, action: PendingAction, future: asyncio.Future[Any]) -> None:
         """However an action ended, by answer, time-out, lost link or cancellation, its slot and timer go."""

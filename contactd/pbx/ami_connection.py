@@ -68,9 +68,7 @@ class PendingAction(Action):  # type: ignore[misc]  # panoramisk has no types
         self.limit = limit
         self.lines: list[Message] = []
         self.timer: asyncio.TimerHandle | None = None
-        self.wire = encode(
-            dict(self.items())
-        )  # here, since panoramisk's send() would log a ValueError and go on
+        self.wire = encode(dict(self.items()))  # here, since panoramisk's send() would log a ValueError and go on
 
     def __str__(self) -> str:
         return self.wire.decode()
@@ -105,9 +103,7 @@ class Connection(AMIProtocol):  # type: ignore[misc]
 
     encoding = "utf-8"
 
-    def __init__(
-        self, on_message: Callable[[Message], None], stats: AmiStats, events: Collection[str] | None
-    ) -> None:
+    def __init__(self, on_message: Callable[[Message], None], stats: AmiStats, events: Collection[str] | None) -> None:
         loop = asyncio.get_running_loop()
         self.stats = stats
         self._on_message = on_message

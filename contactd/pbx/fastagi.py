@@ -4,13 +4,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import structlog
 from panoramisk.fast_agi import Application
 
 from contactd.core.errors import ContactdError
 from contactd.pbx.agi_session import AgiBroken, AgiRefused, AgiSession, AgiTimedOut, CallerGone
+from contactd.pbx.gate import LOOPBACK, Gate, Network, Refused, finish, listen
 from contactd.protocols.agi import AgiRequest, parse_request
 from contactd.protocols.errors import ProtocolError
 
@@ -18,12 +18,8 @@ __all__ = ["AgiBroken", "AgiRefused", "AgiSession", "AgiStats", "AgiTimedOut", "
 
 log = structlog.get_logger()
 
-LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 HEADER_BYTES = 65_536
-LOG_EVERY_S = 10.0  # for each kind of refusal: a scanner must not fill the disk
-CANCEL_S = 2.0
 
-Network = IPv4Network | IPv6Network
 Route = Callable[[AgiSession], Awaitable[None]]
 
 
@@ -35,20 +31,12 @@ class AgiStats:
     refused: Counter[str] = field(default_factory=Counter)  # by kind; a route never saw them
 
 
-class _Refused(Exception):
-    """kind is a stable code, for counters; the text goes into the log and never holds a header's value."""
-
-    def __init__(self, kind: str, text: str) -> None:
-        super().__init__(text)
-        self.kind = kind
-
-
 class FastAgiServer:
     """start() listens; close() waits for the sessions up to a grace and cancels the rest.
 
     A peer must be in `allow`, its headers must come within header_timeout_s, a route must exist for the path
-    and check(request) must be true (it proves the one-time token); else the connection is closed, counted
-    and, once every LOG_EVERY_S for each kind, logged.
+    and check(request) must be true (it proves the one-time token); else the gate counts and tells it, and the
+    connection is closed.
     """
 
     def __init__(
@@ -67,7 +55,7 @@ class FastAgiServer:
         self.header_timeout_s = header_timeout_s
         self.max_sessions = max_sessions
         self.reply_timeout_s = reply_timeout_s
-        self.allow = tuple(allow)
+        self.gate = Gate("agi_connection_refused", allow, self.stats.refused)
         self.check = check
         self._host = host
         self._port = port
@@ -88,28 +76,13 @@ class FastAgiServer:
 
     async def start(self) -> None:
         self._application = _Application(self, self._routes)
-        try:
-            self._server = await asyncio.start_server(
-                self._application.handler, self._host, self._port, backlog=1024
-            )
-        except OSError as error:
-            raise ContactdError(
-                f"FastAGI cannot listen on {self._host}:{self._port} ({error.strerror or error}): "
-                "choose another address or stop what holds it"
-            ) from error
+        self._server = await listen("FastAGI", self._host, self._port, self._application.handler)
 
     async def close(self, grace_s: float) -> None:
         if self._server is None or self._application is None:
             return
         self._server.close()
-        tasks = set(self._application.tasks)
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace_s)
-            for task in late:
-                task.cancel()
-            if late:
-                _, stuck = await asyncio.wait(late, timeout=CANCEL_S)
-                log.warning("agi_sessions_cancelled", sessions=len(late), still_running=len(stuck))
+        await finish(self._application.tasks, grace_s, "agi_sessions_cancelled")
         self._server = None
 
 
@@ -124,8 +97,6 @@ class _Application(Application):  # type: ignore[misc]  # panoramisk has no type
         super().__init__(loop=asyncio.get_running_loop())
         self.tasks: set[asyncio.Task[object]] = set()
         self._server = server
-        self._quiet_until: dict[str, float] = {}
-        self._unlogged: Counter[str] = Counter()
         for path, route in routes.items():
             self.add_route(path, _coroutine(route))
 
@@ -138,8 +109,8 @@ class _Application(Application):  # type: ignore[misc]  # panoramisk has no type
             session, route = await self._admit(reader, writer)
             self._server.stats.sessions += 1
             await self._run(session, route)
-        except _Refused as refused:
-            self._note(refused)
+        except Refused as refused:
+            self._server.gate.note(refused)
         except OSError:
             self._server.stats.refused["probe"] += 1  # gone before its headers, by a reset
         finally:
@@ -163,34 +134,23 @@ class _Application(Application):  # type: ignore[misc]  # panoramisk has no type
             stats.failures += 1
             log.exception("agi_route_failed", path=request.path, uniqueid=request.uniqueid)
 
-    async def _admit(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> tuple[AgiSession, Route]:
+    async def _admit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[AgiSession, Route]:
         server = self._server
-        peer = writer.get_extra_info("peername")
-        address = ip_address(peer[0].partition("%")[0]) if peer else None
-        if isinstance(address, IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
-        if address is None or not any(address in network for network in server.allow):
-            raise _Refused("address", f"{address} is in no allowed network; add it if it is a PBX of yours")
+        server.gate.admit(writer)
         if len(self.tasks) > server.max_sessions:
-            raise _Refused(
-                "full", f"{server.max_sessions} sessions run already; raise the limit or add a PBX"
-            )
+            raise Refused("full", f"{server.max_sessions} sessions run already; raise the limit or add a PBX")
         request, early = await self._read_request(reader)
         route = self._route.get(request.path)
         if route is None:
-            raise _Refused("route", f"no route {request.path[:80]!r}; correct AGI() in the dialplan")
+            raise Refused("route", f"no route {request.path[:80]!r}; correct AGI() in the dialplan")
         try:
             welcome = server.check(request)
         except Exception as error:
             log.exception("agi_check_failed", path=request.path, uniqueid=request.uniqueid)
-            raise _Refused("token", "the check of the token failed by an error of ours") from error
+            raise Refused("token", "the check of the token failed by an error of ours") from error
         if not welcome:
-            raise _Refused("token", "the token is missing, used or wrong")
-        session = AgiSession(
-            self, request, reader, writer, reply_timeout_s=server.reply_timeout_s, early=early
-        )
+            raise Refused("token", "the token is missing, used or wrong")
+        session = AgiSession(self, request, reader, writer, reply_timeout_s=server.reply_timeout_s, early=early)
         return session, route
 
     async def _read_request(self, reader: asyncio.StreamReader) -> tuple[AgiRequest, bytes]:
@@ -199,28 +159,18 @@ class _Application(Application):  # type: ignore[misc]  # panoramisk has no type
             async with asyncio.timeout(self._server.header_timeout_s):
                 while b"\n\n" not in buffer:
                     if len(buffer) > HEADER_BYTES:
-                        raise _Refused("headers", "the headers are too long; shorten the arguments of AGI()")
+                        raise Refused("headers", "the headers are too long; shorten the arguments of AGI()")
                     data = await reader.read(4_096)
                     if not data:
-                        raise _Refused("probe", "the peer closed before it said anything whole")
+                        raise Refused("probe", "the peer closed before it said anything whole")
                     buffer += data
         except TimeoutError:
-            raise _Refused("slow", "the headers did not come in time") from None
+            raise Refused("slow", "the headers did not come in time") from None
         head, _, rest = bytes(buffer).partition(b"\n\n")
         try:
             return parse_request(head.decode("utf-8", "replace").split("\n")), rest
         except ProtocolError as error:
-            raise _Refused("headers", str(error)) from error
-
-    def _note(self, refused: _Refused) -> None:
-        self._server.stats.refused[refused.kind] += 1
-        now = self.loop.time()
-        if now < self._quiet_until.get(refused.kind, now):
-            self._unlogged[refused.kind] += 1
-            return
-        self._quiet_until[refused.kind] = now + LOG_EVERY_S
-        unlogged = self._unlogged.pop(refused.kind, 0)
-        log.warning("agi_connection_refused", kind=refused.kind, reason=str(refused), unlogged=unlogged)
+            raise Refused("headers", str(error)) from error
 
 
 def _coroutine(route: Route) -> Callable[[AgiSession], Awaitable[None]]:

@@ -13,11 +13,14 @@ from hmac import compare_digest
 
 import structlog
 
+from contactd.config import Settings
 from contactd.core import inputs as inp
+from contactd.core.errors import ContactdError
 from contactd.core.ids import Instant, PbxId, QueueId, contact_id
 from contactd.engine.circle import Circle
 from contactd.engine.inbox import Private
 from contactd.pbx.agi_session import AgiBroken, AgiRefused, AgiSession, AgiTimedOut, CallerGone
+from contactd.pbx.audiosocket import AudioHandler, AudioSession, AudioSocketServer
 from contactd.protocols.agi import AgiRequest
 
 log = structlog.get_logger()
@@ -38,7 +41,43 @@ class Menu:
     tries: int
 
 
-Entry = Menu | QueueId
+@dataclass(frozen=True, slots=True)
+class AudioLine:
+    """Hands the call's audio to handler. For tests of the line: such a call is no contact."""
+
+    handler: AudioHandler
+
+
+Entry = Menu | QueueId | AudioLine
+
+
+def entries_of(settings: Settings) -> dict[str, Entry]:
+    """Every dialled number and what its caller meets."""
+    found: dict[str, Entry] = {}
+    for number, line in settings.entries.items():
+        match line.kind:
+            case "menu":
+                menu = settings.menus[line.target]
+                found[number] = Menu(
+                    id=line.target,
+                    greeting=menu.greeting,
+                    prompt=menu.prompt,
+                    choices=menu.choices,
+                    default_choice=menu.default_choice,
+                    timeout_s=menu.timeout_s,
+                    tries=menu.tries,
+                )
+            case "queue":
+                found[number] = QueueId(line.target)
+            case "echo":
+                found[number] = AudioLine(echo)
+    return found
+
+
+async def echo(session: AudioSession) -> None:
+    """The caller hears what they say: both directions of the headset, and the network between."""
+    async for samples in session:
+        await session.send(samples)
 
 
 class TokenCheck:
@@ -68,7 +107,10 @@ class TokenCheck:
 
 
 class Reception:
-    """The FastAGI route ``menu``. lines: dialled number to entry; others meet default."""
+    """The FastAGI route ``menu``. lines: dialled number to entry; others meet default.
+
+    audio_host: by which the PBX reaches audio.
+    """
 
     def __init__(
         self,
@@ -78,8 +120,12 @@ class Reception:
         lines: Mapping[str, Entry],
         default: Entry,
         accepting: Callable[[], bool],
+        audio: AudioSocketServer,
+        audio_host: str,
     ) -> None:
         self.pbx = pbx
+        self._audio = audio
+        self._audio_host = audio_host
         self._circle = circle
         self.lines = lines
         self.default = default
@@ -87,20 +133,21 @@ class Reception:
 
     async def __call__(self, session: AgiSession) -> None:
         request = session.request
+        dnis = request.args[2] if len(request.args) > 2 else ""
+        entry = self.lines.get(dnis, self.default)
+        if isinstance(entry, AudioLine):
+            await self._hand_over(session, entry)
+            return
         now: Instant = self._circle.clock.now()
         contact = contact_id(self.pbx, request.uniqueid, now)
         if not self._accepting():
             # The journal cannot take more: what is on the floor is finished, the rest is the static queue's.
             await session.set_variable("CONTACTD_STATIC", "yes")
             return
-        dnis = request.args[2] if len(request.args) > 2 else ""
         self._circle.put(
-            inp.CallArrived(
-                contact=contact, pbx=self.pbx, call=request.uniqueid, channel=request.channel, dnis=dnis
-            ),
+            inp.CallArrived(contact=contact, pbx=self.pbx, call=request.uniqueid, channel=request.channel, dnis=dnis),
             private=Private(contact, _known(request, "agi_callerid"), _known(request, "agi_calleridname")),
         )
-        entry = self.lines.get(dnis, self.default)
         try:
             if isinstance(entry, Menu):
                 choice, queue = await self._menu(session, entry)
@@ -114,6 +161,20 @@ class Reception:
         except (AgiRefused, AgiTimedOut, AgiBroken) as error:
             # The dialplan goes on into the hold, with the default queue.
             log.warning("menu_broke_off", contact=contact, error=str(error))
+
+    async def _hand_over(self, session: AgiSession, line: AudioLine) -> None:
+        """The dialplan goes on into [contactd-audio], which ends the call when no audio comes about."""
+        # First of all: what has no CONTACTD_CALL is nobody's contact, in events and in comparisons.
+        await session.set_variable("CONTACTD_CALL", "")
+        try:
+            token = self._audio.issue(line.handler)
+        except ContactdError as error:
+            log.warning("audio_line_refused", error=str(error))
+            await session.command("HANGUP")
+            return
+        await session.set_variable("CONTACTD_AUDIO_AT", f"{self._audio_host}:{self._audio.port}")
+        await session.set_variable("CONTACTD_AUDIO", str(token))
+        await session.answer()
 
     async def _menu(self, session: AgiSession, menu: Menu) -> tuple[str, QueueId]:
         """The key that was pressed, or '' after all tries, and the queue that it means."""

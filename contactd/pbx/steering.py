@@ -72,6 +72,8 @@ class Steering:
 
     async def _on_up(self) -> None:
         """Tell the dialplan who steers, compare, then beat and compare again until the link goes down."""
+        # A writer that was taken over while it was frozen must not announce its old epoch.
+        await self._circle.still_ours()
         self._booted_at = await self._boot_time()
         for name, value in {**self._globals, "CONTACTD_EPOCH": str(self._circle.floor.epoch)}.items():
             await self._set_global(name, value)
@@ -111,9 +113,7 @@ class Steering:
         local = await self.link.send({"Action": "Getvar", "Variable": f"STRFTIME(,,{_LOCAL_TIME})"})
         try:
             started = f"{status.get('CoreStartupDate')} {status.get('CoreStartupTime')}"
-            up = datetime.strptime(local.get("Value", ""), _LOCAL_TIME) - datetime.strptime(
-                started, _LOCAL_TIME
-            )
+            up = datetime.strptime(local.get("Value", ""), _LOCAL_TIME) - datetime.strptime(started, _LOCAL_TIME)
         except ValueError:
             return 0.0
         return self._circle.clock.now() - up.total_seconds() - 1
@@ -126,9 +126,7 @@ class Steering:
         asked_at = self._circle.clock.now()
         self._touched = set()
         try:
-            statuses = await self.link.collect(
-                {"Action": "Status", "Variables": ",".join(VARIABLES)}, "StatusComplete"
-            )
+            statuses = await self.link.collect({"Action": "Status", "Variables": ",".join(VARIABLES)}, "StatusComplete")
             states = await self.link.collect({"Action": "DeviceStateList"}, "DeviceStateListComplete")
         finally:
             touched, self._touched = self._touched, None
@@ -177,9 +175,7 @@ class Steering:
             if isinstance(result, ContactdError):
                 log.info("redirect_failed", pbx=self.pbx, contact=command.contact, error=str(result))
                 if isinstance(command, RingAgent):
-                    self._circle.put(
-                        inp.CommandFailed(contact=command.contact, offer=command.offer, why=str(result))
-                    )
+                    self._circle.put(inp.CommandFailed(contact=command.contact, offer=command.offer, why=str(result)))
 
         self.link.post(
             {"Action": "Redirect", "Channel": channel, "Context": context, "Exten": exten, "Priority": "1"},

@@ -93,9 +93,7 @@ def _user_event(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
         if status == "ANSWER":
             # Dial's option g: the caller goes on, so it was the agent who left.
             return inp.AgentHungUp(contact=contact, offer=offer)
-        return inp.OfferFailed(
-            contact=contact, offer=offer, dial_status=status, cause=number(message.get("Cause"))
-        )
+        return inp.OfferFailed(contact=contact, offer=offer, dial_status=status, cause=number(message.get("Cause")))
     kind: type[inp.CallHeld | inp.CallFellBack]
     if name == "ContactdHeld":
         kind = inp.CallHeld

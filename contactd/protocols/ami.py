@@ -244,9 +244,7 @@ def encode(action: Mapping[str, str | Sequence[str]]) -> bytes:
                 raise ValueError(f"the AMI header {name} holds a line break or NUL; remove it first")
             line = f"{name}: {value}".encode()
             if len(line) > ACTION_LINE_BYTES:
-                raise ValueError(
-                    f"the AMI header {name} is over {ACTION_LINE_BYTES} bytes: Asterisk drops it"
-                )
+                raise ValueError(f"the AMI header {name} is over {ACTION_LINE_BYTES} bytes: Asterisk drops it")
             lines.append(line)
     if not named:
         raise ValueError("an AMI action needs the header Action")

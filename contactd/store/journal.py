@@ -104,13 +104,11 @@ class Journal:
     async def _floor_row(self, name: str, timeout_s: float | None) -> FloorRow:
         row = await self._fetchrow(query(name), self._floor, timeout_s=timeout_s)
         if row is None:
-            raise StoreRefused(
-                f"The database has no floor {self._floor}: run `contactd migrate`, or set floor = 1."
-            )
+            raise StoreRefused(f"The database has no floor {self._floor}: run `contactd migrate`, or set floor = 1.")
         return FloorRow(row["epoch"], row["seq"], bytes(row["chain"]))
 
     async def append(self, epoch: int, batch: Batch) -> bool:
-        """True: kept, whole. False: nothing was, since the epoch or the seq is not ours. Raises StoreAway, StoreRefused."""
+        """True: kept, whole. False: nothing was, since epoch or seq is not ours. Raises StoreAway, StoreRefused."""
         b = batch
         row = await self._fetchrow(
             query("append"),
@@ -158,23 +156,22 @@ class Journal:
                 return
             seq = rows[-1]["seq"]
 
-    async def _fetchrow(
-        self, sql: str, *arguments: object, timeout_s: float | None = None
-    ) -> asyncpg.Record | None:
+    async def _fetchrow(self, sql: str, *arguments: object, timeout_s: float | None = None) -> asyncpg.Record | None:
         limit_s = timeout_s or self._timeout_s
         try:
             async with self._pool.acquire(timeout=limit_s) as connection:
                 return await connection.fetchrow(sql, *arguments, timeout=limit_s)
         except _AWAY as error:
+            if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
+                # asyncpg's own DataError: a value that it cannot encode, today or ever.
+                raise StoreRefused(f"asyncpg refused: {error}") from error
             raise _away(error) from error
         except (asyncpg.PostgresError, ValueError, TypeError, OverflowError) as error:
             raise StoreRefused(f"PostgreSQL refused: {type(error).__name__}: {error}") from error
 
 
 def _away(error: BaseException) -> StoreAway:
-    return StoreAway(
-        f"PostgreSQL does not answer ({type(error).__name__}: {error}). Is it running, is the dsn right?"
-    )
+    return StoreAway(f"PostgreSQL does not answer ({type(error).__name__}: {error}). Is it running, is the dsn right?")
 
 
 async def open_pool(dsn: str, *, password: str | None = None, size: int = 4) -> asyncpg.Pool:
@@ -213,9 +210,7 @@ class FloorLock:
             await self.release()
             raise _away(error) from error
         except asyncpg.PostgresError as error:
-            raise StoreRefused(
-                f"PostgreSQL refused the connection: {error}. Check dsn and password."
-            ) from error
+            raise StoreRefused(f"PostgreSQL refused the connection: {error}. Check dsn and password.") from error
 
     @property
     def held(self) -> bool:

@@ -43,9 +43,7 @@ def all_queries() -> dict[str, Query]:
             description = " ".join(line[2:].strip() for line in lines if line.startswith("--"))
             sql = "\n".join(line for line in lines if not line.startswith("--")).strip().rstrip(";")
             if name in found or not description or not sql:
-                raise SqlMissing(
-                    f"{path}: the query {name} stands twice, or lacks its description or its text."
-                )
+                raise SqlMissing(f"{path}: the query {name} stands twice, or lacks its description or its text.")
             found[name] = Query(name, description, sql)
     return found
 

@@ -59,6 +59,7 @@ def test_the_sample_is_right_and_fits_its_secrets(tmp_path: Path) -> None:
     loaded = load(tmp_path / "contactd.toml")
     assert loaded.pbx_secret(next(iter(loaded.pbx))) == "change-me"
     assert loaded.entries["5000"].kind == "menu"
+    assert loaded.entries["5900"].kind == "echo"
 
 
 @pytest.mark.parametrize("key", list(keys_of(Sections)), ids=".".join)
@@ -94,7 +95,8 @@ def test_every_default_that_the_sample_shows_is_the_default(tmp_path: Path) -> N
         )
     )
     shown = load(write(tmp_path, sample()))
-    for name in ("floor", "state_dir", "log_level", "secrets_file", "spool", "agi", "web", "ctl", "sign_in"):
+    names = ("floor", "state_dir", "log_level", "secrets_file", "spool", "agi", "audiosocket", "web", "ctl", "sign_in")
+    for name in names:
         assert getattr(minimal, name) == getattr(shown, name), name
     assert minimal.pbx == shown.pbx
     assert minimal.database.pool_size == shown.database.pool_size
@@ -174,6 +176,8 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     ("a PBX's name with a capital", set_("pbx", "PBX2", to={"host": "h", "username": "u"}), "pbx.PBX2"),
     ("a network with host bits", set_("agi", "allow", to=["10.0.0.1/8"]), "agi.allow"),
     ("nobody allowed", set_("agi", "allow", to=[]), "agi.allow"),
+    ("a network that is none", set_("audiosocket", "allow", to=["pbx"]), "audiosocket.allow"),
+    ("no address to connect to", set_("audiosocket", "advertise", to="::"), "audiosocket.advertise"),
     ("no queue", set_("queues", to={}), "queues"),
     ("a default queue that is not there", set_("default_queue", to="sale"), "default_queue"),
     ("a ring of no time", set_("queues", "sales", "ring_s", to=0), "queues.sales.ring_s"),
@@ -189,6 +193,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     ),
     ("a line to a menu that is not there", set_("lines", "5000", to="menu:other"), "lines.5000"),
     ("a line of another kind", set_("lines", "5000", to="agent:alice"), "lines.5000"),
+    ("an echo of something", set_("lines", "5900", to="echo:sales"), "lines.5900"),
     ("a line's number with a space", set_("lines", "50 00", to="queue:sales"), "lines.50 00"),
     ("an agent's queue that is not there", set_("agents", "bob", "queues", to=["x"]), "agents.bob.queues"),
     ("a handset of two agents", set_("agents", "bob", "endpoint", to="1001"), "agents.bob.endpoint"),
@@ -197,6 +202,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     ("a reason of ours", set_("sign_in", "not_ready_reasons", "3", to="rona"), "sign_in.not_ready_reasons.3"),
     ("a reason twice", set_("sign_in", "not_ready_reasons", "3", to="break"), "sign_in.not_ready_reasons.3"),
     ("two doors on one port", set_("web", "port", to=4573), "web.port"),
+    ("two of the PBX's doors on one port", set_("audiosocket", "port", to=4573), "audiosocket.port"),
     ("a socket's path that is too long", set_("ctl", "socket", to="/" + "x" * 108), "ctl.socket"),
 ]
 
@@ -227,7 +233,8 @@ def test_a_wildcard_address_must_say_where_the_pbx_connects(tmp_path: Path) -> N
     table["agi"] = {"listen": "0.0.0.0"}
     assert [error.key for error in refusal(write(tmp_path, table)).errors] == ["agi.advertise"]
     table["agi"]["advertise"] = "cc.example.org"
-    assert load(write(tmp_path, table)).agi_host == "cc.example.org"
+    loaded = load(write(tmp_path, table))
+    assert (loaded.agi_host, loaded.audiosocket_host) == ("cc.example.org", "127.0.0.1")
 
 
 def test_everything_wrong_is_told_at_once_with_its_line(tmp_path: Path) -> None:
@@ -346,9 +353,10 @@ def test_a_reload_says_what_it_cannot_change(tmp_path: Path) -> None:
     table["queues"]["sales"]["ring_s"] = 10
     table["agi"]["allow"] = ["10.0.0.0/24"]
     assert old.restart_needed(load(write(tmp_path, table))) == []
-    table["agi"]["port"] = 4574
+    table["agi"]["port"] = 4575
     table["spool"]["max_mb"] = 64
-    assert old.restart_needed(load(write(tmp_path, table))) == ["spool", "agi.port"]
+    table["audiosocket"]["advertise"] = "cc.example.org"
+    assert old.restart_needed(load(write(tmp_path, table))) == ["spool", "audiosocket", "agi.port"]
 
 
 def test_the_socket_and_the_database_are_found_in_a_file_with_other_faults(tmp_path: Path) -> None:

@@ -39,9 +39,7 @@ def plan(
         sha256=mark * 64,
         queues=tuple(QueuePlan(id=queue, ring_s=20, wrap_up_s=wrap_up_s) for queue in queues),
         agents=tuple(
-            AgentProfile(
-                id=AgentId(name), pbx=pbx, endpoint=named.get(name, str(1001 + n)), queues=tuple(served)
-            )
+            AgentProfile(id=AgentId(name), pbx=pbx, endpoint=named.get(name, str(1001 + n)), queues=tuple(served))
             for n, (name, served) in enumerate(wanted.items())
         ),
         default_queue=queues[0],
@@ -155,18 +153,14 @@ class World:
 
     def fail(self, call: inp.CallArrived, dial_status: str, cause: int = 0) -> Step:
         return self.put(
-            inp.OfferFailed(
-                contact=call.contact, offer=self.offer(call), dial_status=dial_status, cause=cause
-            )
+            inp.OfferFailed(contact=call.contact, offer=self.offer(call), dial_status=dial_status, cause=cause)
         )
 
     def hang_up(self, call: inp.CallArrived) -> Step:
         return self.put(inp.CallerHungUp(contact=call.contact, cause=16))
 
     def agent_hangs_up(self, call: inp.CallArrived, *, transferred: bool = False) -> Step:
-        return self.put(
-            inp.AgentHungUp(contact=call.contact, offer=self.offer(call), transferred=transferred)
-        )
+        return self.put(inp.AgentHungUp(contact=call.contact, offer=self.offer(call), transferred=transferred))
 
     # --- the PBX ------------------------------------------------------------------------------------------------------
 

@@ -83,7 +83,8 @@ async def call(card: dict[str, Any]) -> None:
         await did(f"{person['id']} answers", _answer(ringing))
         await did("the agent hears the caller", ringing.hears(CALLER_HZ))
         await did("the caller hears the agent", customer.hears(AGENT_HZ))
-        row = await did("contactctl shows them talking", listed(card, "contacts", state="connected", agent=person["id"]))
+        talking = listed(card, "contacts", state="connected", agent=person["id"])
+        row = await did("contactctl shows them talking", talking)
         await did("the caller hangs up, the agent's handset is released", _hang_up(customer, ringing))
         await did(f"{person['id']} is in wrap-up", listed(card, "agents", id=person["id"], state="wrap_up"))
         await did(f"{person['id']} is ready again", listed(card, "agents", id=person["id"], state="idle"))
@@ -113,7 +114,7 @@ async def _dial(caller: Any) -> Any:
 
 
 async def _hears_something(customer: Any) -> None:
-    while not await customer.tone(5):
+    while not await customer.tone(5):  # noqa: ASYNC110 - sound signals nothing
         await asyncio.sleep(0.1)
 
 
@@ -136,7 +137,8 @@ def main() -> int:
     try:
         asyncio.run(call(card))
     except (LabError, PhoneError) as error:
-        print(f"\nlab: the call failed. {error}\nThe demo's log is {FOLDER / 'contactd/contactd.log'}.", file=sys.stderr)
+        log = FOLDER / "contactd/contactd.log"
+        print(f"\nlab: the call failed. {error}\nThe demo's log is {log}.", file=sys.stderr)
         return 1
     print("The call is complete: every step was there.")
     return 0

@@ -40,7 +40,7 @@ def _run(listen: str) -> int:
     # A signal while starting ends the start, and everything that was started with it.
     signal.signal(signal.SIGTERM, _interrupted)
     (FOLDER / "contactd" / "contactd.log").unlink(missing_ok=True)
-    stack = Stack(FOLDER, people=staff(4), listen=listen, substitutions={"CONTACTD_PATIENCE=60": "CONTACTD_PATIENCE=30"})
+    stack = Stack(FOLDER, people=staff(4), listen=listen)
     began = time.monotonic()
     try:
         with step("starting PostgreSQL and Asterisk, migrating"):

@@ -24,7 +24,7 @@ from tests.lab.process import Process, tail, until
 from tests.lab.progress import ROOT, LabError
 
 NAMES = ("anna", "bilal", "carla", "david")
-LINE, SALES, SUPPORT = "5000", "5001", "5002"
+LINE, SALES, SUPPORT, ECHO = "5000", "5001", "5002", "5900"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,7 @@ class Contactd:
             timeout=120,
         )
         if done.returncode:
-            raise LabError(
-                f"contactd {' '.join(words)} ended with {done.returncode}: {done.stderr}{done.stdout}"
-            )
+            raise LabError(f"contactd {' '.join(words)} ended with {done.returncode}: {done.stderr}{done.stdout}")
         return done.stdout
 
     def ctl(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -109,9 +107,7 @@ class Contactd:
             timeout=60,
         )
         if check and done.returncode:
-            raise LabError(
-                f"contactctl {' '.join(words)} ended with {done.returncode}: {done.stderr}{done.stdout}"
-            )
+            raise LabError(f"contactctl {' '.join(words)} ended with {done.returncode}: {done.stderr}{done.stdout}")
         return done
 
     def start(self, *options: str, wait: bool = True, env: Mapping[str, str] | None = None) -> None:
@@ -223,9 +219,7 @@ class Stack:
         self.log_level = log_level
         folder.mkdir(parents=True, exist_ok=True)
         self.compare_s = compare_s
-        self.postgres = Postgres(
-            folder / "postgres", settings=dict(postgres_settings or {}), prefix=postgres_prefix
-        )
+        self.postgres = Postgres(folder / "postgres", settings=dict(postgres_settings or {}), prefix=postgres_prefix)
         self.asterisk = Asterisk(
             folder / "pbx",
             listen=listen,
@@ -239,7 +233,7 @@ class Stack:
         )
         self._contactd_prefix = contactd_prefix
         self._password = secrets.token_hex(12)
-        self._held_ports = [ports.reserve() for _ in range(4)]
+        self._held_ports = [ports.reserve() for _ in range(6)]
         self.contactd: Contactd | None = None
 
     def __enter__(self) -> Self:
@@ -262,25 +256,23 @@ class Stack:
         if self.contactd is None:
             if self.postgres.psql("SELECT 1 FROM pg_database WHERE datname = 'contactd'").strip() != "1":
                 self.postgres.create_database("contactd")
-            self.contactd = self.another("contactd", self._held_ports[0].first, self._held_ports[1].first)
+            self.contactd = self.another("contactd", *(port.first for port in self._held_ports[:3]))
         self.contactd.migrate()
         self.postgres.psql(
-            "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'contactd_app') THEN CREATE ROLE contactd_app"
-            " LOGIN; END IF; END $$; GRANT contactd_daemon TO contactd_app;"
+            "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'contactd_app')"
+            " THEN CREATE ROLE contactd_app LOGIN; END IF; END $$; GRANT contactd_daemon TO contactd_app;"
             f" ALTER ROLE contactd_app PASSWORD '{self._password}'"
         )
         if run_contactd:
             self.contactd.start()
 
-    def another(self, name: str, agi_port: int, web_port: int) -> Contactd:
-        """One more contactd on the same floor, with ports and a spool of its own."""
+    def another(self, name: str, *ports: int) -> Contactd:
+        """One more contactd on the same floor, with ports (AGI, web, audio) and a spool of its own."""
         folder = self.folder / name
-        return Contactd(
-            folder, self.toml(folder, agi_port, web_port), self.secrets(), prefix=self._contactd_prefix
-        )
+        return Contactd(folder, self.toml(folder, *ports), self.secrets(), prefix=self._contactd_prefix)
 
     def standby(self) -> Contactd:
-        return self.another("standby", self._held_ports[2].first, self._held_ports[3].first)
+        return self.another("standby", *(port.first for port in self._held_ports[3:]))
 
     def stop(self) -> None:
         if self.contactd is not None:
@@ -288,11 +280,10 @@ class Stack:
         self.asterisk.stop()
         self.postgres.stop()
 
-    def toml(self, folder: Path, agi_port: int, web_port: int) -> str:
+    def toml(self, folder: Path, agi_port: int, web_port: int, audio_port: int) -> str:
         """A whole contactd.toml for this lab."""
         queues = "\n".join(
-            f"[queues.{name}]\nring_s = {ring}\nwrap_up_s = {wrap_up}"
-            for name, (ring, wrap_up) in self.queues.items()
+            f"[queues.{name}]\nring_s = {ring}\nwrap_up_s = {wrap_up}" for name, (ring, wrap_up) in self.queues.items()
         )
         owner = self._owner()[0]
         first, *rest = self.queues
@@ -317,6 +308,9 @@ compare_s = {self.compare_s}
 [agi]
 port = {agi_port}
 
+[audiosocket]
+port = {audio_port}
+
 [web]
 port = {web_port} # web
 
@@ -339,6 +333,7 @@ default_choice = "{first}"
 {LINE} = "menu:main"
 {SALES} = "queue:{first}"
 {SUPPORT} = "queue:{second}"
+{ECHO} = "echo"
 
 {agents}
 """

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from contactd.core.errors import ContactdError
-from contactd.pbx import agi_session, fastagi
+from contactd.pbx import agi_session, gate
 from contactd.pbx.fastagi import (
     AgiBroken,
     AgiRefused,
@@ -303,4 +303,4 @@ async def test_many_sessions_leave_nothing_behind(house: Build) -> None:
     gc.collect()
     assert home.server.stats.sessions == 500
     assert sum(isinstance(thing, agi_session.AgiSession) for thing in gc.get_objects()) < 20
-    assert fastagi.LOG_EVERY_S > 1
+    assert gate.LOG_EVERY_S > 1

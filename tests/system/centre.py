@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -12,8 +13,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from contactd.ctl.client import Refused, ask
-from tests.lab.phones import Call, Caller, Handset, Phones
+from tests.lab.phones import Call, Caller, Handset, PhoneError, Phones, State
 from tests.lab.stack import Person, Stack, staff
+
+
+CALLER_HZ, AGENT_HZ = 440, 1200
+"""The tones that dial() and duty() give to the two sides; no note of the lab's music is near them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +101,11 @@ class Centre:
         call = await caller.dial(number)
         return await call.wait("confirmed")
 
-    async def dial(self, number: str = "5001", wait: State = "confirmed", **options: Any) -> Call:
+    async def dial(self, line: str = "5001", wait: State = "confirmed", **options: Any) -> Call:
         """A call from outside, where the tone is 440 Hz; all from one phone."""
         if self._outside is None:
             self._outside = await self.phones.caller("outside", tone_hz=CALLER_HZ)
-        call = await self._outside.dial(number, **options)
+        call = await self._outside.dial(line, **options)
         return await call.wait(wait)
 
     async def duty(self, *agents: str) -> list[Handset]:
@@ -134,19 +139,21 @@ class Centre:
 
     async def clear(self) -> None:
         """Everybody hangs up and goes home; facts() begins anew."""
-        for phone in self.phones.everyone:
-            phone.thaw()
-            await phone.hangup_all()
-            phone.forget()
-            if isinstance(phone, Handset):
-                await phone.set_policy("auto")
+        for phone in [*self.handsets.values(), *([self._outside] if self._outside else [])]:
+            for call in phone.calls:
+                with contextlib.suppress(PhoneError):  # the other side was faster
+                    await call.hangup()
+            while not phone._incoming.empty():
+                phone._incoming.get_nowait()
+        for handset in self.handsets.values():
+            await handset.set_policy("auto")
         await self.until(lambda: not self.contacts(), "the floor to be empty")
         for agent in ask(str(self.stack.daemon.socket), "GET", "/agents"):
             if agent["state"] == "wrap_up":
                 self.act(agent["id"], "ready")
             if agent["status"] != "signed_out":
                 self.act(agent["id"], "sign-out")
-        self.mark = self.stack.daemon.status("status")["seq"]  # type: ignore[index]
+        self.mark = ask(str(self.stack.daemon.socket), "GET", "/status")["seq"]
 
     # --- what happened ------------------------------------------------------------------------------------------------
 
@@ -154,10 +161,12 @@ class Centre:
         """Rows of the contactd database, fields separated by |."""
         return self.stack.postgres.psql(sql, "contactd").splitlines()
 
-    def facts(self, where: str = "true") -> list[Fact]:
+    def facts(self, where: str = "true", *, whole: bool = False) -> list[Fact]:
+        """whole: from the journal's beginning, not only from the mark."""
+        mark = 0 if whole else self.mark
         rows = self.psql(
             "SELECT json_build_array(seq, extract(epoch FROM at)::float8, kind, body::json) FROM event"
-            f" WHERE {where} ORDER BY seq"
+            f" WHERE {where} AND seq > {mark} ORDER BY seq"
         )
         return [Fact(*json.loads(row)) for row in rows]
 
@@ -166,6 +175,22 @@ class Centre:
         found: dict[str, list[Fact]] = {}
         for fact in self.facts("contact IS NOT NULL"):
             found.setdefault(fact.body["contact"], []).append(fact)
+        return found
+
+    async def story(self) -> list[Fact]:
+        """The facts of the only contact, once it has ended."""
+        stories = await self.until_ended(1)
+        assert len(stories) == 1, stories
+        return next(iter(stories.values()))
+
+    async def until_queued(self, count: int) -> list[str]:
+        """The contacts that wait in hold, once there are so many; the longest waiting first."""
+
+        def waiting() -> list[str] | None:
+            found = [one for one in self.contacts() if one["state"] == "waiting" and one["waited_s"] is not None]
+            return [one["id"] for one in found] if len(found) == count else None
+
+        found: list[str] = await self.until(waiting, f"{count} contacts to wait")
         return found
 
     def last_of(self, kind: str, **fields: Any) -> Fact | None:
@@ -215,13 +240,13 @@ class Centre:
             "reason": "",
             "handset": "unavailable",
         }
-        for fact in self.facts(f"agent = '{agent}'"):
+        for fact in self.facts(f"agent = '{agent}'", whole=True):
             now |= _AGENT.get(fact.kind, lambda _: {})(fact.body)
         return now
 
     async def until_ended(self, count: int, timeout_s: float = 30.0) -> dict[str, list[Fact]]:
         """All stories, once `count` of them have ended."""
-        query = "SELECT count(*) FROM event WHERE kind = 'ContactEnded'"
+        query = f"SELECT count(*) FROM event WHERE kind = 'ContactEnded' AND seq > {self.mark}"
         await self.until(lambda: int(self.psql(query)[0]) >= count, f"{count} contacts to end", timeout_s)
         return self.stories()
 

@@ -10,9 +10,5 @@ from contactd.core.contact import Contact
 
 def longest_idle(contact: Contact, agents: Iterable[Agent]) -> Agent | None:
     """The agent to offer contact to, or None. Ties go to the lower id, so that a replay chooses the same."""
-    fitting = [
-        agent
-        for agent in agents
-        if contact.queue in agent.profile.queues and agent.profile.pbx == contact.pbx
-    ]
+    fitting = [agent for agent in agents if contact.queue in agent.profile.queues and agent.profile.pbx == contact.pbx]
     return min(fitting, key=lambda agent: (agent.idle_since, agent.id), default=None)

@@ -1,0 +1,35 @@
+"""A test hook, off by default: die or freeze between keeping a fact and acting on it.
+
+``CONTACTD_FAULT=kill:3`` in the environment is kill -9 right after the third frame with a ContactOffered went into the
+spool, before anybody was told of it; ``stop:3`` is SIGSTOP there. No sleep of a test hits those microseconds.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+
+from contactd.core.events import ContactOffered
+from contactd.core.step import Step
+
+_SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+
+
+def planned(environment: str) -> Callable[[Sequence[Step]], None]:
+    """environment: the variable's value. Raises ValueError for one that means nothing."""
+    if not environment:
+        return lambda _: None
+    name, _, count = environment.partition(":")
+    if name not in _SIGNALS or not count.isdigit():
+        raise ValueError(f"CONTACTD_FAULT is {environment!r}; unset it, or see contactd/engine/fault.py.")
+    left = int(count)
+
+    def kept(steps: Sequence[Step]) -> None:
+        nonlocal left
+        left -= any(isinstance(event, ContactOffered) for step in steps for event in step.events)
+        if left == 0:
+            left = -1
+            os.kill(os.getpid(), _SIGNALS[name])
+
+    return kept

@@ -1,0 +1,208 @@
+"""Inputs that nobody would send, and many that somebody would: wrong ids, late, twice, times going backwards."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from contactd.core import inputs as inp
+from contactd.core.agent import Handset
+from contactd.core.contact import Contact, ContactState
+from contactd.core.floor import LiveFloor
+from contactd.core.ids import AgentId, ContactId, Instant, OfferId, PbxId, QueueId, contact_id
+from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan
+
+PBXES = (PbxId("pbx1"), PbxId("pbx1"), PbxId("pbx2"))
+QUEUES = tuple(QueueId(name) for name in ("sales", "support", "vip", "gone"))
+AGENTS = tuple(AgentId(f"agent{n}") for n in range(7))
+START: Instant = 1_800_000_000.0
+
+
+def some_plan(dice: random.Random) -> FloorPlan:
+    queues = QUEUES[: dice.randint(1, 3)]
+    names = dice.sample(AGENTS, dice.choice((0, 2, 4, 6, 7)))
+    handsets = dice.sample(range(1001, 1012), len(names))
+    return FloorPlan(
+        sha256=f"{dice.randrange(16):x}" * 64,
+        queues=tuple(QueuePlan(id=queue, wrap_up_s=dice.choice((0, 5, 30))) for queue in queues),
+        agents=tuple(
+            AgentProfile(
+                id=name,
+                pbx=dice.choice(PBXES),
+                endpoint=str(handset),
+                queues=tuple(dice.sample(queues, dice.randint(1, len(queues)))),
+            )
+            for name, handset in zip(names, handsets, strict=True)
+        ),
+        default_queue=dice.choice(queues),
+        pin_tries=dice.randint(1, 3),
+    )
+
+
+@dataclass
+class Chaos:
+    """next() makes an input for the floor as it is, and when it happened."""
+
+    dice: random.Random
+    floor: LiveFloor
+    now: Instant = START
+    calls: list[inp.CallArrived] = field(default_factory=list)
+    said: list[inp.Input] = field(default_factory=list)
+
+    def next(self) -> tuple[inp.Input, Instant]:
+        dice = self.dice
+        self.now = round(self.now + dice.choice((0, 0.1, 0.7, 2, 4, 20)), 6)
+        at = round(self.now - dice.choice((0, 0, 0, 0, 0.4, 6, 5000)), 6)
+        if self.floor.state.plan is None:
+            return inp.ConfigurationLoaded(plan=some_plan(dice)), at
+        if self.said and dice.random() < 0.05:
+            return dice.choice(self.said[-50:]), at
+        kinds: tuple[tuple[float, Callable[[], inp.Input]], ...] = (
+            (0.3, lambda: inp.ConfigurationLoaded(plan=some_plan(dice))),
+            (0.5, lambda: inp.PbxAbsent(pbx=dice.choice(PBXES), why="?")),
+            (2, self._compared),
+            (7, self._arrived),
+            (3, self._menu),
+            (14, self._held),
+            (2, self._fell_back),
+            (8, self._answered),
+            (6, self._failed),
+            (4, lambda: inp.CallerHungUp(contact=self._contact(), cause=dice.choice((0, 16)))),
+            (6, self._agent_hung_up),
+            (10, self._handset),
+            (12, lambda: inp.SignInAsked(agent=dice.choice(AGENTS), pin_right=dice.random() < 0.8)),
+            (1, lambda: inp.SignOutAsked(agent=dice.choice(AGENTS))),
+            (5, lambda: inp.ReadyAsked(agent=dice.choice(AGENTS))),
+            (2, lambda: inp.NotReadyAsked(agent=dice.choice(AGENTS), reason=dice.choice(("break", "unregistered")))),
+            (2, self._command_failed),
+            (8, inp.TimePassed),
+        )
+        made = dice.choices([make for _, make in kinds], [weight for weight, _ in kinds])[0]()
+        self.said.append(made)
+        return made, at
+
+    def _known(self, *states: ContactState) -> Contact | None:
+        fitting = [c for c in self.floor.contacts.values() if not states or c.state in states]
+        return self.dice.choice(fitting) if fitting else None
+
+    def _contact(self) -> ContactId:
+        """Somebody on the floor, or somebody who left, or nobody."""
+        known = self._known()
+        if known is not None and self.dice.random() < 0.85:
+            return known.id
+        return self.dice.choice(self.calls).contact if self.calls else ContactId("nobody")
+
+    def _offer(self) -> OfferId:
+        return OfferId(self.dice.choice(("absurd", "1-1", f"1-{self.floor.seq}")))
+
+    def _call(self) -> inp.CallArrived:
+        """A caller's channel: new, or one that was there already."""
+        if self.calls and self.dice.random() < 0.7:
+            alive = [call for call in self.calls[-40:] if call.contact in self.floor.contacts]
+            return self.dice.choice(alive or self.calls)
+        pbx = self.dice.choice(PBXES)
+        call = f"{pbx}-{int(self.now)}.{len(self.calls)}"
+        made = inp.CallArrived(
+            contact=contact_id(pbx, call, self.now), pbx=pbx, call=call, channel=f"PJSIP/c-{call}", dnis="5000"
+        )
+        self.calls.append(made)
+        return made
+
+    def _arrived(self) -> inp.Input:
+        return self._call()
+
+    def _menu(self) -> inp.Input:
+        return inp.MenuAnswered(contact=self._contact(), menu="main", choice="1", queue=self.dice.choice(QUEUES))
+
+    def _held(self) -> inp.Input:
+        call = self._call()
+        return inp.CallHeld(
+            contact=call.contact,
+            pbx=call.pbx,
+            call=call.call,
+            channel=call.channel,
+            dnis=call.dnis,
+            queue=self.dice.choice((*QUEUES, None)),
+            queued_at=round(self.now - self.dice.choice((-60, 0, 0, 1, 300)), 6),
+        )
+
+    def _fell_back(self) -> inp.Input:
+        call = self._call()
+        return inp.CallFellBack(
+            contact=call.contact,
+            pbx=call.pbx,
+            call=call.call,
+            channel=call.channel,
+            dnis=call.dnis,
+            queue=self.dice.choice((*QUEUES, None)),
+            queued_at=self.now,
+        )
+
+    def _answered(self) -> inp.Input:
+        contact = self._known(ContactState.OFFERED)
+        if contact is None or contact.offer is None or self.dice.random() < 0.1:
+            return inp.OfferAnswered(contact=self._contact(), offer=self._offer())
+        return inp.OfferAnswered(contact=contact.id, offer=contact.offer)
+
+    def _failed(self) -> inp.Input:
+        status = self.dice.choice(("NOANSWER", "BUSY", "CHANUNAVAIL", "CANCEL", "STALE", "ANSWER", ""))
+        contact = self._known(ContactState.OFFERED)
+        offer = contact.offer if contact is not None and contact.offer is not None else self._offer()
+        who = contact.id if contact is not None else self._contact()
+        return inp.OfferFailed(contact=who, offer=offer, dial_status=status, cause=self.dice.choice((0, 3, 17, 21)))
+
+    def _command_failed(self) -> inp.Input:
+        contact = self._known(ContactState.OFFERED)
+        if contact is None or contact.offer is None:
+            return inp.CommandFailed(contact=self._contact(), offer=self._offer(), why="?")
+        return inp.CommandFailed(contact=contact.id, offer=contact.offer, why="No such channel")
+
+    def _agent_hung_up(self) -> inp.Input:
+        contact = self._known(ContactState.CONNECTED)
+        who = contact.id if contact is not None else self._contact()
+        offer = contact.offer if contact is not None and contact.offer is not None else self._offer()
+        return inp.AgentHungUp(contact=who, offer=offer, transferred=self.dice.random() < 0.3)
+
+    def _handset(self) -> inp.Input:
+        return inp.HandsetChanged(
+            pbx=self.dice.choice(PBXES),
+            endpoint=str(self.dice.randint(1001, 1011)),
+            handset=self.dice.choice((Handset.FREE, Handset.FREE, *Handset)),
+        )
+
+    def _compared(self) -> inp.Input:
+        """An inventory that may name anybody anywhere, twice, with somebody else's offer."""
+        dice = self.dice
+        pbx = dice.choice(PBXES)
+        listed = [c for c in self.floor.contacts.values() if dice.random() < 0.7]
+        seen = [self._seen(c.id, c.call, c.channel, c) for c in listed]
+        others = [self._call() for _ in range(dice.randint(0, 2))]
+        seen += [self._seen(c.contact, c.call, c.channel, None) for c in others]
+        dice.shuffle(seen)
+        return inp.PbxCompared(
+            pbx=pbx,
+            asked_at=round(self.now - dice.choice((0, 0, 2, 600)), 6),
+            booted_at=dice.choice((0.0, self.now - 3, START)),
+            calls=tuple(seen),
+            unsure=frozenset(call.contact for call in seen if dice.random() < 0.1),
+            handsets={str(n): dice.choice(list(Handset)) for n in range(1001, 1012) if dice.random() < 0.3},
+        )
+
+    def _seen(self, contact: ContactId, call: str, channel: str, known: Contact | None) -> inp.CallSeen:
+        dice = self.dice
+        own = self.floor.agents.get(known.agent) if known is not None and known.agent is not None else None
+        endpoint = own.profile.endpoint if own is not None and dice.random() < 0.6 else str(dice.randint(1001, 1011))
+        mine = known.offer if known is not None and dice.random() < 0.6 else None
+        return inp.CallSeen(
+            contact=contact,
+            call=call,
+            channel=channel,
+            dnis="",
+            place=dice.choice(list(inp.Place)),
+            queue=dice.choice((*QUEUES, None)),
+            queued_at=dice.choice((None, self.now - 9, self.now + 9)),
+            # An offer belongs to one call: what another call brings is made for it alone.
+            offer=mine or dice.choice((None, OfferId(f"absurd-{contact}"))),
+            endpoint=dice.choice((None, endpoint, endpoint, endpoint)),
+        )

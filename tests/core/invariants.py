@@ -1,0 +1,146 @@
+"""What holds on every floor after every step, by brute force and without a line of the code under test."""
+
+from __future__ import annotations
+
+import msgspec
+
+from contactd.core import events as ev
+from contactd.core.agent import AgentState, Handset, Status
+from contactd.core.commands import RingAgent
+from contactd.core.contact import Contact, ContactState
+from contactd.core.floor import Floor, LiveFloor
+from contactd.core.step import Step
+
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+_decode = msgspec.msgpack.Decoder(Floor).decode
+
+
+def frozen(floor: LiveFloor) -> bytes:
+    """The state as bytes; equal floors give equal ones."""
+    return _encode(floor.state)
+
+
+def restarted(floor: LiveFloor) -> LiveFloor:
+    """As a start makes it from a snapshot."""
+    return LiveFloor(_decode(msgspec.msgpack.encode(floor.state)))
+
+
+def check_floor(floor: LiveFloor) -> None:
+    _check_contacts(floor)
+    _check_agents(floor)
+    _check_indexes(floor)
+    _check_nobody_idles_while_somebody_waits(floor)
+
+
+def _check_contacts(floor: LiveFloor) -> None:
+    for contact in floor.contacts.values():
+        assert contact.state is not ContactState.ENDED
+        engaged = contact.state in (ContactState.OFFERED, ContactState.CONNECTED)
+        assert (contact.agent is not None) == engaged, contact
+        assert not contact.held or contact.state is ContactState.WAITING, contact
+        assert not contact.held or contact.queued_at is not None, contact
+        if contact.state is ContactState.OFFERED:
+            assert contact.offer is not None, contact
+        if contact.agent is not None:
+            agent = floor.agents[contact.agent]
+            assert (agent.contact, agent.offer) == (contact.id, contact.offer), (agent, contact)
+        with_it = [agent.id for agent in floor.agents.values() if agent.contact == contact.id]
+        assert with_it == ([contact.agent] if contact.agent is not None else []), (contact, with_it)
+
+
+def _check_agents(floor: LiveFloor) -> None:
+    doing = {AgentState.OFFERED: ContactState.OFFERED, AgentState.BUSY: ContactState.CONNECTED}
+    for agent in floor.agents.values():
+        assert (agent.contact is not None) == (agent.state in doing), agent
+        if agent.contact is not None:
+            contact = floor.contacts[agent.contact]
+            assert contact.agent == agent.id and contact.state is doing[agent.state], (agent, contact)
+        assert (agent.wrap_up_until is not None) == (agent.state is AgentState.WRAP_UP), agent
+        assert agent.reason == "" or agent.status is Status.NOT_READY, agent
+    offers = [agent.offer for agent in floor.agents.values() if agent.offer is not None]
+    offers = [offer for offer in offers if not offer.startswith("absurd")]
+    assert len(offers) == len(set(offers)), "an offer rings at two agents"
+
+
+def _check_indexes(floor: LiveFloor) -> None:
+    held = [c for c in floor.contacts.values() if c.state is ContactState.WAITING and c.held]
+    assert floor.waiting == sorted(place(c) for c in held)
+    ready = {a.id for a in floor.agents.values() if _available(a.status, a.state, a.handset)}
+    assert set(floor.available) == ready
+    assert all(floor.available[agent] is floor.agents[agent] for agent in floor.available)
+    timed = {a.id: a.wrap_up_until for a in floor.agents.values() if a.state is AgentState.WRAP_UP}
+    assert floor.wrap_ups == timed
+    assert floor.wake_at() == min((until for until in timed.values() if until is not None), default=None)
+    for (pbx, endpoint), agent in floor.by_endpoint.items():
+        assert agent is floor.agents[agent.id]
+        assert (agent.profile.pbx, agent.profile.endpoint) == (pbx, endpoint)
+    plan = floor.state.plan
+    for profile in plan.agents if plan else ():
+        assert floor.by_endpoint[profile.pbx, profile.endpoint].id == profile.id
+        assert floor.agents[profile.id].profile == profile
+    assert set(floor.queues) == {queue.id for queue in (plan.queues if plan else ())}
+
+
+def _available(status: Status, state: AgentState, handset: Handset) -> bool:
+    return status is Status.READY and state is AgentState.IDLE and handset is Handset.FREE
+
+
+def _check_nobody_idles_while_somebody_waits(floor: LiveFloor) -> None:
+    for contact in floor.contacts.values():
+        if contact.state is ContactState.WAITING and contact.held and contact.pbx in floor.state.steered:
+            idle = [
+                agent.id
+                for agent in floor.agents.values()
+                if _available(agent.status, agent.state, agent.handset)
+                and contact.queue in agent.profile.queues
+                and agent.profile.pbx == contact.pbx
+            ]
+            assert not idle, f"{contact.id} waits for {contact.queue} while {idle} idle"
+
+
+def place(contact: Contact) -> tuple[float, str]:
+    assert contact.queued_at is not None
+    return (contact.queued_at, contact.id)
+
+
+def check_offers(floor: LiveFloor, made: Step) -> None:
+    """The offers of one step: first come first served for each agent, the longest idle for each contact."""
+    rung = [command for command in made.commands if isinstance(command, RingAgent)]
+    offered = {event.offer: event for event in made.events if isinstance(event, ev.ContactOffered)}
+    pairs = [(floor.contacts[c.contact], floor.agents[offered[c.offer].agent]) for c in rung]
+    assert len({contact.id for contact, _ in pairs}) == len({agent.id for _, agent in pairs}) == len(pairs)
+    for index, (contact, agent) in enumerate(pairs):
+        assert contact.queue in agent.profile.queues and contact.pbx == agent.profile.pbx
+        assert contact.pbx in floor.state.steered
+        assert rung[index].endpoint == agent.profile.endpoint
+        for other in floor.contacts.values():
+            passed_over = other.held and other.pbx in floor.state.steered and other.pbx == agent.profile.pbx
+            if passed_over and other.queue in agent.profile.queues:
+                assert place(contact) < place(other), f"{agent.id} should have got {other.id} first"
+        still_free = list(floor.available.values()) + [later for _, later in pairs[index + 1 :]]
+        for other_agent in still_free:
+            if contact.queue in other_agent.profile.queues and other_agent.profile.pbx == contact.pbx:
+                mine, theirs = (agent.idle_since, agent.id), (other_agent.idle_since, other_agent.id)
+                assert mine < theirs, f"{contact.id} should have got {other_agent.id}"
+
+
+class Lives:
+    """Every contact arrives before it ends, and ends once for each time that it arrived."""
+
+    def __init__(self) -> None:
+        self.alive: set[str] = set()
+        self.arrived: dict[str, int] = {}
+        self.outcomes: dict[str, ev.ContactEnded] = {}
+
+    def follow(self, made: Step) -> None:
+        for event in made.events:
+            if isinstance(event, ev.ContactArrived | ev.ContactAdopted):
+                assert event.contact not in self.alive, f"{event.contact} arrived twice"
+                self.alive.add(event.contact)
+                self.arrived[event.contact] = self.arrived.get(event.contact, 0) + 1
+            elif isinstance(event, ev.ContactEnded):
+                assert event.contact in self.alive, f"{event.contact} ended twice"
+                self.alive.remove(event.contact)
+                self.outcomes[event.contact] = event
+            elif (contact := getattr(event, "contact", None)) is not None:
+                assert contact in self.alive, f"{event} is said of nobody"

@@ -1,0 +1,284 @@
+"""A PBX small enough to believe: callers who stand somewhere, handsets that ring, a link that breaks."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from contactd.core import events as ev
+from contactd.core import inputs as inp
+from contactd.core.agent import Handset
+from contactd.core.commands import Command, ReturnToHold, RingAgent
+from contactd.core.floor import Floor, LiveFloor
+from contactd.core.ids import ContactId, Instant, OfferId, QueueId
+from contactd.core.inputs import Place
+from contactd.core.step import step
+from tests.core.invariants import Lives, check_floor, check_offers, frozen, restarted
+from tests.core.world import PBX, SALES, START, SUPPORT, never_announced, plan, seen
+
+ENDPOINTS = ("1001", "1002", "1003")
+AGENTS = {"anna": [SALES, SUPPORT], "bilal": [SALES], "carla": [SUPPORT]}
+
+_json = msgspec.json.encode
+_event = msgspec.json.Decoder(ev.AnyEvent).decode
+
+
+@dataclass
+class Caller:
+    call: inp.CallArrived
+    place: Place = Place.MENU
+    queue: QueueId | None = None
+    since: Instant | None = None
+    offer: OfferId | None = None
+    endpoint: str | None = None
+
+
+@dataclass
+class Model:
+    """What the PBX does whatever contactd thinks; what contactd is told, if the link stands; what it commands."""
+
+    dice: random.Random
+    floor: LiveFloor = field(default_factory=lambda: LiveFloor(Floor(epoch=1)))
+    now: Instant = START
+    linked: bool = False
+    booted_at: Instant = START - 1000
+    callers: dict[ContactId, Caller] = field(default_factory=dict)
+    registered: set[str] = field(default_factory=lambda: set(ENDPOINTS))
+    journal: list[tuple[ev.Event, Instant]] = field(default_factory=list)
+    lives: Lives = field(default_factory=Lives)
+    calls: int = 0
+
+    # --- contactd -----------------------------------------------------------------------------------------------------
+
+    def tell(self, input_: inp.Input) -> None:
+        made = step(self.floor, input_, self.now)
+        assert made.bug is None, made.bug
+        self.journal += [(event, self.now) for event in made.events]
+        check_floor(self.floor)
+        check_offers(self.floor, made)
+        self.lives.follow(made)
+        for command in made.commands:
+            self.obey(command)
+
+    def hear(self, input_: inp.Input) -> None:
+        """An AMI event: lost while there is no link."""
+        if self.linked:
+            self.tell(input_)
+
+    def link_up(self) -> None:
+        self.linked = True
+        self.compare()
+
+    def link_down(self) -> None:
+        self.linked = False
+        self.tell(inp.PbxAbsent(pbx=PBX, why="the model's dice"))
+
+    def restart(self) -> None:
+        """contactd dies at any moment: the next one has the journal, some of it as a snapshot, and the PBX."""
+        cut = self.dice.randint(0, len(self.journal))
+        again = LiveFloor(Floor(epoch=self.floor.epoch))
+        for number, (event, at) in enumerate(self.journal):
+            if number == cut:
+                again = restarted(again)
+            again.apply(_event(_json(event)), at)
+        assert frozen(again) == frozen(self.floor)
+        again.state.epoch += 1
+        self.floor = again
+        self.linked = False
+        self.tell(inp.ConfigurationLoaded(plan=plan(AGENTS)))
+        self.tell(inp.PbxAbsent(pbx=PBX, why="contactd started"))
+
+    def compare(self) -> None:
+        calls = [
+            seen(c.call, c.place, queue=c.queue, queued_at=c.since, offer=c.offer, endpoint=c.endpoint)
+            for c in self.callers.values()
+        ]
+        self.now += 0.01
+        self.tell(
+            inp.PbxCompared(
+                pbx=PBX,
+                asked_at=self.now,
+                booted_at=self.booted_at,
+                calls=tuple(calls),
+                handsets={endpoint: self.handset(endpoint) for endpoint in ENDPOINTS},
+            )
+        )
+
+    def obey(self, command: Command) -> None:
+        if not self.linked or not isinstance(command, RingAgent | ReturnToHold):
+            return
+        caller = self.callers.get(command.contact)
+        if caller is None:
+            if isinstance(command, RingAgent):
+                self.hear(inp.CommandFailed(contact=command.contact, offer=command.offer, why="No such channel"))
+            return
+        # A redirect takes the caller out of whatever it does: only these two can be left without harm.
+        assert caller.place in (Place.HOLD, Place.FALLBACK), f"{command} cuts off a caller in {caller.place}"
+        if isinstance(command, ReturnToHold):
+            self.hold(caller)
+            return
+        status = self.dice.choice((None, None, None, "BUSY", "refused"))
+        if status == "refused":
+            self.hear(inp.CommandFailed(contact=command.contact, offer=command.offer, why="refused"))
+            return
+        caller.place, caller.offer, caller.endpoint = Place.OFFER, command.offer, command.endpoint
+        if command.endpoint not in self.registered:
+            self.offer_ends(caller, "CHANUNAVAIL", 20)
+        elif status or self.ringing_or_talking(command.endpoint, but=caller):
+            self.offer_ends(caller, "BUSY", 17)
+        else:
+            self.handset_changed(command.endpoint)
+
+    # --- the PBX ------------------------------------------------------------------------------------------------------
+
+    def ringing_or_talking(self, endpoint: str, but: Caller | None = None) -> Place | None:
+        with_it = [c.place for c in self.callers.values() if c.endpoint == endpoint and c is not but]
+        return with_it[0] if with_it else None
+
+    def handset(self, endpoint: str) -> Handset:
+        if endpoint not in self.registered:
+            return Handset.UNAVAILABLE
+        doing = self.ringing_or_talking(endpoint)
+        return {None: Handset.FREE, Place.OFFER: Handset.RINGING}.get(doing, Handset.IN_USE)
+
+    def handset_changed(self, endpoint: str) -> None:
+        self.hear(inp.HandsetChanged(pbx=PBX, endpoint=endpoint, handset=self.handset(endpoint)))
+
+    def arrive(self) -> None:
+        self.calls += 1
+        call = never_announced(self.calls, self.now)
+        self.callers[call.contact] = Caller(call)
+        self.hear(call)
+
+    def hold(self, caller: Caller) -> None:
+        caller.place, caller.offer, caller.endpoint = Place.HOLD, None, None
+        caller.since = caller.since or self.now
+        self.hear(self._report(inp.CallHeld, caller))
+
+    def fall_back(self, caller: Caller) -> None:
+        caller.place, caller.offer, caller.endpoint = Place.FALLBACK, None, None
+        caller.since = caller.since or self.now
+        self.hear(self._report(inp.CallFellBack, caller))
+
+    def _report(self, kind: Callable[..., inp.Input], caller: Caller) -> inp.Input:
+        call = caller.call
+        return kind(
+            contact=call.contact,
+            pbx=PBX,
+            call=call.call,
+            channel=call.channel,
+            dnis=call.dnis,
+            queue=caller.queue,
+            queued_at=caller.since,
+        )
+
+    def offer_ends(self, caller: Caller, status: str, cause: int) -> None:
+        assert caller.offer is not None and caller.endpoint is not None
+        offer, endpoint = caller.offer, caller.endpoint
+        caller.offer = caller.endpoint = None
+        self.handset_changed(endpoint)
+        self.hear(inp.OfferFailed(contact=caller.call.contact, offer=offer, dial_status=status, cause=cause))
+        self.hold(caller)
+
+    def answer(self, caller: Caller) -> None:
+        assert caller.offer is not None and caller.endpoint is not None
+        caller.place = Place.TALK
+        self.hear(inp.OfferAnswered(contact=caller.call.contact, offer=caller.offer))
+        self.handset_changed(caller.endpoint)
+
+    def agent_leaves(self, caller: Caller) -> None:
+        """Hung up, or transferred the caller into a queue."""
+        offer, endpoint = caller.offer, caller.endpoint
+        transferred = self.dice.random() < 0.3
+        caller.place, caller.offer, caller.endpoint = Place.ELSEWHERE, None, None
+        if offer is not None:
+            self.hear(inp.AgentHungUp(contact=caller.call.contact, offer=offer, transferred=transferred))
+        self.handset_changed(endpoint or "")
+        if transferred:
+            caller.queue = self.dice.choice((SALES, SUPPORT))
+            self.hold(caller)
+        else:
+            self.gone(caller)
+
+    def gone(self, caller: Caller) -> None:
+        del self.callers[caller.call.contact]
+        self.hear(inp.CallerHungUp(contact=caller.call.contact, cause=16))
+        if caller.endpoint is not None:
+            self.handset_changed(caller.endpoint)
+
+    def reboot(self) -> None:
+        """Everybody is lost, and nobody says so."""
+        if self.linked:
+            self.link_down()
+        self.callers.clear()
+        self.now = self.booted_at = self.now + 5
+
+    # --- a day --------------------------------------------------------------------------------------------------------
+
+    def some(self, *places: Place) -> Caller | None:
+        standing: Sequence[Caller] = [c for c in self.callers.values() if not places or c.place in places]
+        return self.dice.choice(standing) if standing else None
+
+    def move(self) -> None:
+        dice = self.dice
+        self.now = round(self.now + dice.choice((0.2, 1, 3, 8)), 6)
+        what = dice.choices(
+            (
+                "arrive",
+                "choose",
+                "gone",
+                "answer",
+                "fail",
+                "leave",
+                "agent",
+                "time",
+                "handset",
+                "link",
+                "static",
+                "rare",
+            ),
+            (16, 16, 6, 14, 6, 10, 12, 8, 3, 4, 8, 1),
+        )[0]
+        caller: Caller | None
+        if what == "arrive":
+            self.arrive()
+        elif what == "choose" and (caller := self.some(Place.MENU)):
+            caller.queue = dice.choice((SALES, SUPPORT))
+            self.hear(inp.MenuAnswered(contact=caller.call.contact, menu="m", choice="1", queue=caller.queue))
+            self.hold(caller)
+        elif what == "gone" and (caller := self.some()):
+            self.gone(caller)
+        elif what == "answer" and (caller := self.some(Place.OFFER)):
+            self.answer(caller)
+        elif what == "fail" and (caller := self.some(Place.OFFER)):
+            self.offer_ends(caller, *dice.choice((("NOANSWER", 0), ("CHANUNAVAIL", 21), ("BUSY", 17))))
+        elif what == "leave" and (caller := self.some(Place.TALK)):
+            self.agent_leaves(caller)
+        elif what == "agent":
+            agent = dice.choice(list(self.floor.agents))
+            ask = dice.choice((inp.SignInAsked(agent=agent, pin_right=True), inp.ReadyAsked(agent=agent)))
+            self.tell(dice.choice((ask, ask, ask, inp.NotReadyAsked(agent=agent, reason="break"))))
+        elif what == "time":
+            self.tell(inp.TimePassed())
+        elif what == "handset":
+            endpoint = dice.choice(ENDPOINTS)
+            self.registered ^= {endpoint}
+            self.handset_changed(endpoint)
+        elif what == "link":
+            self.link_up() if not self.linked or dice.random() < 0.7 else self.link_down()
+        elif what == "static" and not self.linked:
+            self._static_queue()
+        elif what == "rare":
+            dice.choice((self.restart, self.restart, self.reboot))()
+
+    def _static_queue(self) -> None:
+        """While nobody steers, the dialplan gives up on the hold, and the static queue connects by itself."""
+        held, waiting = self.some(Place.HOLD), self.some(Place.FALLBACK)
+        free = [e for e in ENDPOINTS if self.handset(e) is Handset.FREE]
+        if held is not None:
+            self.fall_back(held)
+        elif waiting is not None and free:
+            waiting.place, waiting.endpoint = Place.TALK, self.dice.choice(free)

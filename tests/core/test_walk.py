@@ -1,0 +1,106 @@
+"""Random walks over the floor: nothing that is sent breaks it, and what was journaled makes the same floor again."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contactd.core import events as ev
+from contactd.core import inputs as inp
+from contactd.core.floor import Floor, LiveFloor
+from contactd.core.step import step
+from tests.core.chaos import Chaos
+from tests.core.invariants import Lives, check_floor, check_offers, frozen, restarted
+
+LONG = os.environ.get("CONTACTD_LONG") == "1"
+SEEDS, STEPS = (400, 3000) if LONG else (12, 400)
+
+_json = msgspec.json.encode
+_event = msgspec.json.Decoder(ev.AnyEvent).decode
+_input = msgspec.json.Decoder(inp.AnyInput).decode
+
+
+class Walk:
+    """The live floor, and two that must always equal it: rebuilt from events, and replayed from inputs."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self.dice = dice
+        self.live, self.rebuilt, self.replayed = (LiveFloor(Floor(epoch=1)) for _ in range(3))
+        self.chaos = Chaos(dice, self.live)
+        self.lives = Lives()
+        self.kinds: set[str] = set()
+
+    def go(self, steps: int) -> None:
+        for number in range(steps):
+            self.take_one()
+            if self.dice.random() < 0.02:
+                # A restart from a snapshot, between any two steps.
+                self.rebuilt = restarted(self.rebuilt)
+                self.replayed = restarted(self.replayed)
+            if number % 7 == 0:
+                assert frozen(self.rebuilt) == frozen(self.live)
+                assert frozen(self.replayed) == frozen(self.live)
+                check_floor(self.rebuilt)
+        assert frozen(self.rebuilt) == frozen(self.replayed) == frozen(self.live)
+
+    def take_one(self) -> None:
+        input_, at = self.chaos.next()
+        seq, before = self.live.seq, frozen(self.live)
+        made = step(self.live, input_, at)
+        assert made.bug is None, f"{made.bug} after {input_}"
+        assert made.first_seq == seq + 1
+        assert self.live.seq == seq + len(made.events)
+        self.kinds |= {type(event).__name__ for event in made.events}
+        check_floor(self.live)
+        check_offers(self.live, made)
+        self.lives.follow(made)
+        if not made.events:
+            assert frozen(self.live) == before
+            return
+        self.kinds.add(type(input_).__name__)
+        for event in made.events:
+            self.rebuilt.apply(_event(_json(event)), at)
+        again = step(self.replayed, _input(_json(input_)), at)
+        assert (again.events, again.commands, again.first_seq) == (made.events, made.commands, made.first_seq)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_whatever_is_sent_the_floor_stays_whole_and_is_made_again_from_its_journal(seed: int) -> None:
+    Walk(random.Random(seed)).go(STEPS)
+
+
+@settings(
+    max_examples=1000 if LONG else 25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(st.randoms(use_true_random=False), st.integers(1, 80))
+def test_the_same_where_a_failure_is_made_small(dice: random.Random, steps: int) -> None:
+    Walk(dice).go(steps)
+
+
+def test_the_walk_meets_every_kind_of_input_and_event() -> None:
+    walk = Walk(random.Random(4711))
+    walk.go(1500)
+    everything = {kind.__name__ for kind in (*inp.AnyInput.__args__, *ev.AnyEvent.__args__)}
+    assert everything - walk.kinds == {"FactQuarantined"}
+
+
+def test_every_kind_has_its_decision_and_its_effect() -> None:
+    from contactd.core.decide import _DECIDE
+    from contactd.core.floor import _APPLY
+
+    assert set(_DECIDE) == set(inp.AnyInput.__args__) == set(inp.Input.__subclasses__())
+    assert set(_APPLY) == set(ev.AnyEvent.__args__) == set(ev.Event.__subclasses__())
+
+
+def test_a_kind_that_nobody_knows_is_refused_by_name() -> None:
+    with pytest.raises(msgspec.ValidationError, match="CallVanished"):
+        _input(b'{"kind":"CallVanished"}')
+    lost = ev.FactQuarantined(file="f", sha256="0" * 64, first_seq=3, last_seq=9, why="?")
+    assert _event(_json(lost)) == lost

@@ -1,0 +1,174 @@
+"""Calls by sipp, in an open loop, and what each of them met. The agent's side is what counts."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.lab import sipp
+from tests.lab.bench.rig import Rig, Side
+from tests.lab.process import Process, tail, until
+from tests.lab.progress import LabError
+
+# An agent answers this long after the caller became eligible, or the call has failed.
+IN_TIME_S = 3.0
+_numbers = itertools.count(1)
+
+
+@dataclass(slots=True)
+class Call:
+    """One caller's times, Unix seconds; None: it never happened."""
+
+    keyed: float | None = None
+    offered: float | None = None
+    answered: float | None = None
+
+    def in_time(self) -> bool:
+        return self.keyed is not None and self.answered is not None and self.answered - self.keyed <= IN_TIME_S
+
+
+@dataclass(slots=True)
+class Run:
+    """Both sides' logs after a run."""
+
+    asked: int
+    callers: list[sipp.Step]
+    agents: list[sipp.Step]
+    key_ends: Mapping[str, float] = field(default_factory=dict)
+
+    def calls(self) -> dict[str, Call]:
+        calls = {step.caller: Call() for step in self.callers if step.what == "INVITE"}
+        for step in self.callers:
+            if step.what == "KEY":
+                calls[step.caller].keyed = step.time
+        for step in self.agents:
+            call = calls.get(step.caller)
+            # The first offer: what comes after a failed one is another matter.
+            if call is not None and step.what == "INVITE" and call.offered is None:
+                call.offered = step.time
+            if call is not None and step.what == "ANSWER" and call.answered is None:
+                call.answered = step.time
+        return calls
+
+    def failed(self) -> int:
+        """Calls that were asked for and that no agent answered in time."""
+        return self.asked - sum(call.in_time() for call in self.calls().values())
+
+    def offer_latencies_ms(self) -> list[float]:
+        """From the end of the key, as Asterisk stamps it, to the INVITE at the agent's side."""
+        return [
+            (call.offered - self.key_ends[number]) * 1000
+            for number, call in self.calls().items()
+            if call.offered is not None and number in self.key_ends
+        ]
+
+
+@contextlib.contextmanager
+def agents(rig: Rig, folder: Path, *, answer_ms: int, talk_ms: int) -> Iterator[Path]:
+    """All handsets; yields their log."""
+    sipp.render(folder, "agent", answer_ms=answer_ms, talk_ms=talk_ms)
+    held = rig.agents_rtp
+    argv = sipp.arguments(
+        "agent", _server(rig), rtp=(held.first, held.last), port=rig.agents_port.first
+    )
+    with _running(rig, folder, argv) as process:
+        wanted = f":{rig.agents_port.first:04X} "
+        until(
+            lambda: not process.alive() or wanted in Path("/proc/net/udp").read_text(),
+            "the handsets' sipp to listen",
+            hint=lambda: tail(folder / "out"),
+        )
+        yield folder / "agent.log"
+
+
+@contextlib.contextmanager
+def callers(
+    rig: Rig, folder: Path, side: Side, *, rate: float, count: int, key: str = "1"
+) -> Iterator[Process]:
+    """So many callers, so many a second, whatever becomes of them."""
+    prefix = f"7{next(_numbers):03}"
+    sipp.render(folder, "caller", target=side.value, number=prefix, key=key, prompt_ms=rig.scale.prompt_ms)
+    held = rig.callers_rtp
+    argv = sipp.arguments("caller", _server(rig), rtp=(held.first, held.last), rate=rate, calls=count)
+    with _running(rig, folder, argv) as process:
+        yield process
+
+
+def run(
+    rig: Rig,
+    side: Side,
+    *,
+    rate: float,
+    count: int,
+    answer_ms: int | None = None,
+    talk_ms: int | None = None,
+    stamps: bool = False,
+) -> Run:
+    """Calls of the usual kind, until the last one is over. stamps: with a further AMI session, for latencies."""
+    scale = rig.scale
+    answer_ms = scale.hold_ms if answer_ms is None else answer_ms
+    talk_ms = scale.talk_ms if talk_ms is None else talk_ms
+    folder = _new_folder(rig)
+    patience_s = count / rate + (scale.prompt_ms + answer_ms + talk_ms) / 1000 + IN_TIME_S + 2
+    with contextlib.ExitStack() as stack:
+        ear = stack.enter_context(rig.key_ends()) if stamps else None
+        stack.enter_context(agents(rig, folder, answer_ms=answer_ms, talk_ms=talk_ms))
+        process = stack.enter_context(callers(rig, folder, side, rate=rate, count=count))
+        deadline = time.monotonic() + patience_s
+        while process.alive() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        rig.hang_up_all()
+    return Run(count, *logs(folder), ear.key_ends if ear else {})
+
+
+def logs(folder: Path) -> tuple[list[sipp.Step], list[sipp.Step]]:
+    return tuple(  # type: ignore[return-value]
+        list(sipp.steps(folder / name)) if (folder / name).exists() else [] for name in ("caller.log", "agent.log")
+    )
+
+
+def new_folder(rig: Rig) -> Path:
+    return _new_folder(rig)
+
+
+def _new_folder(rig: Rig) -> Path:
+    folder = rig.folder / f"calls{next(_numbers)}"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _server(rig: Rig) -> tuple[str, int]:
+    return "127.0.0.1", rig.stack.asterisk.sip_port
+
+
+@contextlib.contextmanager
+def _running(rig: Rig, folder: Path, argv: list[str]) -> Iterator[Process]:
+    process = Process(
+        [*rig.pbx_core, *sipp.command(), *argv], log=folder / "out", stop_signal=signal.SIGKILL, cwd=folder
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+def answered(log: Path) -> int:
+    """How many calls a handsets' log tells of as answered so far."""
+    try:
+        return log.read_text(errors="replace").count("ANSWER ")
+    except OSError:
+        return 0
+
+
+def check_warm(rig: Rig, side: Side) -> None:
+    """One second of calls, so that nothing is met for the first time while it is measured."""
+    result = run(rig, side, rate=5, count=5, answer_ms=1, talk_ms=300)
+    if result.failed():
+        raise LabError(
+            f"{result.failed()} of 5 calls by {side.name.lower()} reached no agent, without any load: see {rig.folder}"
+        )
