@@ -191,6 +191,8 @@ def _lost(floor: LiveFloor, event: ev.PbxLost, at: Instant) -> None:
 
 
 def _arrived(floor: LiveFloor, event: ev.ContactArrived | ev.ContactAdopted, at: Instant) -> None:
+    if event.contact in floor.contacts:
+        raise FloorBug(f"Contact {event.contact} arrives and is on the floor already.")
     arrived_at = event.arrived_at if isinstance(event, ev.ContactAdopted) else at
     floor.contacts[event.contact] = Contact(
         id=event.contact,
@@ -212,6 +214,8 @@ def _queued(floor: LiveFloor, event: ev.ContactQueued, at: Instant) -> None:
     floor.enter(contact, ContactState.WAITING)
     contact.queue = event.queue
     contact.queued_at = event.queued_at
+    # A second wait, after a transfer, ends at the second talk.
+    contact.connected_at = None
     floor.enter(contact, ContactState.WAITING, held=True)
 
 

@@ -22,6 +22,9 @@ from contactd.store.journal import Batch, FloorRow, Journal, StoreAway, StoreRef
 log = structlog.get_logger()
 T = TypeVar("T")
 
+_GATHER_S = 0.02
+"""What happens together is appended together. The spool has it already and nobody waits for this, while a statement for
+each frame takes the processor from the offers that follow from it."""
 _MOST_FRAMES = 500
 _MOST_BYTES = 1 << 20
 
@@ -81,6 +84,7 @@ class Appender:
                 self._idle.set()
             await self._wake.wait()
             self._wake.clear()
+            await asyncio.sleep(_GATHER_S)
 
     async def drain(self) -> None:
         """Append all that is pending now."""
@@ -88,6 +92,8 @@ class Appender:
             self._last_at = await self._insist(self._journal.last_event_at)
         while self._pending:
             await self._append_some()
+            # Here too: under a steady load there is always something pending.
+            await self._store_snapshot()
 
     async def drained(self) -> None:
         """Wait until nothing is pending."""
@@ -162,9 +168,13 @@ class Appender:
                 batch.private_ani.append(p.ani)
                 batch.private_name.append(p.name)
         batch.chain_after = chain
-        if self._last_at is not None and _month(self._last_at) < _month(batch.event_at[0]):
+        # A batch may hold the end of one month and the beginning of the next, and stamped events come out of order.
+        newest = max(batch.event_at)
+        if self._last_at is None:
+            return batch, newest
+        if _month(self._last_at) < _month(newest):
             batch.seal_month = _month(self._last_at)
-        return batch, batch.event_at[-1]
+        return batch, max(newest, self._last_at)
 
     def _quarantined(self, frame: Frame, why: str) -> Frame:
         self.quarantined += 1

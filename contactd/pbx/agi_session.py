@@ -18,6 +18,10 @@ class CallerGone(ContactdError):
     """The caller hung up, or Asterisk closed the session. Nothing to mend."""
 
 
+class SessionClosed(CallerGone):
+    """No hang-up was told before: Asterisk died, or took the caller elsewhere. Which, only a comparison can say."""
+
+
 class AgiRefused(ContactdError):
     """Asterisk does not know the command, or not in this form: a bug in a route or a missing module."""
 
@@ -65,7 +69,7 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk has no types
     @property
     def broken(self) -> bool:
         """The session ended otherwise than by a hang-up, so the socket should be cut rather than closed."""
-        return self._over is not None and self._over[0] is not CallerGone
+        return self._over is not None and not issubclass(self._over[0], CallerGone)
 
     async def command(self, *words: str | int, timeout_s: float | None = None) -> Reply:
         """Sends one command and returns its reply of code 200.
@@ -90,7 +94,7 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk has no types
         except ProtocolError as error:
             raise self._end(AgiBroken, str(error)) from error
         except OSError as error:
-            raise self._end(CallerGone, "the AGI connection is lost") from error
+            raise self._end(SessionClosed, "the AGI connection is lost") from error
         except BaseException:
             self._end(AgiBroken, f"the AGI command {words[0]} was given up before its reply came")
             raise
@@ -124,7 +128,7 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk has no types
         while not self._items:
             data = await self.reader.read(65_536)
             if not data:
-                raise self._end(CallerGone, "Asterisk closed the AGI session")
+                raise self._end(SessionClosed, "Asterisk closed the AGI session")
             self._items.extend(self._parser.feed(data))
         item = self._items.popleft()
         if isinstance(item, Hangup):

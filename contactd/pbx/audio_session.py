@@ -11,7 +11,7 @@ from contactd.protocols.errors import ProtocolError
 
 FRAME_S = 0.02
 HEARD_FRAMES = 25  # half a second of what the caller said, for a handler that is slow
-AHEAD_S = 0.2  # what send() takes before it waits: also the longest delay that it adds to an echo
+AHEAD_S = 0.2  # what send() takes before it waits
 CATCH_UP_S = 0.1  # a late loop sends so much at once, and gives up what is older
 LINGER_S = 5.0  # for the last frames, to a peer that does not read
 
@@ -54,6 +54,11 @@ class AudioSession:
     def sample_rate_hz(self) -> int:
         """Of both directions; told by the caller's first frame, 8 kHz until then."""
         return wire.RATES_HZ[self._kind or wire.AUDIO]
+
+    @property
+    def ahead_s(self) -> float:
+        """How much of what was sent the caller has still to hear."""
+        return len(self._said) / wire.SAMPLE_BYTES / self.sample_rate_hz
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self

@@ -19,13 +19,14 @@ from contactd.core.errors import ContactdError
 from contactd.core.ids import Instant, PbxId, QueueId, contact_id
 from contactd.engine.circle import Circle
 from contactd.engine.inbox import Private
-from contactd.pbx.agi_session import AgiBroken, AgiRefused, AgiSession, AgiTimedOut, CallerGone
+from contactd.pbx.agi_session import AgiBroken, AgiRefused, AgiSession, AgiTimedOut, CallerGone, SessionClosed
 from contactd.pbx.audiosocket import AudioHandler, AudioSession, AudioSocketServer
 from contactd.protocols.agi import AgiRequest
 
 log = structlog.get_logger()
 
 _MOST_TEXT = 256
+_LONGEST_ECHO_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,9 @@ def entries_of(settings: Settings) -> dict[str, Entry]:
 async def echo(session: AudioSession) -> None:
     """The caller hears what they say: both directions of the headset, and the network between."""
     async for samples in session:
-        await session.send(samples)
+        # Speech comes in as fast as it goes out, so a delay would stay for the rest of the call: it is skipped instead.
+        if session.ahead_s < _LONGEST_ECHO_S:
+            await session.send(samples)
 
 
 class TokenCheck:
@@ -155,6 +158,9 @@ class Reception:
             else:
                 queue = entry
             await session.set_variable("CONTACTD_QUEUE", queue)
+        except SessionClosed:
+            # Not an abandon: a PBX that dies closes all of them at once. AMI's Hangup or the comparison tells.
+            log.info("menu_closed", contact=contact)
         except CallerGone:
             # AMI says so too, perhaps before CallArrived went through another socket: then only this ends it.
             self._circle.put(inp.CallerHungUp(contact=contact, cause=0))
@@ -201,5 +207,6 @@ async def _play(session: AgiSession, sounds: tuple[str, ...], keys: str) -> str:
 
 
 def _known(request: AgiRequest, name: str) -> str | None:
-    value = request.env.get(name, "")
+    # A telephone may send any byte as its name: no line break or escape sequence reaches whoever shows it.
+    value = "".join(letter for letter in request.env.get(name, "") if letter.isprintable())
     return None if value in ("", "unknown") else value[:_MOST_TEXT]

@@ -11,56 +11,11 @@ from structlog.testing import capture_logs
 from contactd.core.errors import ContactdError
 from contactd.pbx import audio_session
 from contactd.pbx.agi_session import CallerGone
-from contactd.pbx.audiosocket import AudioHandler, AudioSession, AudioSocketServer
+from contactd.pbx.audiosocket import AudioSession, AudioSocketServer
 from contactd.pbx.ivr import echo
 from contactd.protocols import audiosocket as wire
+from tests.pbx.audio import FRAME, Line
 from tests.pbx.fakes import until
-
-FRAME = b"\x01\x02" * 160  # 20 ms
-
-
-class Channel:
-    """Asterisk's end of one connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    def says(self, *frames: bytes) -> None:
-        self.writer.write(b"".join(wire.encode(wire.AUDIO, frame) for frame in frames))
-
-    async def hears(self) -> wire.Frame:
-        kind, *length = await self.reader.readexactly(3)
-        return wire.Frame(kind, await self.reader.readexactly(int.from_bytes(bytes(length))))
-
-    async def closed(self) -> bool:
-        with contextlib.suppress(ConnectionError):
-            while await self.reader.read(65_536):
-                pass
-        return True
-
-
-class Line:
-    """A server, and who is connected to it."""
-
-    def __init__(self, **options: object) -> None:
-        self.server = AudioSocketServer("127.0.0.1", 0, **options)  # type: ignore[arg-type]
-        self.channels: list[Channel] = []
-
-    async def connect(self, first: bytes = b"") -> Channel:
-        channel = Channel(*await asyncio.open_connection("127.0.0.1", self.server.port))
-        self.channels.append(channel)
-        channel.writer.write(first)
-        return channel
-
-    async def call(self, handler: AudioHandler = echo) -> Channel:
-        return await self.connect(wire.encode(wire.UUID, self.server.issue(handler).bytes))
-
-    async def close(self) -> None:
-        await self.server.close(0)
-        for channel in self.channels:
-            channel.writer.close()
-
 
 Build = Callable[..., Awaitable[Line]]
 
@@ -82,7 +37,7 @@ async def line() -> AsyncIterator[Build]:
 async def test_what_the_caller_says_comes_back(line: Build) -> None:
     home = await line()
     channel = await home.call()
-    said = [bytes([n]) * 320 for n in range(8)]
+    said = [bytes([n]) * 320 for n in range(4)]
     channel.says(*said)
     assert [(await channel.hears()).payload for _ in said] == said
     assert home.server.active == 1
@@ -91,6 +46,19 @@ async def test_what_the_caller_says_comes_back(line: Build) -> None:
     await until(lambda: home.server.active == 0)
     stats = home.server.stats
     assert (stats.sessions, stats.failures, stats.dropped, stats.refused.total()) == (1, 0, 0, 0)
+
+
+async def test_an_echo_catches_up_after_a_stall(line: Build) -> None:
+    channel = await (await line()).call()
+    channel.says(*[FRAME] * 100)  # two seconds that were held up on the way
+    await channel.hears()
+    await asyncio.sleep(0.3)
+    began = time.monotonic()
+    channel.says(b"\7\7" * 160)
+    late = 0
+    while (await channel.hears()).payload == FRAME:
+        late += 1
+    assert late < 10 and time.monotonic() - began < 1
 
 
 async def test_a_handler_reads_the_last_words_of_a_caller_who_hung_up(line: Build) -> None:
@@ -246,10 +214,15 @@ async def test_no_more_uuids_are_given_away_than_sessions_may_run(line: Build) -
     home = await line(max_sessions=2, token_s=0.05)
     home.server.issue(echo)
     home.server.issue(echo)
-    with pytest.raises(ContactdError, match="see whether the PBX reaches"):
+    with pytest.raises(ContactdError, match=r"0 calls have .* and 2 wait for theirs"):
         home.server.issue(echo)
     await asyncio.sleep(0.06)
+    channel = await home.call()
+    channel.says(FRAME)
+    await channel.hears()
     home.server.issue(echo)
+    with pytest.raises(ContactdError, match=r"1 calls have .* and 1 wait for theirs"):
+        home.server.issue(echo)
 
 
 @pytest.mark.parametrize(
@@ -304,7 +277,7 @@ async def test_sessions_beyond_the_limit_are_refused(line: Build) -> None:
     first.says(FRAME)
     await first.hears()
     with capture_logs():
-        assert await (await home.call()).closed()
+        assert await (await home.connect()).closed()
     assert home.server.stats.refused["full"] == 1
 
 
@@ -342,7 +315,7 @@ async def test_a_port_that_is_taken_is_told_with_the_remedy(line: Build) -> None
 
 
 async def test_many_calls_at_once_leave_nothing_behind(line: Build) -> None:
-    home = await line()
+    home = await line(max_sessions=50)
 
     async def one() -> None:
         channel = await home.call()

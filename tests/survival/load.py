@@ -62,6 +62,8 @@ class Floor:
         wrap_up_s = self.pace.wrap_up_s
         options.setdefault("queues", {"sales": (20, wrap_up_s), "support": (20, wrap_up_s)})
         options.setdefault("prompt", ("digits/1", "digits/2"))
+        # Beside the lab's applications: [contactd-offer] tells by UserEvent that it refused one.
+        options.setdefault("extra_conf", {"cel.conf": "[general](+)\napps = userevent"})
         self.stack = Stack(folder, people=staff(self.pace.agents), cel=True, **options)
         self.swarm = Swarm(self.stack.asterisk.sip_port)
         self.swarm.on_ringing = self._ringing

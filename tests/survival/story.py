@@ -117,6 +117,8 @@ class PbxCall:
     talks: list[Talk] = field(default_factory=list)
     offers: list[tuple[float, str]] = field(default_factory=list)
     """When, and the dialplan's extension: endpoint*epoch*seq*ring."""
+    refused: list[tuple[float, str]] = field(default_factory=list)
+    """Redirects that the dialplan's fence refused: the caller had been torn from wherever he was."""
 
 
 COLUMNS = ("time", "event", "uniqueid", "linkedid", "channel", "context", "exten", "app", "extra")
@@ -142,6 +144,9 @@ def read_cel(path: Path, endpoints: Iterable[str]) -> dict[str, PbxCall]:
                 calls[unique].ended = at
             case "APP_START" if unique in calls and row["app"] == "Dial" and row["context"] == "contactd-offer":
                 calls[unique].offers.append((at, row["exten"]))
+            case "APP_START" if unique in calls and row["app"] == "UserEvent" and row["context"] == "contactd-offer":
+                if all(exten != row["exten"] for _, exten in calls[unique].offers):
+                    calls[unique].refused.append((at, row["exten"]))
             case "BRIDGE_ENTER":
                 members = bridges.setdefault(json.loads(row["extra"])["bridge_id"], {})
                 members[unique] = at
@@ -384,6 +389,7 @@ def _offers(
                     f" the contact is {contacts.get(call.call)}"
                 )
     report.figures["offers on the PBX"] = len(rung)
+    report.figures["offers that the dialplan refused"] = sum(len(call.refused) for call in calls.values())
 
 
 def in_order(journal: Journal, since: float, until: float) -> list[str]:

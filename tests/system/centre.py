@@ -16,7 +16,6 @@ from contactd.ctl.client import Refused, ask
 from tests.lab.phones import Call, Caller, Handset, PhoneError, Phones, State
 from tests.lab.stack import Person, Stack, staff
 
-
 CALLER_HZ, AGENT_HZ = 440, 1200
 """The tones that dial() and duty() give to the two sides; no note of the lab's music is near them."""
 
@@ -147,6 +146,7 @@ class Centre:
                 phone._incoming.get_nowait()
         for handset in self.handsets.values():
             await handset.set_policy("auto")
+        await asyncio.to_thread(self.stack.asterisk.cli, "channel request hangup all")  # of byte-made callers
         await self.until(lambda: not self.contacts(), "the floor to be empty")
         for agent in ask(str(self.stack.daemon.socket), "GET", "/agents"):
             if agent["state"] == "wrap_up":
@@ -210,9 +210,7 @@ class Centre:
                 return value
             if asyncio.get_running_loop().time() > deadline:
                 tail = [f"{fact.at:.3f} {fact.kind} {dict(fact.body)}" for fact in self.facts()[-15:]]
-                raise AssertionError(
-                    f"waited {timeout_s:g} s in vain for {what}; the last facts:\n" + "\n".join(tail)
-                )
+                raise AssertionError(f"waited {timeout_s:g} s in vain for {what}; the last facts:\n" + "\n".join(tail))
             await asyncio.sleep(0.02)
 
     async def until_fact(self, kind: str, timeout_s: float = 15.0, **fields: Any) -> Fact:
@@ -227,9 +225,7 @@ class Centre:
             now = self.agent(agent)
             return now if wanted.items() <= now.items() else None
 
-        found: dict[str, Any] = await self.until(
-            matches, f"{agent} to be {wanted}; is {self.agent(agent)}", timeout_s
-        )
+        found: dict[str, Any] = await self.until(matches, f"{agent} to be {wanted}; is {self.agent(agent)}", timeout_s)
         return found
 
     def agent(self, agent: str) -> dict[str, Any]:

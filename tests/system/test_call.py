@@ -7,6 +7,7 @@ import pytest
 from tests.system.centre import Centre
 from tests.system.telling import about, body, hears_music, kinds, talk, transferred
 
+
 async def test_a_call_goes_from_the_greeting_to_the_agent_and_the_agent_is_ready_again(centre: Centre) -> None:
     call = await centre.dial("5000")
     assert await call.tone() > 0, "no greeting was heard"

@@ -31,10 +31,10 @@ async def test_callers_hear_themselves_and_are_no_contact(centre: Centre) -> Non
     call = await centre.dial(ECHO)
     await call.hears_only(CALLER_HZ)
     assert metric(centre, "contactd_audio_sessions") == 1
-    await asyncio.sleep(3)  # longer than Asterisk waits for a frame, and than a comparison takes
-    await call.hears_only(CALLER_HZ)
-    await call.play(660)
-    await call.hears_only(660)
+    assert await variable(centre, "CONTACTD_CALL") == ""  # so events and comparisons pass it over
+    for hz in (660, 0, 880, CALLER_HZ):
+        await call.play(hz)
+        await call.hears_only(hz) if hz else await call.hears(0)
     assert centre.contacts() == []
     await call.hangup()
     await centre.until(lambda: metric(centre, "contactd_audio_sessions") == 0, "the session to end")
@@ -77,3 +77,17 @@ async def test_an_agent_tries_the_headset_without_being_signed_in(centre: Centre
     await call.play(1200)
     await call.hears_only(1200)
     await call.hangup()
+
+
+async def test_an_echo_call_is_ended_after_its_time(centre: Centre) -> None:
+    cli = centre.stack.asterisk.cli
+    usual = re.findall(r"CONTACTD_MAX_AUDIO=(\d+)", await asyncio.to_thread(cli, "dialplan show globals"))
+    assert usual == ["300"]
+    await asyncio.to_thread(cli, "dialplan set global CONTACTD_MAX_AUDIO 2")
+    try:
+        call = await centre.dial(ECHO)
+        await call.hears_only(CALLER_HZ)
+        await call.wait("disconnected", 6)
+        assert 1 < call.times["disconnected"] - call.times["confirmed"] < 4
+    finally:
+        await asyncio.to_thread(cli, "dialplan set global CONTACTD_MAX_AUDIO 300")

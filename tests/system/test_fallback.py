@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.lab.phones import Call
-from tests.system.centre import Centre
+from tests.lab.phones import Call, Handset
+from tests.system.centre import AGENT_HZ, Centre
 from tests.system.telling import hears_music, kinds, talk
 
 LATE_S, PATIENCE_S = 5, 2
@@ -31,7 +31,8 @@ async def impatient(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[C
 async def centre(impatient: Centre) -> AsyncIterator[Centre]:
     await impatient.clear()
     for handset in impatient.handsets.values():
-        await handset.unregister()  # or the static queue rings it
+        if handset.registered:
+            await handset.unregister()  # or the static queue rings it
     yield impatient
     await impatient.clear()
 
@@ -46,13 +47,20 @@ def is_up(centre: Centre, handset_number: str) -> int:
     return sum(line.startswith(f"PJSIP/{handset_number}-") for line in shown.splitlines())
 
 
+async def at_the_desk(centre: Centre, agent: str) -> Handset:
+    """A registered handset whose agent is signed in nowhere; the static queue rings it all the same."""
+    handset = await centre.handset(agent, tone_hz=AGENT_HZ)
+    if not handset.registered:
+        await handset.register()
+    return handset
+
+
 async def waiting(centre: Centre, count: int) -> tuple[list[Call], list[str]]:
     """So many callers, in order, with the ids of their contacts."""
     calls = []
-    already = len(await centre.until_queued(0)) if not calls else 0
     for number in range(1, count + 1):
         calls.append(await centre.dial("5001"))
-        await centre.until_queued(already + number)
+        await centre.until_queued(number)
     return calls, await centre.until_queued(count)
 
 
@@ -72,9 +80,7 @@ async def test_a_dead_contactd_s_callers_are_served_by_the_static_queue_and_retu
     at_anna = await (await anna.next_call()).wait("confirmed")
     calls, order = await waiting(centre, 4)
     centre.stack.daemon.kill()
-    bilal = await centre.handset("bilal", tone_hz=1200)
-    if not bilal.registered:
-        await bilal.register()
+    bilal = await at_the_desk(centre, "bilal")
     # Held in music until the patience is over, then bilal's handset rings, signed in or not.
     at_bilal = await bilal.next_call(LATE_S + PATIENCE_S + 4)
     assert at_bilal.times["invite"] - calls[-1].times["confirmed"] > PATIENCE_S
@@ -105,15 +111,13 @@ async def test_a_dead_contactd_s_callers_are_served_by_the_static_queue_and_retu
 
 async def test_a_frozen_contactd_is_as_gone_as_a_dead_one(centre: Centre) -> None:
     calls, order = await waiting(centre, 3)
-    (bilal,) = await centre.duty("bilal") if False else [await centre.handset("bilal", tone_hz=1200)]
+    bilal = await at_the_desk(centre, "bilal")
     await bilal.set_policy("manual")
-    if not bilal.registered:
-        await bilal.register()
     await centre.until_agent("bilal", handset="free")
     centre.stack.daemon.pause()
     try:
         rung = await bilal.next_call(LATE_S + PATIENCE_S + 4)
-        assert in_static_queue(centre) == 3
+        await centre.until(lambda: in_static_queue(centre) == 3, "all callers in the static queue")
     finally:
         centre.stack.daemon.cont()
     # contactd fetches them back; the handset that the static queue rang is silent before anybody else rings.
@@ -123,7 +127,10 @@ async def test_a_frozen_contactd_is_as_gone_as_a_dead_one(centre: Centre) -> Non
     assert is_up(centre, "1002") == 0
     for contact in order:
         story = kinds(centre.stories()[contact])
-        assert story == ["ContactArrived", "ContactQueued", "ContactFellBack", "ContactHeld"] or story[-1] == "ContactQueued"
+        assert (
+            story == ["ContactArrived", "ContactQueued", "ContactFellBack", "ContactHeld"]
+            or story[-1] == "ContactQueued"
+        )
     await bilal.set_policy("auto")
     centre.act("bilal", "sign-in")
     await serve_in_order(centre, "bilal", calls, order)
@@ -134,12 +141,15 @@ async def test_the_returning_contactd_rings_a_signed_in_agent_once_and_for_the_o
     """The static queue rings Anna for the first caller in the moment when contactd is back, and Anna is signed in."""
     (anna,) = await centre.duty("anna")
     await anna.set_policy("manual")
-    keeper = await anna.dial("1003")  # busy with nobody: the static queue cannot ring her yet
+    bilal = await at_the_desk(centre, "bilal")
+    private_call = await (await anna.dial("1002")).wait("confirmed")  # contactd and the static queue let them talk
+    await centre.until_agent("anna", handset="in_use")
     calls, order = await waiting(centre, 3)
     centre.stack.daemon.kill()
-    await keeper.hangup()
-    rung = await anna.next_call(LATE_S + PATIENCE_S + 4)
     await centre.until(lambda: in_static_queue(centre) == 3, "all callers in the static queue")
+    await bilal.unregister()
+    await private_call.hangup()
+    rung = await anna.next_call()
     await asyncio.to_thread(centre.stack.daemon.start)
     await rung.wait("disconnected")
     again = await anna.next_call()

@@ -1,0 +1,202 @@
+-- The whole schema, to be read. `contactd migrate` does not run this file but sql/migrations, one after the other; a test
+-- holds both to giving the same database. What holds in it, and how to change it: README.rst beside this file.
+
+-- --- Which migrations this database has had --------------------------------------------------------------------------
+
+-- Made by `contactd migrate` itself, before the first of them.
+CREATE TABLE migration (
+    number integer     PRIMARY KEY,
+    name   text        NOT NULL,
+    sha256 text        NOT NULL,
+    run_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- --- Who may write, and what was configured --------------------------------------------------------------------------
+
+CREATE TABLE floor (
+    id      smallint PRIMARY KEY,
+    epoch   bigint   NOT NULL DEFAULT 0,
+    seq     bigint   NOT NULL DEFAULT 0,
+    chain   bytea    NOT NULL DEFAULT '\x0000000000000000000000000000000000000000000000000000000000000000'
+);
+COMMENT ON TABLE floor IS 'One row a floor: who may write (epoch) and how far the journal goes (seq). Every append is fenced by it.';
+COMMENT ON COLUMN floor.chain IS 'sha256 over the previous chain and the next event''s body, event by event; sealed monthly.';
+INSERT INTO floor (id) VALUES (1);
+
+CREATE TABLE config_version (
+    sha256     bytea       PRIMARY KEY,
+    first_used timestamptz NOT NULL DEFAULT now(),
+    files      jsonb       NOT NULL
+);
+COMMENT ON TABLE config_version IS 'The whole configuration by hash, without secrets: what was in force when a fact happened.';
+
+-- --- The journal: what came in, and what happened --------------------------------------------------------------------
+
+CREATE TABLE input (
+    floor   smallint    NOT NULL,
+    seq     bigint      NOT NULL,
+    at      timestamptz NOT NULL,
+    kind    text        NOT NULL,
+    version smallint    NOT NULL,
+    config  bytea,
+    body    text        NOT NULL,
+    PRIMARY KEY (floor, seq)
+) PARTITION BY RANGE (seq);
+COMMENT ON TABLE input IS 'The inputs that changed something, kept 35 days. seq is that of the first event they made.';
+
+CREATE TABLE event (
+    floor   smallint    NOT NULL,
+    seq     bigint      NOT NULL,
+    at      timestamptz NOT NULL,
+    kind    text        NOT NULL,
+    version smallint    NOT NULL,
+    contact uuid,
+    agent   text,
+    body    text        NOT NULL,
+    PRIMARY KEY (floor, seq)
+) PARTITION BY RANGE (seq);
+COMMENT ON TABLE event IS 'What happened, append-only, without a personal value. body is the event as JSON, byte for byte.';
+CREATE INDEX event_contact ON event (contact, seq) WHERE contact IS NOT NULL;
+
+-- Cut monthly by cut_journal(): the newest partition is open-ended.
+CREATE TABLE input_1 PARTITION OF input FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
+CREATE TABLE event_1 PARTITION OF event FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
+
+CREATE TABLE journal_part (
+    part       integer     PRIMARY KEY,
+    first_seq  bigint      NOT NULL,
+    since      timestamptz NOT NULL DEFAULT now(),
+    input_kept boolean     NOT NULL DEFAULT true
+);
+COMMENT ON TABLE journal_part IS 'The partitions event_N and input_N, and the seq at which each begins.';
+INSERT INTO journal_part (part, first_seq) VALUES (1, 0);
+
+CREATE FUNCTION cut_journal(keep_input interval) RETURNS integer
+LANGUAGE plpgsql AS $$
+-- Close the newest partition and open the next when a calendar month has begun since it was opened and something
+-- happened in it; drop the partitions of input that are older than keep_input. Returns the newest partition's number.
+DECLARE
+    newest journal_part;
+    cut    bigint;
+    old    journal_part;
+BEGIN
+    SELECT * INTO newest FROM journal_part ORDER BY part DESC LIMIT 1;
+    SELECT max(seq) + 1 INTO cut FROM floor;
+    IF date_trunc('month', now() AT TIME ZONE 'UTC') > date_trunc('month', newest.since AT TIME ZONE 'UTC')
+       AND cut > newest.first_seq THEN
+        -- Appends wait here meanwhile, before they touch anything; the spool carries the daemon through.
+        LOCK TABLE input, event IN ACCESS EXCLUSIVE MODE;
+        SELECT max(seq) + 1 INTO cut FROM floor;
+        EXECUTE format('ALTER TABLE event DETACH PARTITION event_%s', newest.part);
+        EXECUTE format('ALTER TABLE input DETACH PARTITION input_%s', newest.part);
+        EXECUTE format('ALTER TABLE event ATTACH PARTITION event_%s FOR VALUES FROM (%s) TO (%s)', newest.part,
+                       CASE newest.part WHEN 1 THEN 'MINVALUE' ELSE newest.first_seq::text END, cut);
+        EXECUTE format('ALTER TABLE input ATTACH PARTITION input_%s FOR VALUES FROM (%s) TO (%s)', newest.part,
+                       CASE newest.part WHEN 1 THEN 'MINVALUE' ELSE newest.first_seq::text END, cut);
+        INSERT INTO journal_part (part, first_seq) VALUES (newest.part + 1, cut) RETURNING * INTO newest;
+        EXECUTE format('CREATE TABLE event_%s PARTITION OF event FOR VALUES FROM (%s) TO (MAXVALUE)', newest.part, cut);
+        EXECUTE format('CREATE TABLE input_%s PARTITION OF input FOR VALUES FROM (%s) TO (MAXVALUE)', newest.part, cut);
+    END IF;
+    -- A part ends when the next begins, so it is old when its successor is.
+    FOR old IN
+        SELECT p.* FROM journal_part p JOIN journal_part n ON n.part = p.part + 1
+        WHERE p.input_kept AND n.since < now() - keep_input
+    LOOP
+        EXECUTE format('DROP TABLE input_%s', old.part);
+        UPDATE journal_part SET input_kept = false WHERE part = old.part;
+    END LOOP;
+    RETURN newest.part;
+END $$;
+
+CREATE TABLE seal (
+    floor    smallint NOT NULL,
+    month    date     NOT NULL,
+    last_seq bigint   NOT NULL,
+    hash     bytea    NOT NULL,
+    PRIMARY KEY (floor, month)
+);
+COMMENT ON TABLE seal IS 'The chain at the end of each month, for an auditor to recompute from event.body.';
+
+-- --- A short way back to the floor -----------------------------------------------------------------------------------
+
+CREATE TABLE snapshot (
+    floor   smallint    NOT NULL,
+    seq     bigint      NOT NULL,
+    version smallint    NOT NULL,
+    taken   timestamptz NOT NULL DEFAULT now(),
+    body    bytea       NOT NULL,
+    PRIMARY KEY (floor, seq)
+);
+COMMENT ON TABLE snapshot IS 'The floor as msgpack after event seq, so that a start reads minutes and not months. Three are kept.';
+
+-- --- History: read from the journal by a follower, and made anew from it at any time ---------------------------------
+
+CREATE TABLE projection (
+    name text   PRIMARY KEY,
+    seq  bigint NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE projection IS 'How far each follower of the journal has come.';
+INSERT INTO projection (name) VALUES ('history');
+
+CREATE TABLE contact (
+    id           uuid        PRIMARY KEY,
+    floor        smallint    NOT NULL,
+    medium       text        NOT NULL,
+    pbx          text        NOT NULL,
+    call         text        NOT NULL,
+    dnis         text        NOT NULL,
+    queue        text,
+    agent        text,
+    arrived_at   timestamptz NOT NULL,
+    queued_at    timestamptz,
+    connected_at timestamptz,
+    ended_at     timestamptz,
+    outcome      text,
+    waited_s     double precision,
+    talk_s       double precision NOT NULL DEFAULT 0,
+    offers       integer     NOT NULL DEFAULT 0,
+    seen_late    boolean     NOT NULL DEFAULT false
+);
+COMMENT ON TABLE contact IS 'One wide row a contact, written by the follower "history" and rebuildable from event.';
+CREATE INDEX contact_arrived ON contact (arrived_at DESC);
+
+CREATE TABLE agent_span (
+    agent   text        NOT NULL,
+    since   timestamptz NOT NULL,
+    until   timestamptz,
+    status  text        NOT NULL,
+    state   text        NOT NULL,
+    reason  text        NOT NULL DEFAULT '',
+    contact uuid,
+    seq     bigint      NOT NULL,
+    PRIMARY KEY (agent, seq)
+);
+COMMENT ON TABLE agent_span IS 'What an agent was, from when to when; until is null for what they are now. Written by "history".';
+CREATE UNIQUE INDEX agent_span_now ON agent_span (agent) WHERE until IS NULL;
+
+-- --- The only personal values ----------------------------------------------------------------------------------------
+
+CREATE TABLE contact_private (
+    contact uuid  PRIMARY KEY,
+    salt    bytea NOT NULL,
+    ani     text,
+    name    text
+);
+COMMENT ON TABLE contact_private IS 'The only place of a caller''s number and name. Deleting the row erases the person; the journal keeps nothing.';
+
+-- --- Rights ----------------------------------------------------------------------------------------------------------
+
+-- The daemon appends to the journal and can neither change nor remove what happened.
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'contactd_daemon') THEN
+        CREATE ROLE contactd_daemon NOLOGIN;
+    END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- another database's migration was first
+END $$;
+GRANT SELECT, UPDATE ON floor TO contactd_daemon;
+GRANT SELECT, INSERT ON input, event, seal, config_version TO contactd_daemon;
+GRANT SELECT, INSERT, DELETE ON snapshot TO contactd_daemon;
+GRANT SELECT, UPDATE ON projection TO contactd_daemon;
+GRANT SELECT, INSERT, UPDATE ON contact, agent_span TO contactd_daemon;
+GRANT SELECT, INSERT, UPDATE, DELETE ON contact_private TO contactd_daemon;
+GRANT SELECT ON journal_part TO contactd_daemon;
