@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import fcntl
 import functools
-import ipaddress
 import os
 import signal
 import socket
@@ -19,8 +18,6 @@ import structlog
 from contactd.config import ConfigErrors, Settings, load
 from contactd.core import inputs as inp
 from contactd.core.errors import ContactdError
-from contactd.core.ids import PbxId
-from contactd.core.step import Step
 from contactd.engine import fault
 from contactd.engine.appender import Appender, Fenced
 from contactd.engine.circle import Circle
@@ -28,13 +25,8 @@ from contactd.engine.clock import Clock
 from contactd.engine.inbox import Inbox
 from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool, SpoolBroken
-from contactd.metrics import FloorMetrics, PbxReading, Readings
-from contactd.pbx.ami import AmiSettings
-from contactd.pbx.audiosocket import AudioSocketServer
-from contactd.pbx.codes import FeatureCodes
-from contactd.pbx.fastagi import FastAgiServer
-from contactd.pbx.ivr import Reception, TokenCheck, entries_of
-from contactd.pbx.steering import PbxFleet, Steering
+from contactd.metrics import FloorMetrics, Readings
+from contactd.pbx.voice import Voice
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, Journal, open_pool
 from contactd.web.server import Surface, serve_control, serve_web
@@ -88,100 +80,47 @@ class Daemon:
             await journal.keep_config(settings.sha256, settings.files())
 
             watch = EpochWatch(journal, lock, row.epoch)
-            fleet = PbxFleet([])
             appended = asyncio.Event()
             appender = Appender(journal, spool, row, lambda _seq: appended.set())
-            clock = Clock()
-            publishers: list[Callable[[Sequence[Step]], None]] = []
-
-            def publish(steps: Sequence[Step]) -> None:
-                for publisher in publishers:
-                    publisher(steps)
-
             circle = Circle(
                 floor,
                 Inbox(),
                 spool,
                 appender,
-                clock,
-                publish=publish,
-                act=fleet.act,
+                Clock(),
+                # Made below, with the circle.
+                publish=lambda steps: measured.publish(steps),  # noqa: PLW0108
+                act=lambda command: voice.act(command),  # noqa: PLW0108
                 still_ours=watch.still_ours,
                 kept=fault.planned(os.environ.get("CONTACTD_FAULT", "")),
             )
+            voice = Voice(settings, circle, accepting=lambda: not spool.full)
+            read = functools.partial(_readings, circle, spool, appender, voice, settings.spool.max_mb << 20)
+            measured = FloorMetrics(floor, read, circle.clock.now)
+            stack.callback(measured.close)
             circle.put(inp.ConfigurationLoaded(plan=settings.plan()))
             for pbx in sorted(floor.steered):
                 circle.put(inp.PbxAbsent(pbx=pbx, why="contactd started"))
 
-            tokens = TokenCheck()
-            pbx = PbxId(next(iter(settings.pbx)))
-            audio = AudioSocketServer(
-                settings.audiosocket.listen,
-                settings.audiosocket.port,
-                allow=[ipaddress.ip_network(network) for network in settings.audiosocket.allow],
-            )
-            reception = Reception(
-                pbx,
-                circle,
-                lines=entries_of(settings),
-                default=settings.default_queue,
-                accepting=lambda: not spool.full,
-                audio=audio,
-                audio_host=settings.audiosocket_host,
-            )
-            codes = FeatureCodes(pbx, circle, settings.pin_right, settings.sign_in.not_ready_reasons)
-            agi = FastAgiServer(
-                settings.agi.listen,
-                settings.agi.port,
-                {
-                    "menu": reception,
-                    "agent/sign-in": codes.sign_in,
-                    "agent/sign-out": codes.sign_out,
-                    "agent/ready": codes.ready,
-                    "agent/not-ready": codes.not_ready,
-                },
-                allow=[ipaddress.ip_network(network) for network in settings.agi.allow],
-                check=tokens,
-            )
-            await self._open(stack, audio)
-            await self._open(stack, agi)
-            for name, section in settings.pbx.items():
-                steering = Steering(
-                    AmiSettings(section.host, section.port, section.username, settings.pbx_secret(name), str(name)),
-                    circle,
-                    globals_={
-                        "CONTACTD_AGI": f"{settings.agi_host}:{agi.port}",
-                        "CONTACTD_KEY": tokens.key,
-                    },
-                    accepting=lambda: not spool.full,
-                    compare_s=section.compare_s,
-                )
-                fleet.members[steering.pbx] = steering
-            loop.add_signal_handler(signal.SIGHUP, lambda: self._reload(circle, reception, codes, journal))
+            await voice.open(stack, self._insist)
+            surface = Surface(circle, lambda: self._settings, read, circle.clock.now)
+            web, ctl = settings.web, settings.ctl
+            await self._insist(lambda: stack.enter_async_context(serve_web(surface, web.listen, web.port)))
+            await self._insist(lambda: stack.enter_async_context(serve_control(surface, ctl.socket)))
+            loop.add_signal_handler(signal.SIGHUP, lambda: self._reload(circle, voice, journal))
 
-            read = functools.partial(_readings, circle, spool, appender, fleet, agi, audio, settings.spool.max_mb << 20)
-            measured = FloorMetrics(floor, read, clock.now)
-            stack.callback(measured.close)
-            publishers.append(measured.publish)
-            surface = Surface(circle, lambda: self._settings, read, clock.now)
-            await self._insist(
-                lambda: stack.enter_async_context(serve_web(surface, settings.web.listen, settings.web.port))
-            )
-            await self._insist(lambda: stack.enter_async_context(serve_control(surface, settings.ctl.socket)))
-
-            history = History(pool, settings.floor)
             tasks: list[Callable[[], Coroutine[Any, Any, None]]] = [
                 circle.run,
                 circle.watch,
                 appender.run,
                 spool.sync_every_second,
                 watch.run,
-                functools.partial(history.run, appended),
-                *(member.run for member in fleet.members.values()),
+                functools.partial(History(pool, settings.floor).run, appended),
+                *voice.tasks(),
             ]
             sd_notify(f"READY=1\nSTATUS=steering as epoch {row.epoch}")
-            log.info("contactd_started", epoch=row.epoch, seq=row.seq, agi_port=agi.port)
-            await self._run_until_stopped(tasks, fleet, circle, appender)
+            log.info("contactd_started", epoch=row.epoch, seq=row.seq, agi_port=voice.agi.port)
+            await self._run_until_stopped(tasks, voice, circle, appender)
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
@@ -201,10 +140,6 @@ class Daemon:
                 f"Another contactd uses {folder}: stop it, or give this one a state_dir of its own."
             ) from error
         return spool
-
-    async def _open(self, stack: contextlib.AsyncExitStack, server: FastAgiServer | AudioSocketServer) -> None:
-        await self._insist(server.start)
-        stack.push_async_callback(server.close, 0.5)
 
     async def _insist(self, start: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         """A port may still be held for a moment by the contactd that was taken over."""
@@ -235,7 +170,7 @@ class Daemon:
     async def _run_until_stopped(
         self,
         tasks: Sequence[Callable[[], Coroutine[Any, Any, None]]],
-        fleet: PbxFleet,
+        voice: Voice,
         circle: Circle,
         appender: Appender,
     ) -> None:
@@ -244,7 +179,7 @@ class Daemon:
                 await task()
             except Fenced:
                 # At once, before any other task gets to run: from here on nothing is sent in our name.
-                fleet.stop_acting()
+                voice.stop_acting()
                 raise
 
         running = [asyncio.create_task(guarded(task)) for task in tasks]
@@ -255,7 +190,7 @@ class Daemon:
                 task.result()
             sd_notify("STOPPING=1\nSTATUS=keeping what happened")
             log.info("contactd_stopping", pending_bytes=appender.pending_bytes)
-            fleet.stop_acting()
+            voice.stop_acting()
             circle.snapshot()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_DRAIN_S):
@@ -268,7 +203,7 @@ class Daemon:
 
     # --- reload -----------------------------------------------------------------------------------------------------
 
-    def _reload(self, circle: Circle, reception: Reception, codes: FeatureCodes, journal: Journal) -> None:
+    def _reload(self, circle: Circle, voice: Voice, journal: Journal) -> None:
         """SIGHUP: all of the new files or nothing of them."""
         sd_notify("RELOADING=1")
         try:
@@ -281,10 +216,7 @@ class Daemon:
         if restart:
             log.warning("reload_partial", restart_needed_for=restart)
         self._settings = new
-        reception.lines = entries_of(new)
-        reception.default = new.default_queue
-        codes.pin_right = new.pin_right
-        codes.reasons = new.sign_in.not_ready_reasons
+        voice.reload(new)
         self._background = asyncio.ensure_future(self._keep_and_configure(new, circle, journal))
 
     async def _keep_and_configure(self, new: Settings, circle: Circle, journal: Journal) -> None:
@@ -297,18 +229,10 @@ class Daemon:
         log.info("configuration_loaded", sha256=new.sha256)
 
 
-def _readings(
-    circle: Circle,
-    spool: Spool,
-    appender: Appender,
-    fleet: PbxFleet,
-    agi: FastAgiServer,
-    audio: AudioSocketServer,
-    spool_max_bytes: int,
-) -> Readings:
+def _readings(circle: Circle, spool: Spool, appender: Appender, voice: Voice, spool_max_bytes: int) -> Readings:
     """What the parts say of themselves."""
     return Readings(
-        holds_epoch=fleet.acting,
+        holds_epoch=voice.acting,
         inbox_depth=len(circle.inbox),
         inbox_refused=circle.inbox.refused,
         ignored=circle.ignored,
@@ -322,22 +246,12 @@ def _readings(
         appended_seq=appender.appended_seq,
         append_retries=appender.retries,
         quarantined=appender.quarantined,
-        pbx={
-            name: PbxReading(
-                connected=member.link.connected,
-                messages=member.link.stats.messages,
-                reconnects=member.link.stats.reconnects,
-                timeouts=member.link.stats.timeouts,
-                refused=member.link.stats.refused,
-                failures=member.link.stats.failures,
-            )
-            for name, member in fleet.members.items()
-        },
-        agi_sessions=agi.active,
-        agi_failures=agi.stats.failures,
-        agi_refused=dict(agi.stats.refused),
-        audio_sessions=audio.active,
-        audio_failures=audio.stats.failures,
-        audio_dropped=audio.stats.dropped,
-        audio_refused=dict(audio.stats.refused),
+        pbx=voice.readings(),
+        agi_sessions=voice.agi.active,
+        agi_failures=voice.agi.stats.failures,
+        agi_refused=dict(voice.agi.stats.refused),
+        audio_sessions=voice.audio.active,
+        audio_failures=voice.audio.stats.failures,
+        audio_dropped=voice.audio.stats.dropped,
+        audio_refused=dict(voice.audio.stats.refused),
     )

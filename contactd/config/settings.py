@@ -12,8 +12,7 @@ from contactd.core.ids import AgentId, PbxId
 from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan
 
 # A reload takes the rest. These are bound, opened or taken once, at the start.
-_FIXED = ("floor", "state_dir", "log_level", "database", "spool", "audiosocket", "web", "ctl")
-_FIXED_AGI = ("listen", "port")
+_FIXED = ("floor", "state_dir", "log_level", "database", "spool", "pbx", "agi", "audiosocket", "web", "ctl")
 
 
 class Secrets(SecretSections, frozen=True, kw_only=True):
@@ -92,9 +91,10 @@ class Settings(Sections, frozen=True, kw_only=True):
     def restart_needed(self, new: Settings) -> list[str]:
         """The keys that differ in new and that a reload does not change."""
         changed = [name for name in _FIXED if getattr(self, name) != getattr(new, name)]
-        changed += [f"agi.{name}" for name in _FIXED_AGI if getattr(self.agi, name) != getattr(new.agi, name)]
         if self.secrets.database != new.secrets.database:
             changed.append("database (password)")
+        if self.secrets.pbx != new.secrets.pbx:
+            changed.append("pbx (secret)")
         return changed
 
 

@@ -5,6 +5,8 @@ AMI does not replay. Whatever happened while nobody listened is concluded from w
 
 from __future__ import annotations
 
+import msgspec
+
 from contactd.core import events as ev
 from contactd.core.agent import Agent, AgentState
 from contactd.core.commands import ReturnToHold
@@ -24,12 +26,15 @@ from contactd.core.floor import LiveFloor
 from contactd.core.ids import AgentId, ContactId, Instant
 from contactd.core.inputs import CallSeen, PbxCompared, Place
 
+_ON_ITS_WAY_S = 1.0
+
 
 def compare(floor: LiveFloor, input_: PbxCompared, at: Instant, into: Decision) -> None:
     """Four passes: the gone, then talks and offers that ended, then what stands where, then the handsets.
 
     The gone come first, since an agent must be free of the old contact before being found with the next one.
     """
+    input_ = msgspec.structs.replace(input_, unsure=input_.unsure | _moving(floor, input_.asked_at))
     seen = {call.contact: call for call in input_.calls}
     engaged = {a.id: a.contact for a in floor.agents.values() if a.state in (AgentState.OFFERED, AgentState.BUSY)}
     for contact in list(floor.contacts.values()):
@@ -53,6 +58,19 @@ def compare(floor: LiveFloor, input_: PbxCompared, at: Instant, into: Decision) 
             see_handset(agent, handset, into)
     if input_.pbx not in floor.steered:
         into.events.append(ev.PbxSteered(pbx=input_.pbx))
+
+
+def _moving(floor: LiveFloor, asked_at: Instant) -> set[ContactId]:
+    """Offers whose Redirect may have been on its way when the PBX was asked: where the caller stood says nothing yet.
+
+    Of this epoch only: an earlier writer's offer is on the PBX, or never came there.
+    """
+    mine = f"{floor.epoch}-"
+    return {
+        agent.contact
+        for agent in floor.agents.values()
+        if agent.contact and agent.offer and agent.offer.startswith(mine) and agent.since > asked_at - _ON_ITS_WAY_S
+    }
 
 
 def _gone(floor: LiveFloor, contact: Contact, input_: PbxCompared, at: Instant, into: Decision) -> None:

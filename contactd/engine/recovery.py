@@ -18,23 +18,34 @@ log = structlog.get_logger()
 
 _event = msgspec.json.Decoder(AnyEvent).decode
 _floor = msgspec.msgpack.Decoder(Floor).decode
+_NOTICE_S = 4.0
+"""More than what the circle takes for a freeze, and than EpochWatch's second."""
 _OLDEST_SNAPSHOT = max(1, SNAPSHOT_VERSION - 1)
 
 
 async def take_floor(
-    journal: Journal, lock: FloorLock, spool: Spool, *, take_over: bool, pause_s: float = 1.0
+    journal: Journal,
+    lock: FloorLock,
+    spool: Spool,
+    *,
+    take_over: bool,
+    pause_s: float = 1.0,
+    notice_s: float = _NOTICE_S,
 ) -> tuple[LiveFloor, FloorRow]:
     """Wait until this process is the writer; return the floor as the journal has it, and the row with our epoch.
 
     take_over: do not wait for the other one; it is fenced by the epoch and stops. Waits for PostgreSQL for ever.
+    notice_s: how long another writer has to notice, unless it cannot be alive.
     """
     waiting = ""
     while True:
         try:
-            if await lock.try_lock() or take_over:
+            if (locked := await lock.try_lock()) or take_over:
                 row = await journal.row()
-                await _drain(journal, spool, row)
+                was_ours = await _drain(journal, spool, row) or row.epoch == 0
                 row = await journal.next_epoch()
+                if not was_ours:
+                    await _let_it_notice(lock, locked, notice_s)
                 return await _rebuild(journal, row), row
             why = "another contactd holds the floor; this one stands by"
         except (StoreAway, Fenced) as error:
@@ -45,12 +56,29 @@ async def take_floor(
         await asyncio.sleep(pause_s)
 
 
-async def _drain(journal: Journal, spool: Spool, row: FloorRow) -> None:
-    """Append what our earlier life kept and did not get stored; under its own epoch, which must be the last one."""
+async def _let_it_notice(lock: FloorLock, locked: bool, notice_s: float) -> None:
+    """Two that act at once snatch callers from each other until the older one asks for its epoch.
+
+    One that lives asks within a second, and its end gives the lock back to a --take-over; one that is frozen longer
+    than the circle's three seconds asks before it acts. Who has the lock already cannot see the other one end.
+    """
+    deadline = time.monotonic() + notice_s
+    while time.monotonic() < deadline:
+        if not locked and await lock.try_lock():
+            return
+        await asyncio.sleep(0.1)
+
+
+async def _drain(journal: Journal, spool: Spool, row: FloorRow) -> bool:
+    """Append what our earlier life kept and did not get stored; under its own epoch, which must be the last one.
+
+    True: that life was the last writer. It is dead, since we hold its spool.
+    """
     appender = Appender(journal, spool, row, lambda _: None)
     expected = row.seq + 1
     count = 0
-    for frame in spool.left_behind():
+    left = spool.left_behind()
+    for frame in left:
         if frame.last_seq <= row.seq:
             continue
         if frame.epoch != row.epoch or frame.first_seq != expected:
@@ -72,6 +100,7 @@ async def _drain(journal: Journal, spool: Spool, row: FloorRow) -> None:
     spool.forget_old()
     if count:
         log.info("spool_drained", frames=count, to_seq=appender.appended_seq)
+    return any(frame.epoch == row.epoch for frame in left)
 
 
 async def _rebuild(journal: Journal, row: FloorRow) -> LiveFloor:

@@ -26,12 +26,12 @@ class FeatureCodes:
 
     def __init__(
         self,
-        pbx: PbxId,
+        pbx_of: Callable[[str], PbxId],
         circle: Circle,
         pin_right: Callable[[AgentId, str], bool],
         reasons: Mapping[str, str],
     ) -> None:
-        self.pbx = pbx
+        self._pbx_of = pbx_of
         self._circle = circle
         self.pin_right = pin_right
         self.reasons = reasons
@@ -74,7 +74,7 @@ class FeatureCodes:
         """The endpoint that the PBX authenticated, not a number that was dialled."""
         arguments = session.request.args
         endpoint = arguments[3] if len(arguments) > 3 else ""
-        agent = self._circle.floor.by_endpoint.get((self.pbx, endpoint))
+        agent = self._circle.floor.by_endpoint.get((self._pbx_of(session.request.uniqueid), endpoint))
         return agent.id if agent is not None else None
 
     async def _ask(self, session: AgiSession, request: inp.Input) -> None:

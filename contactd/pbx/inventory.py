@@ -27,7 +27,9 @@ def variables(status: Message) -> dict[str, str]:
         if header.lower().split("(")[0] == "variable":
             for text in status.all(header):
                 name, _, value = text.partition("=")
-                found[name] = value
+                # So Asterisk prints a variable that the channel does not have.
+                if value != "(null)":
+                    found[name] = value
     return found
 
 

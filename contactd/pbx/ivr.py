@@ -112,12 +112,12 @@ class TokenCheck:
 class Reception:
     """The FastAGI route ``menu``. lines: dialled number to entry; others meet default.
 
-    audio_host: by which the PBX reaches audio.
+    pbx_of: the PBX of a call. audio_host: by which the PBX reaches audio.
     """
 
     def __init__(
         self,
-        pbx: PbxId,
+        pbx_of: Callable[[str], PbxId],
         circle: Circle,
         *,
         lines: Mapping[str, Entry],
@@ -126,7 +126,7 @@ class Reception:
         audio: AudioSocketServer,
         audio_host: str,
     ) -> None:
-        self.pbx = pbx
+        self._pbx_of = pbx_of
         self._audio = audio
         self._audio_host = audio_host
         self._circle = circle
@@ -142,13 +142,14 @@ class Reception:
             await self._hand_over(session, entry)
             return
         now: Instant = self._circle.clock.now()
-        contact = contact_id(self.pbx, request.uniqueid, now)
+        pbx = self._pbx_of(request.uniqueid)
+        contact = contact_id(pbx, request.uniqueid, now)
         if not self._accepting():
             # The journal cannot take more: what is on the floor is finished, the rest is the static queue's.
             await session.set_variable("CONTACTD_STATIC", "yes")
             return
         self._circle.put(
-            inp.CallArrived(contact=contact, pbx=self.pbx, call=request.uniqueid, channel=request.channel, dnis=dnis),
+            inp.CallArrived(contact=contact, pbx=pbx, call=request.uniqueid, channel=request.channel, dnis=dnis),
             private=Private(contact, _known(request, "agi_callerid"), _known(request, "agi_calleridname")),
         )
         try:

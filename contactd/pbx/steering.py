@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
@@ -23,6 +23,8 @@ log = structlog.get_logger()
 
 BEAT_S = 2.0
 _SOON_S = 1.0
+_BOOT_TIME_S = 2.5
+"""How much two readings of the same boot may differ."""
 _LOCAL_TIME = "%Y-%m-%d %H:%M:%S"
 
 
@@ -49,6 +51,7 @@ class Steering:
         self._touched: set[ContactId] | None = None
         self._compare_wanted = asyncio.Event()
         self._booted_at: Instant = 0.0
+        self._lost_at: Instant = 0.0
         self.acting = True
         """False: fenced. Nothing is sent to the PBX any more, the heartbeat least of all."""
         self.compared_at: float | None = None
@@ -74,7 +77,11 @@ class Steering:
         """Tell the dialplan who steers, compare, then beat and compare again until the link goes down."""
         # A writer that was taken over while it was frozen must not announce its old epoch.
         await self._circle.still_ours()
-        self._booted_at = await self._boot_time()
+        booted_at = await self._boot_time()
+        if self._booted_at and booted_at > self._booted_at + _BOOT_TIME_S:
+            # Asterisk tells whole seconds; what came in the last one before a quick restart is lost as well.
+            booted_at = max(booted_at, self._lost_at)
+        self._booted_at = booted_at
         for name, value in {**self._globals, "CONTACTD_EPOCH": str(self._circle.floor.epoch)}.items():
             await self._set_global(name, value)
         await self._beat()
@@ -100,6 +107,7 @@ class Steering:
 
     def _on_down(self, why: str) -> None:
         self.compared_at = None
+        self._lost_at = self._circle.clock.now()
         self._circle.put(inp.PbxAbsent(pbx=self.pbx, why=why))
 
     async def _beat(self) -> None:
@@ -181,23 +189,3 @@ class Steering:
             {"Action": "Redirect", "Channel": channel, "Context": context, "Exten": exten, "Priority": "1"},
             settled,
         )
-
-
-class PbxFleet:
-    """Every PBX of this daemon, by its name."""
-
-    def __init__(self, members: Sequence[Steering]) -> None:
-        self.members = {member.pbx: member for member in members}
-
-    def act(self, command: Command) -> None:
-        member = self.members.get(command.pbx)
-        if member is not None:
-            member.act(command)
-
-    @property
-    def acting(self) -> bool:
-        return all(member.acting for member in self.members.values())
-
-    def stop_acting(self) -> None:
-        for member in self.members.values():
-            member.acting = False

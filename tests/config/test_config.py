@@ -351,12 +351,11 @@ def test_a_reload_says_what_it_cannot_change(tmp_path: Path) -> None:
     old = load(write(tmp_path, sample()))
     table = copy.deepcopy(sample())
     table["queues"]["sales"]["ring_s"] = 10
-    table["agi"]["allow"] = ["10.0.0.0/24"]
     assert old.restart_needed(load(write(tmp_path, table))) == []
-    table["agi"]["port"] = 4575
+    table["agi"]["allow"] = ["10.0.0.0/24"]
     table["spool"]["max_mb"] = 64
     table["audiosocket"]["advertise"] = "cc.example.org"
-    assert old.restart_needed(load(write(tmp_path, table))) == ["spool", "audiosocket", "agi.port"]
+    assert old.restart_needed(load(write(tmp_path, table))) == ["spool", "agi", "audiosocket"]
 
 
 def test_the_socket_and_the_database_are_found_in_a_file_with_other_faults(tmp_path: Path) -> None:

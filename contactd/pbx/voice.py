@@ -1,0 +1,122 @@
+"""The medium voice, whole: every PBX's link, what its dialplan asks us, and where its audio goes."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from contactd.config import Settings
+from contactd.core.commands import Command
+from contactd.core.ids import PbxId
+from contactd.engine.circle import Circle
+from contactd.metrics import PbxReading
+from contactd.pbx.ami import AmiSettings
+from contactd.pbx.audiosocket import AudioSocketServer
+from contactd.pbx.codes import FeatureCodes
+from contactd.pbx.fastagi import FastAgiServer
+from contactd.pbx.ivr import Reception, TokenCheck, entries_of
+from contactd.pbx.steering import Steering
+
+Insist = Callable[[Callable[[], Coroutine[Any, Any, Any]]], Awaitable[None]]
+
+_GRACE_S = 0.5
+
+
+class Voice:
+    """Made by the daemon, once. accepting: False sends new callers to the static queue."""
+
+    def __init__(self, settings: Settings, circle: Circle, *, accepting: Callable[[], bool]) -> None:
+        self._settings = settings
+        self._circle = circle
+        self._accepting = accepting
+        self._tokens = TokenCheck()
+        self._links: dict[PbxId, Steering] = {}
+        self.audio = AudioSocketServer(
+            settings.audiosocket.listen,
+            settings.audiosocket.port,
+            allow=[ipaddress.ip_network(network) for network in settings.audiosocket.allow],
+        )
+        self._reception = Reception(
+            self._pbx_of,
+            circle,
+            lines=entries_of(settings),
+            default=settings.default_queue,
+            accepting=accepting,
+            audio=self.audio,
+            audio_host=settings.audiosocket_host,
+        )
+        self._codes = FeatureCodes(self._pbx_of, circle, settings.pin_right, settings.sign_in.not_ready_reasons)
+        self.agi = FastAgiServer(
+            settings.agi.listen,
+            settings.agi.port,
+            {
+                "menu": self._reception,
+                "agent/sign-in": self._codes.sign_in,
+                "agent/sign-out": self._codes.sign_out,
+                "agent/ready": self._codes.ready,
+                "agent/not-ready": self._codes.not_ready,
+            },
+            allow=[ipaddress.ip_network(network) for network in settings.agi.allow],
+            check=self._tokens,
+        )
+
+    async def open(self, stack: contextlib.AsyncExitStack, insist: Insist) -> None:
+        """Listen, then know what each PBX must be told; the links connect when tasks() run."""
+        for server in (self.audio, self.agi):
+            await insist(server.start)
+            stack.push_async_callback(server.close, _GRACE_S)
+        globals_ = {"CONTACTD_AGI": f"{self._settings.agi_host}:{self.agi.port}", "CONTACTD_KEY": self._tokens.key}
+        for name, section in self._settings.pbx.items():
+            secret = self._settings.pbx_secret(name)
+            self._links[name] = Steering(
+                AmiSettings(section.host, section.port, section.username, secret, str(name)),
+                self._circle,
+                globals_=globals_,
+                accepting=self._accepting,
+                compare_s=section.compare_s,
+            )
+
+    def tasks(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        return [link.run for link in self._links.values()]
+
+    def act(self, command: Command) -> None:
+        link = self._links.get(command.pbx)
+        if link is not None:
+            link.act(command)
+
+    @property
+    def acting(self) -> bool:
+        return all(link.acting for link in self._links.values())
+
+    def stop_acting(self) -> None:
+        """Fenced, or stopping: nothing is sent to any PBX from here on."""
+        for link in self._links.values():
+            link.acting = False
+
+    def reload(self, settings: Settings) -> None:
+        """Take the lines, menus, PINs and reasons of a new configuration; calls in a menu finish the old one."""
+        self._settings = settings
+        self._reception.lines = entries_of(settings)
+        self._reception.default = settings.default_queue
+        self._codes.pin_right = settings.pin_right
+        self._codes.reasons = settings.sign_in.not_ready_reasons
+
+    def readings(self) -> dict[PbxId, PbxReading]:
+        return {
+            name: PbxReading(
+                connected=link.link.connected,
+                messages=link.link.stats.messages,
+                reconnects=link.link.stats.reconnects,
+                timeouts=link.link.stats.timeouts,
+                refused=link.link.stats.refused,
+                failures=link.link.stats.failures,
+            )
+            for name, link in self._links.items()
+        }
+
+    def _pbx_of(self, call: str) -> PbxId:
+        """A Uniqueid begins with its PBX's systemname; with one PBX it need not."""
+        name = PbxId(call.rpartition("-")[0])
+        return name if name in self._settings.pbx else next(iter(self._settings.pbx))

@@ -1,0 +1,207 @@
+"""What a caller meets first: the token, the menu, and what is told to the circle and to the dialplan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha1
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from contactd.core import inputs as inp
+from contactd.core.errors import ContactdError
+from contactd.core.ids import PbxId, QueueId, contact_id
+from contactd.engine.inbox import Private
+from contactd.pbx.agi_session import AgiBroken, AgiTimedOut, CallerGone, SessionClosed
+from contactd.pbx.ivr import Entry, Menu, Reception, TokenCheck
+from contactd.protocols.agi import AgiRequest, parse_request
+
+PBX, NOW = PbxId("pbx1"), 1_800_000_000.0
+CALL = "pbx1-1799999990.7"
+SALES, SUPPORT = QueueId("sales"), QueueId("support")
+MENU = Menu(
+    id="main",
+    greeting=("hello",),
+    prompt=("press-1", "press-2"),
+    choices={"1": SALES, "2": SUPPORT},
+    default_choice=SALES,
+    timeout_s=2.5,
+    tries=2,
+)
+
+
+def request(path: str = "menu", *args: str, **headers: str) -> AgiRequest:
+    lines = ["agi_network: yes", f"agi_network_script: {path}", f"agi_request: agi://127.0.0.1/{path}"]
+    lines += [f"agi_uniqueid: {CALL}", "agi_channel: PJSIP/trunk-00000001"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines += [f"agi_arg_{number}: {value}" for number, value in enumerate(args, 1)]
+    return parse_request(lines)
+
+
+@dataclass
+class Session:
+    """The caller's side: what is pressed, in order, and when something breaks."""
+
+    request: AgiRequest
+    keys: list[str | ContactdError] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def _key(self) -> str:
+        key = self.keys.pop(0) if self.keys else ""
+        if isinstance(key, ContactdError):
+            raise key
+        return key
+
+    async def answer(self) -> None:
+        self.heard.append("answer")
+
+    async def stream_file(self, sound: str, keys: str = "") -> str:
+        self.heard.append(sound)
+        return self._key()
+
+    async def wait_for_digit(self, timeout_ms: int) -> str:
+        self.heard.append(f"wait {timeout_ms}")
+        return self._key()
+
+    async def set_variable(self, name: str, value: str) -> None:
+        self.variables[name] = value
+
+
+@dataclass
+class Circle:
+    """Keeps what it is told."""
+
+    told: list[tuple[inp.Input, Private | None]] = field(default_factory=list)
+    clock: Any = field(default_factory=lambda: SimpleNamespace(now=lambda: NOW))
+
+    def put(self, input_: inp.Input, at: float | None = None, private: Private | None = None) -> None:
+        self.told.append((input_, private))
+
+
+def reception(entry: Entry = MENU, *, accepting: bool = True) -> tuple[Reception, Circle]:
+    circle = Circle()
+    lines = {"5000": entry}
+    made = Reception(
+        lambda _call: PBX,
+        circle,  # type: ignore[arg-type]
+        lines=lines,
+        default=SUPPORT,
+        accepting=lambda: accepting,
+        audio=None,  # type: ignore[arg-type]
+        audio_host="127.0.0.1",
+    )
+    return made, circle
+
+
+async def meet(keys: list[str | ContactdError], entry: Entry = MENU, dnis: str = "5000", **headers: str) -> tuple[Session, Circle]:
+    desk, circle = reception(entry)
+    session = Session(request("menu", "token", "nonce", dnis, **headers), keys)
+    await desk(session)  # type: ignore[arg-type]
+    return session, circle
+
+
+def kinds(circle: Circle) -> list[str]:
+    return [type(input_).__name__ for input_, _ in circle.told]
+
+
+async def test_a_caller_is_announced_with_the_number_beside_and_not_within() -> None:
+    _, circle = await meet(["1"], agi_callerid="+49301234", agi_calleridname="Mara")
+    (arrived, private), *_ = circle.told
+    contact = contact_id(PBX, CALL, NOW)
+    assert arrived == inp.CallArrived(
+        contact=contact, pbx=PBX, call=CALL, channel="PJSIP/trunk-00000001", dnis="5000"
+    )
+    assert private == Private(contact, "+49301234", "Mara")
+
+
+@pytest.mark.parametrize("unknown", ["unknown", ""])
+async def test_a_withheld_number_is_none(unknown: str) -> None:
+    _, circle = await meet(["1"], agi_callerid=unknown, agi_calleridname=unknown)
+    assert circle.told[0][1] == Private(contact_id(PBX, CALL, NOW), None, None)
+
+
+async def test_a_long_name_is_cut() -> None:
+    _, circle = await meet(["1"], agi_calleridname="x" * 900)
+    private = circle.told[0][1]
+    assert private is not None and private.name == "x" * 256
+
+
+@pytest.mark.parametrize(
+    ("keys", "choice", "queue", "heard"),
+    [
+        (["2"], "2", SUPPORT, ["answer", "hello"]),
+        (["", "1"], "1", SALES, ["answer", "hello", "press-1"]),
+        (["", "", "2"], "2", SUPPORT, ["answer", "hello", "press-1", "press-2"]),
+        (["", "", "", "2"], "2", SUPPORT, ["answer", "hello", "press-1", "press-2", "wait 2500"]),
+        (["", "", "", "9", "1"], "1", SALES, ["answer", "hello", "press-1", "press-2", "wait 2500", "press-1"]),
+        ([], "", SALES, ["answer", "hello", *(["press-1", "press-2", "wait 2500"] * 2)]),
+    ],
+    ids=["at-once", "in-prompt", "late-in-prompt", "after", "wrong-then-right", "never"],
+)
+async def test_the_menu(keys: list[str | ContactdError], choice: str, queue: QueueId, heard: list[str]) -> None:
+    session, circle = await meet(list(keys))
+    assert circle.told[-1][0] == inp.MenuAnswered(
+        contact=contact_id(PBX, CALL, NOW), menu="main", choice=choice, queue=queue
+    )
+    assert session.variables == {"CONTACTD_QUEUE": queue}
+    assert session.heard == heard
+
+
+async def test_a_line_may_lead_straight_into_a_queue_and_an_unknown_number_into_the_default() -> None:
+    session, circle = await meet([], SALES)
+    assert (session.heard, session.variables, kinds(circle)) == ([], {"CONTACTD_QUEUE": SALES}, ["CallArrived"])
+    session, _ = await meet([], SALES, dnis="7777")
+    assert session.variables == {"CONTACTD_QUEUE": SUPPORT}
+
+
+async def test_a_caller_who_hangs_up_in_the_menu_is_told_here_too() -> None:
+    session, circle = await meet(["", CallerGone("gone")])
+    assert kinds(circle) == ["CallArrived", "CallerHungUp"]
+    assert session.variables == {}
+
+
+@pytest.mark.parametrize("error", [AgiTimedOut("slow"), AgiBroken("?"), SessionClosed("closed")])
+async def test_a_menu_that_breaks_off_says_nothing_of_the_caller(error: ContactdError) -> None:
+    _, circle = await meet([error])
+    assert kinds(circle) == ["CallArrived"]
+
+
+async def test_while_the_spool_is_full_new_callers_go_to_the_static_queue() -> None:
+    desk, circle = reception(accepting=False)
+    session = Session(request("menu", "t", "n", "5000"))
+    await desk(session)  # type: ignore[arg-type]
+    assert (session.variables, circle.told) == ({"CONTACTD_STATIC": "yes"}, [])
+
+
+# --- tokens -----------------------------------------------------------------------------------------------------------
+
+
+def signed(check: TokenCheck, verb: str = "menu", nonce: str = "42", call: str = CALL) -> str:
+    """As [contactd-agi] makes it."""
+    return sha1(f"{check.key}:{call}:{verb}:{nonce}:{check.key}".encode()).hexdigest()  # noqa: S324
+
+
+def test_a_token_is_good_once_for_its_call_verb_and_nonce() -> None:
+    check = TokenCheck()
+    token = signed(check)
+    assert not check(request("menu", token))
+    assert not check(request("menu", token, "43"))
+    assert not check(request("agent/sign-in", token, "42"))
+    assert not check(request("menu", signed(check, call="pbx1-1.1"), "42"))
+    assert not check(request("menu", signed(TokenCheck()), "42"))
+    assert check(request("menu", token, "42", "5000"))
+    assert not check(request("menu", token, "42", "5000"))
+    assert check(request("menu", signed(check, nonce="43"), "43"))
+
+
+def test_a_token_of_any_bytes_is_refused_quietly() -> None:
+    assert not TokenCheck()(request("menu", "ü\ufffd", "42"))
+
+
+def test_only_so_many_used_tokens_are_remembered() -> None:
+    check = TokenCheck(remember=2)
+    for nonce in ("1", "2", "3"):
+        assert check(request("menu", signed(check, nonce=nonce), nonce))
+    assert not check(request("menu", signed(check, nonce="3"), "3"))
