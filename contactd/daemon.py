@@ -81,7 +81,7 @@ class Daemon:
 
             watch = EpochWatch(journal, lock, row.epoch)
             appended = asyncio.Event()
-            appender = Appender(journal, spool, row, lambda _seq: appended.set())
+            appender = Appender(journal, spool, row, lambda _seq: appended.set(), lambda: circle.snapshot())
             circle = Circle(
                 floor,
                 Inbox(),

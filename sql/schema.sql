@@ -84,7 +84,8 @@ BEGIN
     SELECT max(seq) + 1 INTO cut FROM floor;
     IF date_trunc('month', now() AT TIME ZONE 'UTC') > date_trunc('month', newest.since AT TIME ZONE 'UTC')
        AND cut > newest.first_seq THEN
-        -- Appends wait here meanwhile, before they touch anything; the spool carries the daemon through.
+        -- In an append's own order, input then event, or the two would wait for each other. Appends wait here, before
+        -- they touch anything; the spool carries the daemon through.
         LOCK TABLE input, event IN ACCESS EXCLUSIVE MODE;
         SELECT max(seq) + 1 INTO cut FROM floor;
         EXECUTE format('ALTER TABLE event DETACH PARTITION event_%s', newest.part);

@@ -149,10 +149,10 @@ def _who_is_found(
     agent = floor.by_endpoint.get((input_.pbx, call.endpoint or ""))
     if agent is None or (call.place is Place.OFFER and call.offer is None):
         return None
-    still = contact is not None and contact.agent is not None and engaged.get(contact.agent) == contact.id
-    if contact is not None and still:
+    if contact is not None and contact.agent is not None and engaged.get(contact.agent) == contact.id:
+        # Still together. Whom it rings at is asked of the offer: the handset may be somebody else's by now.
         answered = contact.state is ContactState.OFFERED and call.place is Place.TALK
-        return agent if answered and contact.agent == agent.id else None
+        return floor.agents[contact.agent] if answered else None
     return None if agent.id in engaged else agent
 
 

@@ -39,14 +39,26 @@ class Fenced(ContactdError):
 
 
 class Appender:
-    """put() from the circle; run() as a task. on_appended is told the journal's new seq after each append."""
+    """put() from the circle; run() as a task. on_appended is told the journal's new seq after each append.
 
-    def __init__(self, journal: Journal, spool: Spool, start: FloorRow, on_appended: Callable[[int], None]) -> None:
+    on_quarantined: called when facts are missing from the journal: only a snapshot of the floor that knows them lets
+    the next start rebuild it.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        spool: Spool,
+        start: FloorRow,
+        on_appended: Callable[[int], None],
+        on_quarantined: Callable[[], None] = lambda: None,
+    ) -> None:
         self._journal = journal
         self._spool = spool
         self._epoch = start.epoch
         self._chain = start.chain
         self._on_appended = on_appended
+        self._on_quarantined = on_quarantined
         self._pending: deque[tuple[Frame, float]] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -178,6 +190,7 @@ class Appender:
 
     def _quarantined(self, frame: Frame, why: str) -> Frame:
         self.quarantined += 1
+        self._on_quarantined()
         path = self._spool.quarantine(f"frame-{frame.epoch}-{frame.first_seq}.bin", frame.encoded)
         log.error(
             "fact_quarantined",

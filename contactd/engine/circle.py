@@ -13,7 +13,7 @@ import structlog
 from contactd.core.commands import Command
 from contactd.core.floor import SNAPSHOT_VERSION, LiveFloor
 from contactd.core.ids import Instant
-from contactd.core.inputs import Input, TimePassed
+from contactd.core.inputs import Input, PbxAbsent, TimePassed
 from contactd.core.step import Step, step
 from contactd.engine.appender import Appender
 from contactd.engine.clock import Clock
@@ -88,6 +88,7 @@ class Circle:
             batch = await self.inbox.take()
             if time.monotonic() - self._turned_at > _FROZEN_S:
                 await self.still_ours()
+                batch = self._unsteered() + batch
             self._turned_at = time.monotonic()
             steps = self._keep(batch)
             if time.monotonic() - self._turned_at > _FROZEN_S:
@@ -107,7 +108,18 @@ class Circle:
             if self.loop_lag_s > _FROZEN_S:
                 log.warning("loop_frozen", for_s=round(self.loop_lag_s, 1))
                 await self.still_ours()
+                # run() sees by _turned_at what happened.
+                self.put(TimePassed())
+                continue
             self._turned_at = time.monotonic()
+
+    def _unsteered(self) -> list[Item]:
+        """After a freeze the floor is old, and so is what will be read next: nobody is offered before a comparison.
+
+        The static queue may have connected callers meanwhile; a Redirect would tear them out of their talk.
+        """
+        now = self.clock.now()
+        return [Item(PbxAbsent(pbx=pbx, why="contactd was frozen"), now) for pbx in sorted(self.floor.steered)]
 
     def _keep(self, batch: list[Item]) -> list[Step]:
         """Step, and write the frame: from here on it has happened."""

@@ -101,7 +101,8 @@ class Steering:
             if time.monotonic() >= beat_at:
                 await self._beat()
                 beat_at = time.monotonic() + BEAT_S
-            if time.monotonic() >= compare_at:
+            # Not steered though connected: the circle stood still, and has asked for nothing else.
+            if time.monotonic() >= compare_at or self.pbx not in self._circle.floor.steered:
                 await self._compare("periodic")
                 compare_at = time.monotonic() + self._compare_s
 

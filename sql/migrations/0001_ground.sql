@@ -59,17 +59,20 @@ INSERT INTO journal_part (part, first_seq) VALUES (1, 0);
 
 CREATE FUNCTION cut_journal(keep_input interval) RETURNS integer
 LANGUAGE plpgsql AS $$
--- Close the newest partition and open the next when a calendar month has begun since it was opened; drop the
--- partitions of input that are older than keep_input. Returns the newest partition's number.
+-- Close the newest partition and open the next when a calendar month has begun since it was opened and something
+-- happened in it; drop the partitions of input that are older than keep_input. Returns the newest partition's number.
 DECLARE
     newest journal_part;
     cut    bigint;
     old    journal_part;
 BEGIN
     SELECT * INTO newest FROM journal_part ORDER BY part DESC LIMIT 1;
-    IF date_trunc('month', now() AT TIME ZONE 'UTC') > date_trunc('month', newest.since AT TIME ZONE 'UTC') THEN
-        -- Appends wait on this row meanwhile; the spool carries the daemon through.
-        PERFORM 1 FROM floor FOR UPDATE;
+    SELECT max(seq) + 1 INTO cut FROM floor;
+    IF date_trunc('month', now() AT TIME ZONE 'UTC') > date_trunc('month', newest.since AT TIME ZONE 'UTC')
+       AND cut > newest.first_seq THEN
+        -- In an append's own order, input then event, or the two would wait for each other. Appends wait here, before
+        -- they touch anything; the spool carries the daemon through.
+        LOCK TABLE input, event IN ACCESS EXCLUSIVE MODE;
         SELECT max(seq) + 1 INTO cut FROM floor;
         EXECUTE format('ALTER TABLE event DETACH PARTITION event_%s', newest.part);
         EXECUTE format('ALTER TABLE input DETACH PARTITION input_%s', newest.part);

@@ -177,6 +177,13 @@ def test_ready_in_wrap_up_of_a_break_ends_both() -> None:
     assert world.kinds() == ["WrapUpEnded", "AgentReady"]
 
 
+def test_ready_of_the_signed_out_does_not_end_their_wrap_up() -> None:
+    world = in_wrap_up()
+    world.put(inp.SignOutAsked(agent=ANNA))
+    assert world.put(inp.ReadyAsked(agent=ANNA)).events == []
+    assert world.agent(ANNA).state is AgentState.WRAP_UP
+
+
 def test_a_queue_without_wrap_up_frees_at_once() -> None:
     assert in_wrap_up(0).agent(ANNA).available()
 

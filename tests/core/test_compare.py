@@ -180,6 +180,7 @@ def test_the_other_pbxs_contacts_are_not_touched() -> None:
     call = world.arrive(SALES)
     world.wait(1).compare(seen(call, P.FALLBACK), pbx=OTHER_PBX)
     assert world.kinds() == ["PbxSteered"]
+    assert world.compare(pbx=OTHER_PBX).events == []
     assert world.contact(call).state is S.WAITING
 
 
@@ -275,6 +276,21 @@ def test_a_talk_that_moved_to_another_agent() -> None:
     assert world.kinds() == ["TalkEnded", "ContactConnected"]
     assert world.contact(call).agent == BILAL
     assert world.agent(ANNA).state is AgentState.WRAP_UP
+
+
+def test_an_offer_answered_on_a_handset_that_was_given_away_meanwhile() -> None:
+    world, call = in_state(S.OFFERED)
+    world.put(inp.ConfigurationLoaded(plan=plan({BILAL: [SALES]}, mark="b", endpoints={BILAL: "1001"})))
+    world.compare(seen(call, P.TALK, offer=world.offer(call), endpoint="1001"))
+    assert world.kinds() == ["ContactConnected"]
+    assert world.contact(call).agent == ANNA
+
+
+def test_an_offer_that_somebody_else_picked_up() -> None:
+    world, call = in_state(S.OFFERED)
+    world.compare(seen(call, P.TALK, offer=world.offer(call), endpoint="1002"))
+    assert world.kinds() == ["OfferEnded", "ContactConnected"]
+    assert world.contact(call).agent == BILAL
 
 
 def test_another_offer_at_the_same_agent_replaces_the_old_one() -> None:

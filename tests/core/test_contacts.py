@@ -144,6 +144,7 @@ def test_an_agent_who_hangs_up_is_free_of_a_caller_who_stays() -> None:
     world.answer(call)
     world.wait(60).agent_hangs_up(call)
     assert world.contact(call).state is ContactState.RELEASED
+    assert world.facts(ev.TalkEnded)[-1].by == "agent"  # type: ignore[attr-defined]
     assert world.agent(ANNA).state is AgentState.WRAP_UP
     world.hang_up(call)
     assert ended(world).outcome is Outcome.HANDLED
@@ -176,6 +177,7 @@ def test_a_transfer_seen_first_as_the_agents_leaving_is_queued_as_well() -> None
     call = world.arrive(SALES)
     world.answer(call)
     world.agent_hangs_up(call, transferred=True)
+    assert world.facts(ev.TalkEnded)[-1].by == "transfer"  # type: ignore[attr-defined]
     world.hold(call, SUPPORT)
     assert world.contact(call).queue == SUPPORT
     world.sign_in(BILAL)
@@ -263,6 +265,13 @@ def test_an_event_that_cannot_follow_raises_and_changes_nothing() -> None:
             world.floor.apply(event, world.now)
         assert world.floor.seq == seq
         assert world.contact(call).state is ContactState.WAITING
+
+
+def test_a_stamp_before_the_arrival_makes_no_negative_time() -> None:
+    world = open_world()
+    call = world.arrive(SALES)
+    world.put(inp.CallerHungUp(contact=call.contact, cause=16), at=world.now - 2)
+    assert (ended(world).waited_s, ended(world).lasted_s) == (0.0, 0.0)
 
 
 def test_a_lost_frames_numbers_are_used_up() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from contactd.core import events as ev
@@ -13,6 +14,7 @@ from contactd.core.decide import outcome_of
 from contactd.core.events import OfferOutcome
 from contactd.core.ids import OfferId
 from contactd.core.inputs import Place
+from contactd.core.plan import QueuePlan
 from tests.core.world import ANNA, BILAL, OTHER_PBX, PBX, SALES, START, SUPPORT, open_world, plan, seen
 
 
@@ -34,6 +36,15 @@ def test_an_offer_rings_the_longest_idle_agents_handset() -> None:
         )
     ]
     assert world.agent(BILAL).state is AgentState.OFFERED
+
+
+def test_a_handset_rings_for_as_long_as_the_queue_says() -> None:
+    quick = msgspec.structs.replace(plan(), queues=(QueuePlan(id=SALES, ring_s=7), QueuePlan(id=SUPPORT, ring_s=9)))
+    world = open_world(quick)
+    world.sign_in(ANNA)
+    world.arrive(SUPPORT)
+    (command,) = world.commands
+    assert isinstance(command, RingAgent) and command.ring_s == 9
 
 
 def test_equally_idle_agents_are_taken_by_id() -> None:

@@ -38,7 +38,9 @@ def frames(calls: int, epoch: int = 1) -> list[Frame]:
     return [frame(step, epoch) for step in busy_world(calls).steps]
 
 
-def raw(first_seq: int, body: str = "{}", *, at: float = 1_800_000_000.0, epoch: int = 1, contact: str | None = None) -> Frame:
+def raw(
+    first_seq: int, body: str = "{}", *, at: float = 1_800_000_000.0, epoch: int = 1, contact: str | None = None
+) -> Frame:
     """One event with this body, whatever it is."""
     row = EventRow(first_seq, at, "Anything", 1, contact, None, body)
     return encode(epoch, first_seq, first_seq, Rows([], [row], []))

@@ -47,7 +47,7 @@ async def desk(dsn: str, folder: Path, *, through: str | None = None, take: bool
     async with journal_of(through or dsn, timeout_s=2) as journal:
         row = await journal.next_epoch() if take else await journal.row()
         spool, told = Spool(folder, segment_bytes=1 << 16), []
-        yield Desk(dsn, journal, Appender(journal, spool, row, told.append), spool, told)
+        yield Desk(dsn, journal, Appender(journal, spool, row, told.append, lambda: told.append(-1)), spool, told)
         spool.close()
 
 
@@ -159,6 +159,7 @@ async def test_refused_data_is_quarantined_in_its_place_and_the_rest_goes_on(
         for batch in batches:
             await it.put(*batch)
         assert it.appender.quarantined == 1
+        assert -1 in it.told  # a snapshot is asked for: the journal alone rebuilds no floor any more
         assert await seqs(database) == [1, 2, 3]
         ((kind, body),) = await fetch(database, "SELECT kind, body FROM event WHERE seq = 2")
         assert kind == "FactQuarantined"
@@ -171,7 +172,7 @@ async def test_refused_data_is_quarantined_in_its_place_and_the_rest_goes_on(
 async def test_the_spool_is_released_as_the_journal_goes_on(database: str, tmp_path: Path) -> None:
     async with desk(database, tmp_path) as it:
         await it.put(*[raw(n, "x" * 20_000) for n in range(1, 12)])
-        assert len(list(tmp_path.glob("*.spool"))) == 1
+        assert it.spool.bytes_on_disk == 1 << 16
 
 
 async def test_more_than_one_statements_worth_is_appended_in_several(database: str, tmp_path: Path) -> None:
@@ -180,9 +181,7 @@ async def test_more_than_one_statements_worth_is_appended_in_several(database: s
         assert it.told == [500, 1000, 1201]
 
 
-async def test_a_snapshot_waits_until_the_journal_holds_all_that_it_rests_on(
-    database: str, tmp_path: Path
-) -> None:
+async def test_a_snapshot_waits_until_the_journal_holds_all_that_it_rests_on(database: str, tmp_path: Path) -> None:
     async with desk(database, tmp_path) as it:
         it.appender.keep_snapshot(2, 1, b"after two")
         task = asyncio.create_task(it.appender.run())

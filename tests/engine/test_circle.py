@@ -45,9 +45,11 @@ class WatchedSpool(Spool):
 
 @dataclass
 class Turning:
-    circle: Circle
-    appender: Appender
-    spool: Spool
+    """A circle, and the world around it that writes down what it is told."""
+
+    circle: Circle = field(init=False)
+    appender: Appender = field(init=False)
+    spool: Spool = field(init=False)
     happened: list[str] = field(default_factory=list)
     acted: list[Command] = field(default_factory=list)
     published: list[Step] = field(default_factory=list)
@@ -76,23 +78,22 @@ class Turning:
 async def turning(dsn: str, folder: Path, *, inbox: Inbox | None = None, **words: float) -> AsyncIterator[Turning]:
     async with journal_of(dsn) as journal:
         lock = FloorLock(dsn, 1)
-        happened: list[str] = []
-        spool = WatchedSpool(folder, happened)
-        floor, row = await take_floor(journal, lock, spool, take_over=False, pause_s=0.01)
-        appender = Appender(journal, spool, row, lambda _: None)
-        it = Turning.__new__(Turning)
-        circle = Circle(
+        it = Turning()
+        spool = WatchedSpool(folder, it.happened)
+        floor, row = await take_floor(journal, lock, spool, take_over=False, pause_s=0.01, notice_s=0)
+        it.spool = spool
+        it.appender = appender = Appender(journal, spool, row, lambda _: None)
+        it.circle = circle = Circle(
             floor,
             inbox or Inbox(),
             spool,
             appender,
             Clock(),
-            publish=lambda steps: it.publish(steps),
-            act=lambda command: it.act(command),
-            still_ours=lambda: it.still_ours(),
+            publish=it.publish,
+            act=it.act,
+            still_ours=it.still_ours,
             **words,  # type: ignore[arg-type]
         )
-        it.__init__(circle, appender, spool, happened)  # type: ignore[misc]
         tasks = [asyncio.create_task(circle.run()), asyncio.create_task(appender.run())]
         try:
             yield it
@@ -145,8 +146,7 @@ async def test_an_answer_is_given_after_its_facts_are_kept(database: str, tmp_pa
         it.circle.put(inp.ConfigurationLoaded(plan=plan()))
         made = await it.circle.ask(inp.SignInAsked(agent=ANNA, pin_right=True))
         assert f"kept {made.first_seq}" in it.happened or it.happened[0] == "kept 1"
-        left = [frame for path in tmp_path.glob("*.spool") for frame in it.spool.left_behind() if path]
-        assert left[-1].last_seq >= made.first_seq
+        assert it.spool.left_behind()[-1].last_seq >= made.first_seq
 
 
 async def test_an_answer_whose_asker_is_gone_disturbs_nobody(database: str, tmp_path: Path) -> None:
@@ -159,9 +159,7 @@ async def test_an_answer_whose_asker_is_gone_disturbs_nobody(database: str, tmp_
         assert len(made.events) == 1
 
 
-async def test_one_batch_is_one_frame_with_what_is_known_of_people_beside_it(
-    database: str, tmp_path: Path
-) -> None:
+async def test_one_batch_is_one_frame_with_what_is_known_of_people_beside_it(database: str, tmp_path: Path) -> None:
     async with turning(database, tmp_path) as it:
         await opened(it)
         it.happened.clear()
@@ -204,7 +202,7 @@ async def test_the_end_of_a_wrap_up_fires_by_itself(database: str, tmp_path: Pat
         it.circle.put(inp.CallerHungUp(contact=call.contact, cause=16))
         await until(lambda: it.circle.floor.wrap_ups)
         ends_at = it.circle.floor.wake_at()
-        await until(lambda: it.circle.floor.agents[ANNA].available())
+        await until(it.circle.floor.agents[ANNA].available)
         assert ends_at is not None and 0 <= it.circle.clock.now() - ends_at < 1
 
 

@@ -20,9 +20,7 @@ def test_a_frame_carries_its_inputs_and_events_with_their_numbers() -> None:
     assert (made.epoch, made.first_seq, made.last_seq) == (7, world.floor.seq, world.floor.seq)
     assert [(i.seq, i.kind, i.config) for i in rows.inputs] == [(world.floor.seq, "CallArrived", CONFIG)]
     assert [(e.seq, e.kind, e.contact) for e in rows.events] == [(world.floor.seq, "ContactArrived", call.contact)]
-    assert [(p.contact, p.ani, p.name, len(p.salt)) for p in rows.private] == [
-        (call.contact, "+4912345", "Mara", 16)
-    ]
+    assert [(p.contact, p.ani, p.name, len(p.salt)) for p in rows.private] == [(call.contact, "+4912345", "Mara", 16)]
     assert b"12345" not in rows.events[0].body.encode() + rows.inputs[0].body.encode()
 
 

@@ -95,7 +95,9 @@ def reception(entry: Entry = MENU, *, accepting: bool = True) -> tuple[Reception
     return made, circle
 
 
-async def meet(keys: list[str | ContactdError], entry: Entry = MENU, dnis: str = "5000", **headers: str) -> tuple[Session, Circle]:
+async def meet(
+    keys: list[str | ContactdError], entry: Entry = MENU, dnis: str = "5000", **headers: str
+) -> tuple[Session, Circle]:
     desk, circle = reception(entry)
     session = Session(request("menu", "token", "nonce", dnis, **headers), keys)
     await desk(session)  # type: ignore[arg-type]
@@ -110,9 +112,7 @@ async def test_a_caller_is_announced_with_the_number_beside_and_not_within() -> 
     _, circle = await meet(["1"], agi_callerid="+49301234", agi_calleridname="Mara")
     (arrived, private), *_ = circle.told
     contact = contact_id(PBX, CALL, NOW)
-    assert arrived == inp.CallArrived(
-        contact=contact, pbx=PBX, call=CALL, channel="PJSIP/trunk-00000001", dnis="5000"
-    )
+    assert arrived == inp.CallArrived(contact=contact, pbx=PBX, call=CALL, channel="PJSIP/trunk-00000001", dnis="5000")
     assert private == Private(contact, "+49301234", "Mara")
 
 

@@ -83,7 +83,7 @@ async def test_an_append_is_whole_or_not_there(database: str) -> None:
 async def test_a_value_that_cannot_even_be_encoded_is_refused_and_not_tried_for_ever(database: str) -> None:
     async with journal_of(database) as journal:
         await journal.next_epoch()
-        with pytest.raises(StoreRefused, match="not-a-uuid|UUID"):
+        with pytest.raises(StoreRefused, match="UUID"):
             await journal.append(1, batch(0, '"a"', contact="not-a-uuid"))
         with pytest.raises(StoreRefused):
             await journal.append(1, batch(0, '"\ud800"'))
@@ -135,7 +135,7 @@ async def test_one_holder_a_lock_and_floors_do_not_share_it(database: str) -> No
     assert await elsewhere.try_lock()
     await one.release()
     async with asyncio.timeout(10):
-        while not await other.try_lock():
+        while not await other.try_lock():  # noqa: ASYNC110 - PostgreSQL signals nothing
             await asyncio.sleep(0.01)
     for lock in (other, elsewhere):
         await lock.release()

@@ -80,9 +80,7 @@ async def test_a_database_of_a_newer_contactd_is_refused(database: str) -> None:
         await migrate(database)
 
 
-async def test_a_migration_that_fails_leaves_nothing_of_itself(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_migration_that_fails_leaves_nothing_of_itself(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = Migration(len(migrations()) + 1, "broken", "CREATE TABLE half (n int); SELECT 1 / 0;")
     whole = [*migrations(), broken]
     monkeypatch.setattr(module, "migrations", lambda: whole)
@@ -120,19 +118,15 @@ async def a_month_goes_by(dsn: str, days: int = 32) -> None:
 async def append(dsn: str, *numbers: int) -> None:
     async with journal_of(dsn) as journal:
         row = await journal.row()
-        bodies = [f'"{n}"' for n in numbers]
+        many = len(numbers)
         made = Batch(row.seq, numbers[-1], row.chain, row.chain)
-        for seq, at, kind, version, body in (
-            (made.input_seq, made.input_at, made.input_kind, made.input_version, made.input_body),
-            (made.event_seq, made.event_at, made.event_kind, made.event_version, made.event_body),
-        ):
-            seq += numbers
-            at += [1_800_000_000.0] * len(numbers)
-            kind += ["Kind"] * len(numbers)
-            version += [1] * len(numbers)
-            body += bodies
-        made.input_config = [b""] * len(numbers)
-        made.event_contact = made.event_agent = [None] * len(numbers)
+        made.input_seq = made.event_seq = list(numbers)
+        made.input_at = made.event_at = [1_800_000_000.0] * many
+        made.input_kind = made.event_kind = ["Kind"] * many
+        made.input_version = made.event_version = [1] * many
+        made.input_body = made.event_body = [f'"{n}"' for n in numbers]
+        made.input_config = [b""] * many
+        made.event_contact = made.event_agent = [None] * many
         assert await journal.append(row.epoch, made)
 
 

@@ -48,11 +48,13 @@ def test_a_query_that_is_not_there_is_told_with_the_remedy() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["-- name: one\n-- Twice.\nSELECT 1;\n-- name: one\n-- Twice.\nSELECT 2;", "-- name: mute\nSELECT 1;", "-- name: x\n-- y"],
+    [
+        "-- name: one\n-- Twice.\nSELECT 1;\n-- name: one\n-- Twice.\nSELECT 2;",
+        "-- name: mute\nSELECT 1;",
+        "-- name: x\n-- y",
+    ],
 )
-def test_a_query_twice_or_without_words_is_refused(
-    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_query_twice_or_without_words_is_refused(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "queries").mkdir()
     (tmp_path / "queries" / "some.sql").write_text(text)
     monkeypatch.setattr(queries, "sql_folder", lambda: tmp_path)

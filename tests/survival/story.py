@@ -392,8 +392,11 @@ def _offers(
     report.figures["offers that the dialplan refused"] = sum(len(call.refused) for call in calls.values())
 
 
-def in_order(journal: Journal, since: float, until: float) -> list[str]:
-    """Who waited at `since`, and was offered after the next comparison, was offered in the order of the line."""
+def in_order(journal: Journal, since: float, until: float, patience_s: float = 1.0) -> list[str]:
+    """Who waited at `since`, and was offered after the next comparison, was offered in the order of the line.
+
+    patience_s: when many agents are free at once, all are offered in the same moment, and no one is overtaken.
+    """
     states: dict[str, str] = {}
     queued: dict[str, float] = {}
     for fact in journal.facts:
@@ -403,12 +406,12 @@ def in_order(journal: Journal, since: float, until: float) -> list[str]:
                 queued[fact.body["contact"]] = fact.body["queued_at"]
     waiting = {contact for contact, state in states.items() if state == "waiting"}
     problems = []
-    newest = 0.0
+    offered: list[tuple[float, float]] = []
     for fact in journal.facts:
         contact = fact.body.get("contact", "")
         if since <= fact.at <= until and fact.kind == "ContactOffered" and contact in waiting:
             waiting.discard(contact)
-            if queued[contact] < newest:
+            if any(place > queued[contact] and at < fact.at - patience_s for place, at in offered):
                 problems.append(f"{contact} was overtaken (seq {fact.seq})")
-            newest = max(newest, queued[contact])
+            offered.append((queued[contact], fact.at))
     return problems

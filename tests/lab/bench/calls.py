@@ -6,8 +6,8 @@ import contextlib
 import itertools
 import signal
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab import sipp
@@ -39,7 +39,6 @@ class Run:
     asked: int
     callers: list[sipp.Step]
     agents: list[sipp.Step]
-    key_ends: Mapping[str, float] = field(default_factory=dict)
 
     def calls(self) -> dict[str, Call]:
         calls = {step.caller: Call() for step in self.callers if step.what == "INVITE"}
@@ -60,11 +59,11 @@ class Run:
         return self.asked - sum(call.in_time() for call in self.calls().values())
 
     def offer_latencies_ms(self) -> list[float]:
-        """From the end of the key, as Asterisk stamps it, to the INVITE at the agent's side."""
+        """From the key that ends the prompt to the INVITE at the agent's side."""
         return [
-            (call.offered - self.key_ends[number]) * 1000
-            for number, call in self.calls().items()
-            if call.offered is not None and number in self.key_ends
+            (call.offered - call.keyed) * 1000
+            for call in self.calls().values()
+            if call.offered is not None and call.keyed is not None
         ]
 
 
@@ -73,9 +72,7 @@ def agents(rig: Rig, folder: Path, *, answer_ms: int, talk_ms: int) -> Iterator[
     """All handsets; yields their log."""
     sipp.render(folder, "agent", answer_ms=answer_ms, talk_ms=talk_ms)
     held = rig.agents_rtp
-    argv = sipp.arguments(
-        "agent", _server(rig), rtp=(held.first, held.last), port=rig.agents_port.first
-    )
+    argv = sipp.arguments("agent", _server(rig), rtp=(held.first, held.last), port=rig.agents_port.first)
     with _running(rig, folder, argv) as process:
         wanted = f":{rig.agents_port.first:04X} "
         until(
@@ -87,9 +84,7 @@ def agents(rig: Rig, folder: Path, *, answer_ms: int, talk_ms: int) -> Iterator[
 
 
 @contextlib.contextmanager
-def callers(
-    rig: Rig, folder: Path, side: Side, *, rate: float, count: int, key: str = "1"
-) -> Iterator[Process]:
+def callers(rig: Rig, folder: Path, side: Side, *, rate: float, count: int, key: str = "1") -> Iterator[Process]:
     """So many callers, so many a second, whatever becomes of them."""
     prefix = f"7{next(_numbers):03}"
     sipp.render(folder, "caller", target=side.value, number=prefix, key=key, prompt_ms=rig.scale.prompt_ms)
@@ -107,36 +102,33 @@ def run(
     count: int,
     answer_ms: int | None = None,
     talk_ms: int | None = None,
-    stamps: bool = False,
 ) -> Run:
-    """Calls of the usual kind, until the last one is over. stamps: with a further AMI session, for latencies."""
+    """Calls of the usual kind, until the last one is over."""
     scale = rig.scale
     answer_ms = scale.hold_ms if answer_ms is None else answer_ms
     talk_ms = scale.talk_ms if talk_ms is None else talk_ms
-    folder = _new_folder(rig)
+    folder = new_folder(rig)
     patience_s = count / rate + (scale.prompt_ms + answer_ms + talk_ms) / 1000 + IN_TIME_S + 2
     with contextlib.ExitStack() as stack:
-        ear = stack.enter_context(rig.key_ends()) if stamps else None
         stack.enter_context(agents(rig, folder, answer_ms=answer_ms, talk_ms=talk_ms))
         process = stack.enter_context(callers(rig, folder, side, rate=rate, count=count))
         deadline = time.monotonic() + patience_s
         while process.alive() and time.monotonic() < deadline:
             time.sleep(0.05)
         rig.hang_up_all()
-    return Run(count, *logs(folder), ear.key_ends if ear else {})
+    return Run(count, *logs(folder))
 
 
 def logs(folder: Path) -> tuple[list[sipp.Step], list[sipp.Step]]:
-    return tuple(  # type: ignore[return-value]
+    """What the callers did, what the agents did."""
+    callers, agents = (
         list(sipp.steps(folder / name)) if (folder / name).exists() else [] for name in ("caller.log", "agent.log")
     )
+    return callers, agents
 
 
 def new_folder(rig: Rig) -> Path:
-    return _new_folder(rig)
-
-
-def _new_folder(rig: Rig) -> Path:
+    """One for each run, so that a failed one's logs are still there."""
     folder = rig.folder / f"calls{next(_numbers)}"
     folder.mkdir(parents=True)
     return folder

@@ -48,7 +48,7 @@ def ratio(part: float, whole: float) -> float:
 def _number(value: float) -> str:
     """Four digits that count, never an exponent.
 
-    >>> [_number(v) for v in (0.12345, 12.0, 123456.7)]
+    >>> [_number(v) for v in (0.12344, 12.0, 123456.7)]
     ['0.1234', '12', '123457']
     """
     if not math.isfinite(value) or value == 0:

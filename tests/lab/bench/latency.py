@@ -25,9 +25,7 @@ COPY_ROW = b"17\tbulk\t" + b"x" * 80 + b"\n"
 def offers(rig: Rig, side: Side, name: str, into: Figures) -> None:
     """An agent is ready and a caller presses the key: until the INVITE is on the wire."""
     scale = rig.scale
-    run = calls.run(
-        rig, side, rate=scale.offer_rate, count=scale.offers, answer_ms=100, talk_ms=500, stamps=True
-    )
+    run = calls.run(rig, side, rate=scale.offer_rate, count=scale.offers, answer_ms=100, talk_ms=500)
     latencies = run.offer_latencies_ms()
     if run.failed() or len(latencies) != scale.offers:
         raise LabError(
@@ -41,8 +39,7 @@ def freed(rig: Rig, side: Side, name: str, into: Figures) -> None:
     """So many callers wait, and an agent hangs up, without wrap-up: until the next INVITE at the same handset."""
     scale = rig.scale
     folder = calls.new_folder(rig)
-    arriving = 10 * scale.few
-    count = scale.waiting + scale.freed + arriving
+    count = scale.waiting + scale.freed + scale.arriving
     key = "1" if side is Side.CONTACTD else "2"
     with (
         calls.agents(rig, folder, answer_ms=1, talk_ms=scale.freed_talk_ms) as log,
@@ -60,9 +57,7 @@ def freed(rig: Rig, side: Side, name: str, into: Figures) -> None:
     into.add(f"{name}_p99_ms", percentile(latencies, 99), "ms")
 
 
-def freed_latencies_ms(
-    callers: Sequence[sipp.Step], agents: Sequence[sipp.Step], waiting: int
-) -> list[float]:
+def freed_latencies_ms(callers: Sequence[sipp.Step], agents: Sequence[sipp.Step], waiting: int) -> list[float]:
     """From an agent's BYE to the next INVITE at that agent, where so many callers waited at the BYE."""
     keyed = sorted(step.time for step in callers if step.what == "KEY")
     offered = sorted(step.time for step in agents if step.what == "INVITE")

@@ -55,17 +55,17 @@ def highest_rate(rig: Rig, side: Side) -> float:
     )
 
 
-def search(
-    passes: Callable[[float], bool], *, first: float, most: float, finest: float, deadline: float
-) -> float:
-    """The highest rate that passes: doubling, then halving the gap until it is `finest` or the time is over.
+def search(passes: Callable[[float], bool], *, first: float, most: float, finest: float, deadline: float) -> float:
+    """The highest rate that passes, 0 if none does: doubling, then halving the gap until it is `finest`.
+
+    deadline: on the monotonic clock; the last step begins before it.
 
     >>> search(lambda rate: rate <= 11, first=2, most=100, finest=1.1, deadline=math.inf)
-    11.0
+    11
     """
     good, bad = 0.0, math.inf
     rate = first
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline or not good:
         if passes(rate):
             good = rate
         else:

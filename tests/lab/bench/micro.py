@@ -44,8 +44,7 @@ def story(calls: int) -> Iterator[Step]:
     """Usual calls, one after another: a menu, an offer that is answered, a talk, the handset's states."""
     floor = LiveFloor()
     agents = [
-        AgentProfile(id=AgentId(f"agent{n}"), pbx=_PBX, endpoint=str(1000 + n), queues=(_QUEUE,))
-        for n in range(AGENTS)
+        AgentProfile(id=AgentId(f"agent{n}"), pbx=_PBX, endpoint=str(1000 + n), queues=(_QUEUE,)) for n in range(AGENTS)
     ]
     queues = (QueuePlan(id=_QUEUE, wrap_up_s=0),)
     plan = FloorPlan(sha256="00", queues=queues, agents=tuple(agents), default_queue=_QUEUE)
@@ -96,9 +95,7 @@ def story(calls: int) -> Iterator[Step]:
 def frames(calls: int) -> Iterator[Frame]:
     for made in story(calls):
         private = [
-            Private(event.contact, "4930123456", None)
-            for event in made.events
-            if isinstance(event, ev.ContactArrived)
+            Private(event.contact, "4930123456", None) for event in made.events if isinstance(event, ev.ContactArrived)
         ]
         frame = frame_of(1, [made], private, CONFIG)
         if frame is not None:

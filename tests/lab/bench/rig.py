@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from enum import Enum
@@ -26,7 +25,6 @@ from tests.lab.process import descendants, until
 from tests.lab.progress import LabError
 from tests.lab.stack import LINE, Stack, staff
 
-RTP_PORTS = 3000
 PROMPT = "bench-prompt"
 # Longer than any caller listens: the key ends it, at the same place on both sides.
 PROMPT_FILE_S = 4
@@ -76,12 +74,6 @@ callerid = "{number}" <{number}>
 qualify_frequency = 0
 contact = sip:{number}@127.0.0.1:{port}
 """
-MANAGER = """
-[bench]
-secret = {secret}
-read = dtmf
-write =
-"""
 JOURNAL = """
 INSERT INTO event (floor, seq, at, kind, version, contact, agent, body)
 SELECT 1, n, now() - interval '12 days' + n * interval '1 second', 'ContactQueued', 1, id, NULL,
@@ -101,9 +93,8 @@ class Rig:
         self.scale = scale
         self._cores = sorted(os.sched_getaffinity(0))[:2]
         self.agents_port = ports.reserve()
-        self.agents_rtp = ports.reserve_block(RTP_PORTS)
-        self.callers_rtp = ports.reserve_block(RTP_PORTS)
-        self._dtmf_secret = secrets.token_hex(16)
+        self.agents_rtp = ports.reserve_block(scale.rtp_ports)
+        self.callers_rtp = ports.reserve_block(scale.rtp_ports)
         people = staff(scale.agents)
         numbers = [person.number for person in people]
         queues = {"bench": numbers, "bench-few": numbers[: scale.few]}
@@ -119,15 +110,12 @@ class Rig:
                     QUEUE.format(name=name, members="\n".join(f"member => PJSIP/{n}" for n in members))
                     for name, members in queues.items()
                 ),
-                "pjsip.conf": "".join(
-                    HANDSET.format(number=number, port=self.agents_port.first) for number in numbers
-                ),
-                "manager.conf": MANAGER.format(secret=self._dtmf_secret),
+                "pjsip.conf": "".join(HANDSET.format(number=number, port=self.agents_port.first) for number in numbers),
             },
             pbx_prefix=self.pbx_core,
             contactd_prefix=self._on(-1),
             postgres_prefix=self._on(-1),
-            rtp_ports=RTP_PORTS,
+            rtp_ports=scale.rtp_ports,
             compare_s=30,
             postgres_settings={"shared_buffers": "256MB", "max_wal_size": "4GB"},
         )
@@ -207,10 +195,6 @@ class Rig:
         self.stack.daemon.stop()
         with Ear(pbx.ami_port, "contactd", pbx.ami_secret):
             yield
-
-    def key_ends(self) -> Ear:
-        """Hears, as a further AMI session, when Asterisk took a caller's key for pressed."""
-        return Ear(self.stack.asterisk.ami_port, "bench", self._dtmf_secret)
 
     def channels(self) -> int:
         words = self.stack.asterisk.cli("core show channels count").split()

@@ -10,6 +10,8 @@ class Scale:
     """Times in ms or s, rates in calls a second. Every loop of the bench is bounded by one of these."""
 
     agents: int = 400
+    rtp_ports: int = 2_000
+    """For each of Asterisk, callers and handsets; a leg takes two of them."""
     journal_events: int = 1_000_000
     # --- a usual call
     prompt_ms: int = 2_000
@@ -32,6 +34,8 @@ class Scale:
     waiting: int = 40
     freed: int = 100
     freed_talk_ms: int = 1_000
+    arriving: int = 40
+    """Callers who are served while the rest of them still arrive."""
     # --- restart
     restart_waiting: int = 100
     # --- micro
@@ -41,6 +45,7 @@ class Scale:
 
 QUICK = Scale(
     agents=20,
+    rtp_ports=300,
     journal_events=20_000,
     prompt_ms=300,
     hold_ms=200,
@@ -56,6 +61,7 @@ QUICK = Scale(
     waiting=5,
     freed=8,
     freed_talk_ms=300,
+    arriving=12,
     restart_waiting=10,
     micro_calls=500,
     micro_events=2_000,
