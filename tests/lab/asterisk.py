@@ -161,11 +161,6 @@ class Asterisk:
     def rtp_range(self) -> tuple[int, int]:
         return self._rtp.first, self._rtp.last
 
-    @property
-    def pid(self) -> int:
-        assert self._process, "not started"
-        return self._process.pid
-
     @functools.cached_property
     def installation(self) -> Installation:
         return find()
@@ -176,9 +171,7 @@ class Asterisk:
             return
         self._render()
         argv = [*self._prefix, *self.installation.argv, "-C", str(self.folder / "etc/asterisk.conf"), "-f"]
-        process = Process(
-            argv, log=self.console, stop_signal=signal.SIGTERM, env={**os.environ, "LC_ALL": "C.UTF-8"}
-        )
+        process = Process(argv, log=self.console, stop_signal=signal.SIGTERM, env={**os.environ, "LC_ALL": "C.UTF-8"})
         self._process = process
         until(
             lambda: not process.alive() or self._is_booted(),

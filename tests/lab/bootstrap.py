@@ -169,9 +169,7 @@ def _pip(*arguments: str) -> None:
             "PIP_INDEX_URL or pip.conf"
         )
     if "CERTIFICATE_VERIFY_FAILED" in said or "SSLError" in said:
-        raise LabError(
-            "the package index's certificate is not trusted: install ca-certificates or set PIP_CERT"
-        )
+        raise LabError("the package index's certificate is not trusted: install ca-certificates or set PIP_CERT")
     errors = [line for line in said.splitlines() if line.startswith("ERROR")]
     raise LabError(f"pip failed, correct what it says and try again: {errors[0] if errors else _last(said)}")
 
@@ -192,9 +190,7 @@ def _pip_environment() -> dict[str, str]:
     return environment
 
 
-def _python(
-    *argv: str, cwd: Path | None = None, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
+def _python(*argv: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 

@@ -61,9 +61,7 @@ def _fft(values: list[complex]) -> list[complex]:
         return values
     even, odd = _fft(values[::2]), _fft(values[1::2])
     turned = [cmath.exp(-2j * math.pi * k / size) * odd[k] for k in range(size // 2)]
-    return [a + b for a, b in zip(even, turned, strict=True)] + [
-        a - b for a, b in zip(even, turned, strict=True)
-    ]
+    return [a + b for a, b in zip(even, turned, strict=True)] + [a - b for a, b in zip(even, turned, strict=True)]
 
 
 def heard_in(pcm: array[int]) -> dict[str, Any]:
@@ -228,9 +226,7 @@ class Phone:
         self._send_lock = threading.Lock()
         self._clock_on = False
         self._tones: dict[int, Any] = {}
-        self._ears: list[
-            Ear
-        ] = []  # idle ones; never destroyed, so the clock thread cannot be inside a dead one
+        self._ears: list[Ear] = []  # idle ones; never destroyed, so the clock thread cannot be inside a dead one
         self.hz: int | None = 0
         self.account: Account | None = None
         self.policy: str | int = "auto"
@@ -258,9 +254,7 @@ class Phone:
         config.uaConfig.threadCnt = 0
         config.uaConfig.userAgent = f"lab-phone {self._name}"
         config.medConfig.clockRate = config.medConfig.sndClockRate = RATE
-        config.medConfig.noVad = (
-            True  # a phone that is silent still sends packets; rtp_timeout watches for them
-        )
+        config.medConfig.noVad = True  # a phone that is silent still sends packets; rtp_timeout watches for them
         config.medConfig.ecTailLen = 0
         # RTP in the same loop: pjmedia's own worker would wake a hundred times a second, call or no call.
         config.medConfig.hasIoqueue, config.medConfig.threadCnt = False, 0

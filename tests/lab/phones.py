@@ -81,9 +81,7 @@ class Rtp:
 class Line:
     """One phone process: commands go down, events come up."""
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hello: dict[str, Any]
-    ) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hello: dict[str, Any]) -> None:
         self.name: str = hello["name"]
         self.pid: int = hello["pid"]
         self.sip: str = hello["sip"]
@@ -138,9 +136,7 @@ class Line:
         try:
             return await asyncio.wait_for(future, COMMAND_TIMEOUT_S)
         except TimeoutError:
-            raise PhoneError(
-                f"phone {self.name} did not do {op!r} within {COMMAND_TIMEOUT_S:.0f} s"
-            ) from None
+            raise PhoneError(f"phone {self.name} did not do {op!r} within {COMMAND_TIMEOUT_S:.0f} s") from None
         finally:
             self._waiting.pop(number, None)
 
@@ -335,9 +331,7 @@ class Call:
         """The same, and nothing else: for "only the right ears hear"."""
 
         def only(heard: Heard) -> bool:
-            strange = (
-                peak for peak, _ in heard.peaks if all(abs(peak - one) > HEARING_TOLERANCE_HZ for one in hz)
-            )
+            strange = (peak for peak, _ in heard.peaks if all(abs(peak - one) > HEARING_TOLERANCE_HZ for one in hz))
             return all(heard.has(one) for one in hz) and not any(strange)
 
         await self._hearing(only, f"only {hz} Hz", timeout_s)
@@ -358,9 +352,7 @@ class Call:
 class Phone:
     """What handsets and callers share: an account, its calls, and the processes they are in."""
 
-    def __init__(
-        self, phones: Phones, name: str, identity: str, password: str | None, tone_hz: int | None
-    ) -> None:
+    def __init__(self, phones: Phones, name: str, identity: str, password: str | None, tone_hz: int | None) -> None:
         self.name = name
         self.calls: list[Call] = []
         self._phones, self._identity, self._password, self._tone = phones, identity, password, tone_hz
@@ -457,9 +449,7 @@ class Phone:
         try:
             return await asyncio.wait_for(self._incoming.get(), timeout_s)
         except TimeoutError:
-            raise AssertionError(
-                f"no call reached {self.name} within {timeout_s} s; {self.troubles}"
-            ) from None
+            raise AssertionError(f"no call reached {self.name} within {timeout_s} s; {self.troubles}") from None
 
     async def hangup_all(self) -> None:
         for call in self.calls:
@@ -771,9 +761,7 @@ class RawCall(asyncio.DatagramProtocol):
                 while self.code < lowest_code:
                     await self._changed.wait()
         except TimeoutError:
-            raise AssertionError(
-                f"no answer of {lowest_code} or more within {timeout_s} s: {self.responses}"
-            ) from None
+            raise AssertionError(f"no answer of {lowest_code} or more within {timeout_s} s: {self.responses}") from None
         return self.code
 
     def hangup(self) -> None:
@@ -796,9 +784,7 @@ async def raw_invite(
     from_ lacks its tag, which is added; headers are whole lines, each ending in CRLF.  No retransmission, no
     authentication, no media: a hostile client's first shot.
     """
-    call = RawCall(
-        (host, port), f"sip:{target}@{host}:{port}", from_ + b";tag=" + secrets.token_hex(4).encode(), ""
-    )
+    call = RawCall((host, port), f"sip:{target}@{host}:{port}", from_ + b";tag=" + secrets.token_hex(4).encode(), "")
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: call, (LOOPBACK, 0))
     own = "{}:{}".format(*transport.get_extra_info("sockname"))
     call.call_id = f"{secrets.token_hex(8)}@{own}"

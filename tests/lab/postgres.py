@@ -115,9 +115,7 @@ class Postgres:
         data = self._data(account)
         pid_file = data / "postmaster.pid"
         # The last run's server may still be on its way out, after its python was killed.
-        until(
-            lambda: not _holder(pid_file), f"the server of {data} to stop; is another lab using this folder?"
-        )
+        until(lambda: not _holder(pid_file), f"the server of {data} to stop; is another lab using this folder?")
         pid_file.unlink(missing_ok=True)
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         argv = [*self._prefix, *account.prefix, str(binaries / "postgres"), "-D", str(data), *options]
@@ -165,9 +163,7 @@ class Postgres:
         """Run SQL by psql; what it prints, unaligned and without headings."""
         assert self._bin
         argv = [str(self._bin / "psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", self.dsn_of(database)]
-        done = subprocess.run(
-            argv, input=sql, capture_output=True, text=True, env=_environment(), check=False
-        )
+        done = subprocess.run(argv, input=sql, capture_output=True, text=True, env=_environment(), check=False)
         if done.returncode:
             raise LabError(f"psql refused `{sql}`: {done.stderr.strip()}")
         return done.stdout.strip()
@@ -241,9 +237,7 @@ class Postgres:
         ]
         argv += [f"--pwfile={password}", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
         try:
-            done = subprocess.run(
-                argv, capture_output=True, text=True, env=_environment(), cwd=data, check=False
-            )
+            done = subprocess.run(argv, capture_output=True, text=True, env=_environment(), cwd=data, check=False)
         except OSError as error:
             return str(error)
         finally:

@@ -60,9 +60,7 @@ def test_a_registered_handset_is_still_known_after_a_kill(pbx: Asterisk) -> None
     # Asterisk commits to its database once a second; a crash within it forgets.
     with sqlite3.connect(pbx.folder / "lib/astdb.sqlite3") as database:
         until(
-            lambda: database.execute(
-                "SELECT 1 FROM astdb WHERE key LIKE '/registrar/contact/1002%'"
-            ).fetchone(),
+            lambda: database.execute("SELECT 1 FROM astdb WHERE key LIKE '/registrar/contact/1002%'").fetchone(),
             "the registration to be kept",
         )
     pbx.kill()

@@ -22,9 +22,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_it_installs_only_when_the_packages_description_changed(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_installs_only_when_the_packages_description_changed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed = []
     monkeypatch.setattr(bootstrap, "install", lambda: installed.append("again"))
     assert bootstrap.main([]) == 0
@@ -36,14 +34,10 @@ def test_it_installs_only_when_the_packages_description_changed(
 
 def test_an_error_is_one_sentence_and_no_traceback(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bootstrap.main(["teapot"]) == 1
-    assert capsys.readouterr().err == (
-        "lab: the lab knows no teapot; it brings asterisk, sipp, minimodem, sox\n"
-    )
+    assert capsys.readouterr().err == ("lab: the lab knows no teapot; it brings asterisk, sipp, minimodem, sox\n")
 
 
-def test_pip_trusts_debians_authorities_where_the_host_has_none(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pip_trusts_debians_authorities_where_the_host_has_none(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "HOST_CERTIFICATES", tree / "none.crt")
     monkeypatch.delenv("PIP_CERT", raising=False)
     brought = tree / ".lab/pip-root/usr/share/ca-certificates/mozilla"

@@ -66,12 +66,8 @@ def test_a_broken_root_says_how_to_mend_it(tmp_path: Path) -> None:
         debs.runner(tmp_path, "usr/bin/tool")
 
 
-def test_an_unreachable_mirror_is_named_with_the_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreachable_mirror_is_named_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(debs, "STATE", tmp_path / "state")
     monkeypatch.setenv("CONTACTD_LAB_MIRROR", "http://127.0.0.1:9/debian")
-    with pytest.raises(
-        LabError, match=r"mirror http://127\.0\.0\.1:9/debian does not answer; .*CONTACTD_LAB_MIRROR"
-    ):
+    with pytest.raises(LabError, match=r"mirror http://127\.0\.0\.1:9/debian does not answer; .*CONTACTD_LAB_MIRROR"):
         debs.ensure(["hello"], tmp_path / "root")

@@ -119,9 +119,7 @@ async def test_either_side_hangs_up(caller: Caller, agent: Handset, side: str) -
     ("policy", "status"),
     [("decline", 603), ("busy", 486), ("unavailable", 480), (404, 404)],
 )
-async def test_a_policy_refuses_the_call(
-    caller: Caller, agent: Handset, policy: str | int, status: int
-) -> None:
+async def test_a_policy_refuses_the_call(caller: Caller, agent: Handset, policy: str | int, status: int) -> None:
     await agent.set_policy(policy)
     call = await caller.dial("pa1")
     refused = await agent.next_call()
@@ -258,9 +256,7 @@ async def test_a_crashed_phone_goes_silent_and_says_nothing(caller: Caller, agen
     await call.hears(660)
 
 
-async def test_a_killed_phone_does_not_take_the_others_down(
-    caller: Caller, agent: Handset, phones: Phones
-) -> None:
+async def test_a_killed_phone_does_not_take_the_others_down(caller: Caller, agent: Handset, phones: Phones) -> None:
     second = await phones.handset("a2", "secret", tone_hz=880)
     call = await caller.dial("pa1")
     await call.wait("confirmed")
@@ -313,9 +309,7 @@ def _no_channels(pbx: Asterisk) -> None:
 
 async def test_twenty_calls_at_once(caller: Caller, phones: Phones) -> None:
     tones = [500 + 40 * i for i in range(HANDSETS)]
-    agents = await asyncio.gather(
-        *(phones.handset(f"a{i}", "secret", tone_hz=hz) for i, hz in enumerate(tones))
-    )
+    agents = await asyncio.gather(*(phones.handset(f"a{i}", "secret", tone_hz=hz) for i, hz in enumerate(tones)))
     calls = await asyncio.gather(*(caller.dial(f"pa{i}") for i in range(HANDSETS)))
     incoming = await asyncio.gather(*(agent.next_call() for agent in agents))
     await asyncio.gather(
@@ -376,9 +370,7 @@ def _group_ended(group: int) -> None:
 
 
 def tone(*parts: tuple[float, int]) -> array[int]:
-    return array(
-        "h", (int(sum(level * sin(2 * pi * hz * n / RATE) for hz, level in parts)) for n in range(2400))
-    )
+    return array("h", (int(sum(level * sin(2 * pi * hz * n / RATE) for hz, level in parts)) for n in range(2400)))
 
 
 @pytest.mark.parametrize("hz", [120, 440, 441.5, 697, 1000, 2500, 3390])

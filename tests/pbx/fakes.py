@@ -125,9 +125,7 @@ class Desk:
         return [event.event for event in self.events]
 
 
-AGI_HEADERS = (
-    b"agi_network: yes\nagi_network_script: ivr?token=good\nagi_request: agi://h/ivr\nagi_uniqueid: u1\n\n"
-)
+AGI_HEADERS = b"agi_network: yes\nagi_network_script: ivr?token=good\nagi_request: agi://h/ivr\nagi_uniqueid: u1\n\n"
 Steps = Callable[[AgiSession], Awaitable[object]]
 
 

@@ -77,9 +77,7 @@ async def test_an_originate_never_blocks_the_session(pbx: FakeAsterisk, desk: Op
 
 
 async def test_queue_add_resolves(pbx: FakeAsterisk, desk: Open) -> None:
-    pbx.answers["QueueAdd"] = respond(
-        "Response: Success\r\nActionID: {id}\r\nMessage: Added interface to queue"
-    )
+    pbx.answers["QueueAdd"] = respond("Response: Success\r\nActionID: {id}\r\nMessage: Added interface to queue")
     assert (await (await desk()).link.send({"Action": "QueueAdd", "Queue": "q"})).response == "Success"
 
 
@@ -92,9 +90,7 @@ async def test_a_refusal_carries_the_words_of_asterisk(pbx: FakeAsterisk, desk: 
     assert (opened.slots(), opened.link.stats.refused) == (0, 1)
 
 
-async def test_an_unanswered_action_times_out_and_its_late_answer_is_dropped(
-    pbx: FakeAsterisk, desk: Open
-) -> None:
+async def test_an_unanswered_action_times_out_and_its_late_answer_is_dropped(pbx: FakeAsterisk, desk: Open) -> None:
     pbx.answers["Status"] = None
     opened = await desk(action_timeout_s=0.02)
     with pytest.raises(PbxTimedOut):
@@ -115,9 +111,7 @@ async def test_a_cancelled_action_leaves_no_slot(pbx: FakeAsterisk, desk: Open) 
     await until(lambda: opened.slots() == 0)
 
 
-async def test_actions_while_away_are_refused_at_once_and_never_replayed(
-    pbx: FakeAsterisk, desk: Open
-) -> None:
+async def test_actions_while_away_are_refused_at_once_and_never_replayed(pbx: FakeAsterisk, desk: Open) -> None:
     pbx.answers["Originate"] = None
     opened = await desk()
     waiting = asyncio.create_task(opened.link.send({"Action": "Originate"}))
@@ -222,9 +216,7 @@ async def test_a_wrong_secret_backs_off_and_is_told_once(pbx: FakeAsterisk, desk
     assert "hush" not in str(logs)
 
 
-async def test_delays_grow_to_their_bound(
-    desk: Open, pbx: FakeAsterisk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_delays_grow_to_their_bound(desk: Open, pbx: FakeAsterisk, monkeypatch: pytest.MonkeyPatch) -> None:
     delays: list[float] = []
     real = asyncio.sleep
 
@@ -302,9 +294,7 @@ async def test_a_failed_resynchronisation_is_tried_again(pbx: FakeAsterisk, desk
     assert "Permission denied" in opened.downs[0]
 
 
-async def test_header_injection_raises_sends_nothing_and_leaves_no_slot(
-    pbx: FakeAsterisk, desk: Open
-) -> None:
+async def test_header_injection_raises_sends_nothing_and_leaves_no_slot(pbx: FakeAsterisk, desk: Open) -> None:
     opened = await desk()
     for action in ({"Action": "Setvar", "Value": "a\r\nAction: Command"}, {"Channel": "a"}):
         with pytest.raises(ValueError):
@@ -330,9 +320,7 @@ async def test_a_flood_of_events_does_not_starve_the_loop(pbx: FakeAsterisk, des
     assert opened.link.connected
 
 
-async def test_the_secret_is_never_shown(
-    pbx: FakeAsterisk, desk: Open, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_the_secret_is_never_shown(pbx: FakeAsterisk, desk: Open, caplog: pytest.LogCaptureFixture) -> None:
     opened = await desk()
     caplog.set_level(logging.DEBUG)
     assert "hush" not in repr(opened.link.settings) + caplog.text

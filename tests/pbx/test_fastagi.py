@@ -198,9 +198,7 @@ async def test_an_unasked_reply_breaks_the_session(house: Build) -> None:
         ("token", AGI_HEADERS.replace(b"good", b"bad")),
     ],
 )
-async def test_unwelcome_peers_are_closed_counted_and_logged_once(
-    house: Build, kind: str, first: bytes | None
-) -> None:
+async def test_unwelcome_peers_are_closed_counted_and_logged_once(house: Build, kind: str, first: bytes | None) -> None:
     home = await house(header_timeout_s=0.1)
     with capture_logs() as logs:
         for count in (1, 2, 3):

@@ -26,9 +26,7 @@ STREAM = (
 ITEMS = [
     Reply(200, "1", "value"),
     Reply(200, "0", "", 8000),
-    Reply(
-        520, "", "Invalid command syntax.  Proper usage follows:\nUsage: STREAM FILE\n200 result=1\n\nHANGUP"
-    ),
+    Reply(520, "", "Invalid command syntax.  Proper usage follows:\nUsage: STREAM FILE\n200 result=1\n\nHANGUP"),
     Reply(510, "", "Invalid or unknown command"),
     Reply(200, "1", "two\nHANGUP\nlines"),
     Hangup(),
@@ -174,9 +172,7 @@ def test_garbage_raises_nothing_but_a_protocol_error(data: bytes) -> None:
         assert len(str(error)) > 20
 
 
-@pytest.mark.parametrize(
-    "data", [b"x" * 200_000, b"200 result=1 (" + b"x\n" * 2_000, b"520-" + b"x" * 200_000]
-)
+@pytest.mark.parametrize("data", [b"x" * 200_000, b"200 result=1 (" + b"x\n" * 2_000, b"520-" + b"x" * 200_000])
 def test_what_is_too_long_is_refused(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         ReplyParser().feed(data)

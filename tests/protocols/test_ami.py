@@ -81,11 +81,7 @@ def test_garbage_raises_nothing_but_a_protocol_error(data: bytes, banner: bool) 
         assert len(str(error)) > 20
 
 
-@given(
-    st.lists(
-        st.sampled_from([b"Event: ", b"Response: ", b"A", b"\r\n", b"\r", b"\n", b": ", b"\r\n\r\n", b"\0"])
-    )
-)
+@given(st.lists(st.sampled_from([b"Event: ", b"Response: ", b"A", b"\r\n", b"\r", b"\n", b": ", b"\r\n\r\n", b"\0"])))
 def test_what_looks_like_ami_is_read_the_same_in_pieces(pieces: list[bytes]) -> None:
     whole, parts = Parser(expect_banner=False), Parser(expect_banner=False)
     found = [message for piece in pieces for message in parts.feed(piece)]

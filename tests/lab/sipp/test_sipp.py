@@ -82,9 +82,7 @@ def run(
         for one in ranges:
             stack.callback(one.release)
         rtp = [(one.first, one.last) for one in ranges]
-        stack.enter_context(
-            running(agents, sipp.arguments("agent", server, rtp=rtp[0], port=agents_port.first))
-        )
+        stack.enter_context(running(agents, sipp.arguments("agent", server, rtp=rtp[0], port=agents_port.first)))
         until(
             lambda: f":{agents_port.first:04X} " in Path("/proc/net/udp").read_text(),
             "the agents' sipp to listen",
@@ -102,9 +100,7 @@ def counts(steps: list[sipp.Step]) -> dict[str, int]:
     return dict(Counter(step.what for step in steps))
 
 
-def test_callers_press_a_key_talk_and_hang_up(
-    pbx: Asterisk, agents_port: Reservation, tmp_path: Path
-) -> None:
+def test_callers_press_a_key_talk_and_hang_up(pbx: Asterisk, agents_port: Reservation, tmp_path: Path) -> None:
     caller: Settings = {"target": "keys", "key": "5", "prompt_ms": 100, "talk_ms": 600}
     callers, agents = run(pbx, agents_port, tmp_path, caller, {"answer_ms": 50})
     assert counts(callers) == {"INVITE": CALLS, "ANSWER": CALLS, "KEY": CALLS, "HANGUP": CALLS}
