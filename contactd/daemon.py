@@ -89,8 +89,8 @@ class Daemon:
                 appender,
                 Clock(),
                 # Made below, with the circle.
-                publish=lambda steps: measured.publish(steps),  # noqa: PLW0108
-                act=lambda command: voice.act(command),  # noqa: PLW0108
+                publish=lambda steps: measured.publish(steps),
+                act=lambda command: voice.act(command),
                 still_ours=watch.still_ours,
                 kept=fault.planned(os.environ.get("CONTACTD_FAULT", "")),
             )
