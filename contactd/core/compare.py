@@ -9,7 +9,7 @@ import msgspec
 
 from contactd.core import events as ev
 from contactd.core.agent import Agent, AgentState
-from contactd.core.commands import ReturnToHold
+from contactd.core.commands import ComparePbx, ReturnToHold
 from contactd.core.contact import Contact, ContactState, Outcome
 from contactd.core.decision import (
     Decision,
@@ -34,6 +34,8 @@ def compare(floor: LiveFloor, input_: PbxCompared, at: Instant, into: Decision) 
 
     The gone come first, since an agent must be free of the old contact before being found with the next one.
     """
+    if input_.unsure:
+        into.commands.append(ComparePbx(pbx=input_.pbx, why="calls moved while their lists were read"))
     input_ = msgspec.structs.replace(input_, unsure=input_.unsure | _moving(floor, input_.asked_at))
     seen = {call.contact: call for call in input_.calls}
     engaged = {a.id: a.contact for a in floor.agents.values() if a.state in (AgentState.OFFERED, AgentState.BUSY)}

@@ -51,6 +51,8 @@ class Steering:
         self._touched: set[ContactId] | None = None
         self._compare_wanted = asyncio.Event()
         self._booted_at: Instant = 0.0
+        self._boot: Instant = 0.0
+        """As first read; one boot is read several times."""
         self._lost_at: Instant = 0.0
         self.acting = True
         """False: fenced. Nothing is sent to the PBX any more, the heartbeat least of all."""
@@ -77,11 +79,11 @@ class Steering:
         """Tell the dialplan who steers, compare, then beat and compare again until the link goes down."""
         # A writer that was taken over while it was frozen must not announce its old epoch.
         await self._circle.still_ours()
-        booted_at = await self._boot_time()
-        if self._booted_at and booted_at > self._booted_at + _BOOT_TIME_S:
+        boot = await self._boot_time()
+        if boot and abs(boot - self._boot) > _BOOT_TIME_S:
             # Asterisk tells whole seconds; what came in the last one before a quick restart is lost as well.
-            booted_at = max(booted_at, self._lost_at)
-        self._booted_at = booted_at
+            self._booted_at = max(boot, self._lost_at)
+            self._boot = boot
         for name, value in {**self._globals, "CONTACTD_EPOCH": str(self._circle.floor.epoch)}.items():
             await self._set_global(name, value)
         await self._beat()
@@ -141,7 +143,6 @@ class Steering:
             touched, self._touched = self._touched, None
         now = self._circle.clock.now()
         calls = calls_seen(self.pbx, statuses, now)
-        touched |= self._moving(asked_at)
         self._circle.put(
             inp.PbxCompared(
                 pbx=self.pbx,
@@ -153,14 +154,7 @@ class Steering:
             )
         )
         self.compared_at = time.monotonic()
-        if touched:
-            self._compare_wanted.set()
         log.debug("pbx_compared", pbx=self.pbx, why=why, calls=len(calls), unsure=len(touched))
-
-    def _moving(self, asked_at: Instant) -> set[ContactId]:
-        """Offers whose Redirect may be on its way: where their callers stand says nothing yet."""
-        agents = self._circle.floor.agents.values()
-        return {a.contact for a in agents if a.contact and a.offer and a.since > asked_at - _SOON_S}
 
     # --- out --------------------------------------------------------------------------------------------------------
 
@@ -176,7 +170,7 @@ class Steering:
             case ReturnToHold():
                 self._redirect(command, command.channel, "contactd-return", "s")
             case ComparePbx():
-                log.info("compare_wanted", pbx=self.pbx, why=command.why)
+                log.debug("compare_wanted", pbx=self.pbx, why=command.why)
                 self._compare_wanted.set()
 
     def _redirect(self, command: RingAgent | ReturnToHold, channel: str, context: str, exten: str) -> None:

@@ -113,8 +113,9 @@ def descendants(pid: int) -> list[int]:
     found: list[int] = []
     waiting = [pid]
     while waiting:
-        for task in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
+        # The process may go while it is looked at, the folder too.
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
                 children = [int(child) for child in task.read_text().split()]
                 found += children
                 waiting += children
@@ -129,8 +130,8 @@ def runs(pid: int) -> bool:
 def _states(pid: int) -> list[str]:
     """One letter for each thread: R, S, D, T (stopped), Z (dead, not yet waited for)."""
     states = []
-    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
             # The state stands after the name in brackets.
             states.append(stat.read_text().rpartition(")")[2].split()[0])
     return states

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab import sipp
+from tests.lab.bench.figures import say
 from tests.lab.bench.rig import Rig, Side
 from tests.lab.process import Process, tail, until
 from tests.lab.progress import LabError
 
 # An agent answers this long after the caller became eligible, or the call has failed.
 IN_TIME_S = 3.0
+MOST_FAILED = 0.1
 _numbers = itertools.count(1)
 
 
@@ -147,6 +149,16 @@ def _running(rig: Rig, folder: Path, argv: list[str]) -> Iterator[Process]:
         yield process
     finally:
         process.kill()
+
+
+def few_failed(run: Run, what: str) -> int:
+    """How many, of a run that measures something else; LabError when the measurement means nothing any more."""
+    failed = run.failed()
+    if failed:
+        say(f"{what}: {failed} of {run.asked} calls failed; is the machine busy with something else?")
+    if failed > run.asked * MOST_FAILED:
+        raise LabError(f"{what}: too many of the calls failed to measure anything")
+    return failed
 
 
 def answered(log: Path) -> int:

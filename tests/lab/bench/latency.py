@@ -26,11 +26,8 @@ def offers(rig: Rig, side: Side, name: str, into: Figures) -> None:
     """An agent is ready and a caller presses the key: until the INVITE is on the wire."""
     scale = rig.scale
     run = calls.run(rig, side, rate=scale.offer_rate, count=scale.offers, answer_ms=100, talk_ms=500)
+    calls.few_failed(run, name)
     latencies = run.offer_latencies_ms()
-    if run.failed() or len(latencies) != scale.offers:
-        raise LabError(
-            f"{name}: {run.failed()} of {scale.offers} calls failed, {len(latencies)} were timed; see {rig.folder}"
-        )
     into.add(f"{name}_p50_ms", percentile(latencies, 50), "ms")
     into.add(f"{name}_p99_ms", percentile(latencies, 99), "ms")
 
