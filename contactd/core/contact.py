@@ -68,5 +68,7 @@ class Contact(msgspec.Struct, kw_only=True):
     offer without cutting anything else off."""
     agent: AgentId | None = None
     offer: OfferId | None = None
+    return_by: Instant | None = None
+    """Being fetched back from the static queue: until then nobody younger is offered to an agent of this queue."""
     connected_at: Instant | None = None
     handled: bool = False

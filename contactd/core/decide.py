@@ -252,6 +252,8 @@ def _not_ready_asked(floor: LiveFloor, input_: inp.NotReadyAsked, at: Instant, i
 def _time_passed(floor: LiveFloor, input_: inp.TimePassed, at: Instant, into: Decision) -> None:
     due = sorted((until, agent) for agent, until in floor.wrap_ups.items() if until <= at)
     into.events += [ev.WrapUpEnded(agent=agent) for _, agent in due]
+    late = sorted((by, contact) for contact, by in floor.returning.items() if by <= at)
+    into.events += [ev.ReturnOverdue(contact=contact) for _, contact in late]
 
 
 # --- the floor itself -----------------------------------------------------------------------------------------------

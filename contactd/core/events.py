@@ -85,6 +85,12 @@ class ContactFellBack(Event, frozen=True, kw_only=True):
     queued_at: Instant
 
 
+class ReturnOverdue(Event, frozen=True, kw_only=True):
+    """The static queue did not give the caller back in time; those behind wait no longer."""
+
+    contact: ContactId
+
+
 class ContactOffered(Event, frozen=True, kw_only=True):
     contact: ContactId
     agent: AgentId
@@ -196,6 +202,7 @@ AnyEvent = (
     | ContactQueued
     | ContactHeld
     | ContactFellBack
+    | ReturnOverdue
     | ContactOffered
     | OfferEnded
     | ContactConnected

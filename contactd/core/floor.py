@@ -21,6 +21,8 @@ from contactd.core.ids import AgentId, ContactId, Instant, PbxId, QueueId
 from contactd.core.plan import FloorPlan, QueuePlan
 
 SNAPSHOT_VERSION = 1
+RETURN_S = 2.0
+"""How long a caller may take from the static queue back to the hold; it takes milliseconds."""
 
 
 class FloorBug(ContactdError):
@@ -52,10 +54,14 @@ class LiveFloor:
         """Contacts that may be offered now, the longest waiting first."""
         self.available: dict[AgentId, Agent] = {}
         self.wrap_ups: dict[AgentId, Instant] = {}
+        self.returning: dict[ContactId, Instant] = {}
+        """Callers on their way back from the static queue, and until when their places are kept free."""
         self._index_plan()
         for contact in self.contacts.values():
             if contact.state is ContactState.WAITING and contact.held:
                 insort(self.waiting, _place(contact))
+            if contact.return_by is not None:
+                self.returning[contact.id] = contact.return_by
         for agent in self.agents.values():
             self._index_agent(agent)
 
@@ -76,7 +82,7 @@ class LiveFloor:
 
     def wake_at(self) -> Instant | None:
         """When TimePassed is due; None while nothing is timed."""
-        return min(self.wrap_ups.values(), default=None)
+        return min((*self.wrap_ups.values(), *self.returning.values()), default=None)
 
     def apply(self, event: ev.Event, at: Instant) -> None:
         """The only way in. at: when it happened."""
@@ -109,8 +115,18 @@ class LiveFloor:
                 del self.waiting[index]
         contact.state = state
         contact.held = held
+        if state is not ContactState.FALLBACK:
+            self.expect_back(contact, None)
         if state is ContactState.WAITING and held:
             insort(self.waiting, _place(contact))
+
+    def expect_back(self, contact: Contact, by: Instant | None) -> None:
+        """Keep the contact's place free until then; None: no longer."""
+        contact.return_by = by
+        if by is None:
+            self.returning.pop(contact.id, None)
+        else:
+            self.returning[contact.id] = by
 
     def occupy(self, agent: Agent, state: AgentState, at: Instant) -> None:
         """Put an agent into a state of the table and keep the indexes true."""
@@ -184,10 +200,15 @@ def _configured(floor: LiveFloor, event: ev.FloorConfigured, at: Instant) -> Non
 
 def _steered(floor: LiveFloor, event: ev.PbxSteered, at: Instant) -> None:
     floor.steered.add(event.pbx)
+    for contact in floor.contacts.values():
+        if contact.state is ContactState.FALLBACK and contact.pbx == event.pbx:
+            floor.expect_back(contact, at + RETURN_S)
 
 
 def _lost(floor: LiveFloor, event: ev.PbxLost, at: Instant) -> None:
     floor.steered.discard(event.pbx)
+    for contact_id in [c for c in floor.returning if floor.contacts[c].pbx == event.pbx]:
+        floor.expect_back(floor.contacts[contact_id], None)
 
 
 def _arrived(floor: LiveFloor, event: ev.ContactArrived | ev.ContactAdopted, at: Instant) -> None:
@@ -228,6 +249,12 @@ def _fell_back(floor: LiveFloor, event: ev.ContactFellBack, at: Instant) -> None
     floor.enter(contact, ContactState.FALLBACK)
     contact.queue = event.queue
     contact.queued_at = event.queued_at
+    if contact.pbx in floor.steered:
+        floor.expect_back(contact, at + RETURN_S)
+
+
+def _overdue(floor: LiveFloor, event: ev.ReturnOverdue, at: Instant) -> None:
+    floor.expect_back(floor.contacts[event.contact], None)
 
 
 def _offered(floor: LiveFloor, event: ev.ContactOffered, at: Instant) -> None:
@@ -324,6 +351,7 @@ _APPLY: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.ContactQueued: _queued,
     ev.ContactHeld: _held,
     ev.ContactFellBack: _fell_back,
+    ev.ReturnOverdue: _overdue,
     ev.ContactOffered: _offered,
     ev.OfferEnded: _offer_ended,
     ev.ContactConnected: _connected,

@@ -92,6 +92,7 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.MenuChosen: _chosen,
     ev.ContactQueued: lambda e: f"began to wait in the queue {e.queue}",
     ev.ContactHeld: lambda e: "waits again, at the old place",
+    ev.ReturnOverdue: lambda e: "not back from the static queue yet; those behind no longer give way",
     ev.ContactFellBack: lambda e: f"nobody steered: the PBX's static queue took over, for {e.queue}",
     ev.ContactOffered: lambda e: f"offered to {e.agent} (offer {e.offer})",
     ev.OfferEnded: _offer_ended,

@@ -70,7 +70,11 @@ def _check_indexes(floor: LiveFloor) -> None:
     assert all(floor.available[agent] is floor.agents[agent] for agent in floor.available)
     timed = {a.id: a.wrap_up_until for a in floor.agents.values() if a.state is AgentState.WRAP_UP}
     assert floor.wrap_ups == timed
-    assert floor.wake_at() == min((until for until in timed.values() if until is not None), default=None)
+    back = {c.id: c.return_by for c in floor.contacts.values() if c.return_by is not None}
+    assert floor.returning == back
+    assert all(floor.contacts[c].state is ContactState.FALLBACK for c in back)
+    due = [until for until in (*timed.values(), *back.values()) if until is not None]
+    assert floor.wake_at() == min(due, default=None)
     for (pbx, endpoint), agent in floor.by_endpoint.items():
         assert agent is floor.agents[agent.id]
         assert (agent.profile.pbx, agent.profile.endpoint) == (pbx, endpoint)
@@ -95,6 +99,13 @@ def _check_nobody_idles_while_somebody_waits(floor: LiveFloor) -> None:
                 and contact.queue in agent.profile.queues
                 and agent.profile.pbx == contact.pbx
             ]
+            # An agent is kept for somebody older who is on the way back from the static queue, and for no one else.
+            back = [
+                other.queue
+                for other in floor.contacts.values()
+                if other.return_by is not None and other.pbx == contact.pbx and place(other) < place(contact)
+            ]
+            idle = [agent for agent in idle if not set(back) & set(floor.agents[agent].profile.queues)]
             assert not idle, f"{contact.id} waits for {contact.queue} while {idle} idle"
 
 
