@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -70,9 +71,19 @@ class Run:
 
 
 @contextlib.contextmanager
-def agents(rig: Rig, folder: Path, *, answer_ms: int, talk_ms: int) -> Iterator[Path]:
-    """All handsets; yields their log."""
-    sipp.render(folder, "agent", answer_ms=answer_ms, talk_ms=talk_ms)
+def agents(rig: Rig, folder: Path, *, answer_ms: int, talk_ms: int, even: bool = True) -> Iterator[Path]:
+    """All handsets; yields their log. even: every talk is equally long.
+
+    Whoever looks once a second would else be found by equal talks always at the same place of that second.
+    """
+    scenario = sipp.render(folder, "agent", answer_ms=answer_ms, talk_ms=talk_ms)
+    if not even:
+        uneven = f'<pause distribution="uniform" min="{talk_ms // 2}" max="{talk_ms * 3 // 2}"/>'
+        text, count = re.subn(
+            r'<recv request="BYE" timeout="\d+" ontimeout="hangup" next="bye"/>', uneven, scenario.read_text()
+        )
+        assert count == 1, "the agents' scenario does not wait for a BYE any more"
+        scenario.write_text(text)
     held = rig.agents_rtp
     argv = sipp.arguments("agent", _server(rig), rtp=(held.first, held.last), port=rig.agents_port.first)
     with _running(rig, folder, argv) as process:

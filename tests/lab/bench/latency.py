@@ -39,8 +39,8 @@ def freed(rig: Rig, side: Side, name: str, into: Figures) -> None:
     count = scale.waiting + scale.freed + scale.arriving
     key = "1" if side is Side.CONTACTD else "2"
     with (
-        calls.agents(rig, folder, answer_ms=1, talk_ms=scale.freed_talk_ms) as log,
-        calls.callers(rig, folder, side, rate=20, count=count, key=key),
+        calls.agents(rig, folder, answer_ms=1, talk_ms=scale.freed_talk_ms, even=False) as log,
+        calls.callers(rig, folder, side, rate=scale.freed_rate, count=count, key=key),
     ):
         deadline = time.monotonic() + 30 + 3 * count * (scale.freed_talk_ms / 1000) / scale.few
         while calls.answered(log) < count - scale.waiting:
@@ -55,7 +55,7 @@ def freed(rig: Rig, side: Side, name: str, into: Figures) -> None:
 
 
 def freed_latencies_ms(callers: Sequence[sipp.Step], agents: Sequence[sipp.Step], waiting: int) -> list[float]:
-    """From an agent's BYE to the next INVITE at that agent, where so many callers waited at the BYE."""
+    """From an agent's BYE to the next INVITE at that agent, where all callers had come and so many still waited."""
     keyed = sorted(step.time for step in callers if step.what == "KEY")
     offered = sorted(step.time for step in agents if step.what == "INVITE")
     invites: dict[str, list[float]] = defaultdict(list)
@@ -64,9 +64,9 @@ def freed_latencies_ms(callers: Sequence[sipp.Step], agents: Sequence[sipp.Step]
             invites[step.agent].append(step.time)
     found = []
     for step in agents:
-        if step.what != "HANGUP":
+        if step.what != "HANGUP" or step.time < keyed[-1]:
             continue
-        in_line = sum(at < step.time for at in keyed) - sum(at < step.time for at in offered)
+        in_line = len(keyed) - sum(at < step.time for at in offered)
         later = [at for at in invites[step.agent] if at > step.time]
         if in_line >= waiting and later:
             found.append((min(later) - step.time) * 1000)

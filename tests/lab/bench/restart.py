@@ -17,7 +17,7 @@ def recovery(rig: Rig, into: Figures) -> None:
     count = rig.scale.restart_waiting
     daemon = rig.stack.daemon
     rig.sign(ready=0)
-    with calls.callers(rig, calls.new_folder(rig), Side.CONTACTD, rate=20, count=count):
+    with calls.callers(rig, calls.new_folder(rig), Side.CONTACTD, rate=rig.scale.freed_rate, count=count):
         until(lambda: rig.metric("contactd_waiting") == count, f"{count} callers to wait", patience_s=60)
         started = time.monotonic()
         daemon.kill()

@@ -24,7 +24,7 @@ class Scale:
     first_rate: float = 4
     step_s: float = 20
     search_s: float = 360
-    finest: float = 1.08
+    finest: float = 1.05
     # --- from the key to the agent's INVITE
     offers: int = 300
     offer_rate: float = 5
@@ -34,7 +34,9 @@ class Scale:
     waiting: int = 40
     freed: int = 100
     freed_talk_ms: int = 1_000
-    arriving: int = 40
+    """On average: see calls.agents."""
+    freed_rate: float = 10
+    arriving: int = 90
     """Callers who are served while the rest of them still arrive."""
     # --- restart
     restart_waiting: int = 100
@@ -60,8 +62,7 @@ QUICK = Scale(
     copy_mb=20,
     waiting=5,
     freed=8,
-    freed_talk_ms=300,
-    arriving=12,
+    arriving=15,
     restart_waiting=10,
     micro_calls=500,
     micro_events=2_000,
