@@ -26,7 +26,7 @@ from contactd.store.queries import query
 log = structlog.get_logger()
 
 NAME = "history"
-BATCH = 1000
+BATCH = 200
 _PAUSE_S = 1.0
 """A turn takes a dozen statements, however few events it finds: a fifth of the daemon's time at four turns a second."""
 _LONGEST_PAUSE_S = 30.0
