@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.lab.process import tail
 from tests.lab.progress import LAB, LabError, step
-from tests.lab.stack import LINE, SALES, SUPPORT, Stack, staff
+from tests.lab.stack import ECHO, LINE, SALES, SUPPORT, Stack, staff
 
 FOLDER = LAB / "demo"
 CARD = FOLDER / "demo.json"
@@ -89,7 +89,7 @@ def _welcome(stack: Stack, listen: str, took_s: float) -> str:
 contactd is running ({took_s:.1f} s). Ctrl-C stops all of it.
 
   Dial      sip:{LINE}@{server}     the menu: 1 is sales, 2 is support
-            sip:{SALES}@{server}     sales at once;  {SUPPORT} support at once
+            sip:{SALES}@{server}     sales at once;  {SUPPORT} support at once;  {ECHO} hear yourself
             from any SIP client without an account, or from one of the handsets below
 
   Handsets  (SIP server {server}, UDP; the number is the user name; passwords are new at every start)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("pjsua2", reason="the phones need pjsua2-python: pip install -e .[lab]")
 
 from tests.lab.asterisk import Asterisk
 from tests.lab.asterisk import Handset as Account
