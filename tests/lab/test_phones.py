@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-
 from tests.lab.asterisk import Asterisk
 from tests.lab.asterisk import Handset as Account
 from tests.lab.phone_process import RATE, heard_in
