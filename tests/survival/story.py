@@ -29,7 +29,9 @@ AFTER: dict[str, frozenset[str]] = {
     "released": frozenset(
         {"ContactEnded", "ContactQueued", "ContactHeld", "ContactConnected", "ContactOffered", "ContactFellBack"}
     ),
-    "fallback": frozenset({"ContactHeld", "ContactConnected", "ContactOffered", "ContactQueued", "ContactEnded"}),
+    "fallback": frozenset(
+        {"ContactHeld", "ContactConnected", "ContactOffered", "ContactQueued", "ContactEnded", "ReturnOverdue"}
+    ),
     "ended": frozenset(),
 }
 """Which fact may follow in which state. A second arrival, or anything after the end, is in none."""
@@ -41,6 +43,7 @@ BECOMES = {
     "ContactQueued": "waiting",
     "ContactHeld": "waiting",
     "ContactFellBack": "fallback",
+    "ReturnOverdue": "fallback",
     "ContactOffered": "offered",
     "OfferEnded": "waiting",
     "ContactConnected": "connected",
