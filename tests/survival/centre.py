@@ -49,7 +49,7 @@ async def verdict(
     await floor.close()
     daemon = daemon or floor.stack.daemon
     await floor.settled(daemon)
-    idle = [agent["id"] for agent in await floor.agents(daemon) if agent["status"] != "ready"]
+    idle = [(agent["id"], agent["reason"]) for agent in await floor.agents(daemon) if agent["status"] != "ready"]
     await asyncio.to_thread(daemon.stop)
     journal = Journal.read(floor.stack.postgres)
     endpoints = {person.number: person.id for person in floor.stack.people}
@@ -62,7 +62,7 @@ async def verdict(
         changes=changes or [],
     )
     report.problems += floor.drops()
-    report.problems += [f"{agent} is not ready any more" for agent in idle]
+    report.problems += [f"{agent} is not ready any more: {reason}" for agent, reason in idle]
     for since, end in cuts or []:
         report.problems += in_order(journal, since, end)
         at = journal.states_at(since)
