@@ -57,7 +57,6 @@ class Daemon:
         self._settings = settings
         self._take_over = take_over
         self._stop = asyncio.Event()
-        self._stopping = False
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises Fenced when another contactd took over."""

@@ -56,8 +56,6 @@ class Steering:
         self._lost_at: Instant = 0.0
         self.acting = True
         """False: fenced. Nothing is sent to the PBX any more, the heartbeat least of all."""
-        self.compared_at: float | None = None
-        """When the PBX was last compared, monotonic seconds."""
         self.link = AmiLink(settings, self._on_event, on_up=self._on_up, on_down=self._on_down, events=EVENTS)
 
     async def run(self) -> None:
@@ -109,7 +107,6 @@ class Steering:
                 compare_at = time.monotonic() + self._compare_s
 
     def _on_down(self, why: str) -> None:
-        self.compared_at = None
         self._lost_at = self._circle.clock.now()
         self._circle.put(inp.PbxAbsent(pbx=self.pbx, why=why))
 
@@ -153,7 +150,6 @@ class Steering:
                 handsets=handsets_seen(states),
             )
         )
-        self.compared_at = time.monotonic()
         log.debug("pbx_compared", pbx=self.pbx, why=why, calls=len(calls), unsure=len(touched))
 
     # --- out --------------------------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ async def test_the_static_queue_takes_over_and_gives_the_callers_back(tmp_path: 
         # Who rang for the static queue in that moment is called off: its callers are offered by their place in line.
         members = tuple(f"handset {person.number} stopped ringing" for person in floor.stack.people[:4])
         report.problems = [problem for problem in report.problems if not problem.startswith(members)]
-        # A handset may refuse the offer that meets the end of its last talk: that agent is told, as any other day.
+        # Seen once, its reason not captured: one agent of 40 not ready at the end. Printed here until it is understood.
         refused = [problem for problem in report.problems if "is not ready any more" in problem]
         print(refused)
         assert len(refused) <= 1 and report.problems == refused, report
