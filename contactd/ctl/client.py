@@ -24,9 +24,20 @@ class Refused(ContactdError):
         super().__init__(reason)
 
 
+class NotFound(Refused):
+    """The daemon knows nothing of that name."""
+
+
+class Forbidden(Refused):
+    """Not for this user."""
+
+
+_KINDS: dict[int, type[Refused]] = {403: Forbidden, 404: NotFound}
+
+
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("contactd", timeout=TIMEOUT_S)
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__("contactd", timeout=timeout_s)
         self._path = path
 
     def connect(self) -> None:
@@ -35,16 +46,18 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def ask(path: str, method: str, target: str, body: dict[str, Any] | None = None) -> Any:
-    """The answer's JSON. Raises DaemonUnreachable, Refused."""
-    connection = _UnixConnection(path)
+def ask(
+    path: str, method: str, target: str, body: dict[str, Any] | None = None, *, timeout_s: float = TIMEOUT_S
+) -> Any:
+    """The answer's JSON. Raises DaemonUnreachable, NotFound, Forbidden, Refused."""
+    connection = _UnixConnection(path, timeout_s)
     try:
         connection.request(method, target, json.dumps(body) if body is not None else None)
         response = connection.getresponse()
         raw = response.read()
     except PermissionError:
-        raise DaemonUnreachable(
-            f"{path} is not for you: use sudo, or become a member of the group contactd and log in again."
+        raise Forbidden(
+            "forbidden", f"{path} is not for you: use sudo, or become a member of the group contactd and log in again."
         ) from None
     except (OSError, http.client.HTTPException) as error:
         raise DaemonUnreachable(
@@ -58,5 +71,6 @@ def ask(path: str, method: str, target: str, body: dict[str, Any] | None = None)
     except ValueError:
         raise Refused("http", f"{path} answered {response.status} and no JSON: is it contactd's?") from None
     if response.status >= 400:
-        raise Refused(answer.get("code", "http"), answer.get("reason", f"refused with {response.status}"))
+        kind = _KINDS.get(response.status, Refused)
+        raise kind(answer.get("code", "http"), answer.get("reason", f"refused with {response.status}"))
     return answer

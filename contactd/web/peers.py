@@ -10,6 +10,7 @@ import socket
 import stat
 import struct
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 
 from contactd.core.errors import ContactdError
@@ -52,9 +53,19 @@ def group_id() -> int | None:
         return None
 
 
-def may_control(peer: Peer, *, own_uid: int, group: int | None) -> bool:
-    """Root, our own user, and the members of the group contactd."""
-    return peer.uid in (0, own_uid) or (group is not None and group in peer.groups)
+class Right(IntEnum):
+    """Each one has those before it."""
+
+    NOTHING = 0
+    READ = 1
+    ACT = 2
+
+
+def right_of(peer: Peer, *, own_uid: int, group: int | None) -> Right:
+    """Root and our own user act; the members of the group contactd read."""
+    if peer.uid in (0, own_uid):
+        return Right.ACT
+    return Right.READ if group is not None and group in peer.groups else Right.NOTHING
 
 
 def control_socket(path: str, group: int | None) -> socket.socket:

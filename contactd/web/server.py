@@ -176,9 +176,14 @@ def _only_known(group: int | None) -> Any:
         peer = _peer(request)
         if peer is None:
             return _json({"code": "gone", "reason": "The connection is closed."}, status=403)
-        if not peers.may_control(peer, own_uid=own_uid, group=group):
-            log.warning("control_refused", uid=peer.uid, pid=peer.pid)
-            reason = f"User {peer.uid} may not: become root, or a member of the group {peers.GROUP}."
+        # What only looks is a GET; everything else acts.
+        wanted = peers.Right.READ if request.method == "GET" else peers.Right.ACT
+        if peers.right_of(peer, own_uid=own_uid, group=group) < wanted:
+            log.warning("control_refused", uid=peer.uid, pid=peer.pid, wanted=wanted.name.lower())
+            way = f"become root (sudo) or the user {peers.GROUP}"
+            if wanted is peers.Right.READ:
+                way += f", or a member of the group {peers.GROUP}"
+            reason = f"User {peer.uid} may not {wanted.name.lower()} here: {way}."
             return _json({"code": "forbidden", "reason": reason}, status=403)
         return await handler(request)
 

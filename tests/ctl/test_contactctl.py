@@ -14,15 +14,20 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from contactd.config import load
+from contactd.config import ConfigErrors, load
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.contact import Outcome
+from contactd.core.errors import ContactdError
 from contactd.core.events import AnyEvent, ContactOffered, OfferOutcome
 from contactd.core.ids import AgentId, QueueId
+from contactd.ctl import client
+from contactd.ctl.client import DaemonUnreachable
 from contactd.ctl.durations import duration
+from contactd.ctl.exits import Exit, exit_of
 from contactd.ctl.words import _OFFER, _OUTCOME, _WORDS, words
+from contactd.store.journal import StoreAway
 from contactd.store.migrate import migrate
 from contactd.web import serve_control
 from tests.config.files import sample, write
@@ -31,6 +36,7 @@ from tests.store.walk import PBX, Walk, keep
 from tests.web.bench import Bench
 
 ALICE = AgentId("alice")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -103,24 +109,24 @@ async def test_json_is_for_scripts(daemon: tuple[Bench, tuple[str, str]]) -> Non
     _, options = daemon
     status = json.loads((await contactctl(*options, "--json", "status")).out)
     assert (status["level"], status["pbx"]) == ("ok", {"pbx1": {"steered": True}})
-    agent = json.loads((await contactctl(*options, "--json", "sign-in", "bob")).out)
+    agent = json.loads((await contactctl(*options, "sign-in", "bob", "--json")).out)
     assert (agent["id"], agent["status"]) == ("bob", "ready")
 
 
 @pytest.mark.parametrize(
-    ("command", "says"),
+    ("command", "code", "says"),
     [
-        (("ready", "alice"), "signed out"),
-        (("ready", "eve"), "contactctl agents"),
-        (("not-ready", "alice"), "break, training"),
-        (("sign-in", "a/../b"), "no agent"),
+        (("ready", "alice"), Exit.REFUSED, "signed out"),
+        (("ready", "eve"), Exit.NOT_FOUND, "contactctl agents"),
+        (("not-ready", "alice"), Exit.REFUSED, "break, training"),
+        (("sign-in", "a/../b"), Exit.NOT_FOUND, "no agent"),
     ],
 )
-async def test_a_refusal_is_a_sentence_and_exit_code_1(
-    daemon: tuple[Bench, tuple[str, str]], command: tuple[str, ...], says: str
+async def test_a_refusal_is_a_sentence_and_a_code(
+    daemon: tuple[Bench, tuple[str, str]], command: tuple[str, ...], code: Exit, says: str
 ) -> None:
     ran = await contactctl(*daemon[1], *command)
-    assert (ran.code, ran.out) == (1, "")
+    assert (ran.code, ran.out) == (code, "")
     assert ran.err.startswith("contactctl: ")
     assert says in ran.err
     assert "Traceback" not in ran.err
@@ -137,9 +143,9 @@ async def test_wrong_usage_and_a_wrong_configuration_are_exit_code_2(tmp_path: P
     assert "none.toml" in none.err
 
 
-async def test_a_daemon_that_does_not_answer_is_exit_code_3_with_a_remedy(tmp_path: Path) -> None:
+async def test_a_daemon_that_does_not_answer_has_a_code_and_a_remedy(tmp_path: Path) -> None:
     ran = await contactctl("--socket", str(tmp_path / "none.sock"), "status")
-    assert ran.code == 3
+    assert ran.code == Exit.UNREACHABLE
     assert "systemctl status contactd" in ran.err
 
 
@@ -228,18 +234,18 @@ async def test_explain_says_when_nobody_or_too_many_are_meant(server: Postgres, 
     one, two = walk.arrive(), walk.arrive(after_s=1)
     options = await journal(server, tmp_path, walk, "many")
     nobody = await contactctl(*options, "explain", "pbx1-9.9")
-    assert (nobody.code, nobody.out) == (1, "")
+    assert (nobody.code, nobody.out) == (Exit.NOT_FOUND, "")
     many = await contactctl(*options, "explain", one.contact[:6])
-    assert many.code == 1
+    assert many.code == Exit.NOT_FOUND
     assert one.contact in many.err
     assert two.contact in many.err
 
 
-async def test_explain_without_a_database_is_exit_code_3(tmp_path: Path) -> None:
+async def test_explain_without_a_database_has_a_code(tmp_path: Path) -> None:
     table = sample()
     table["database"] = {"dsn": "postgresql://contactd@127.0.0.1:1/contactd"}
     ran = await contactctl("--config", str(write(tmp_path, table)), "explain", "0190")
-    assert ran.code == 3
+    assert ran.code == Exit.UNREACHABLE
     assert "PostgreSQL does not answer" in ran.err
 
 
@@ -284,3 +290,23 @@ def test_durations_are_said_as_people_do(seconds: float, said: str) -> None:
 def test_a_connection_by_the_static_queue_is_said_so() -> None:
     event = ev.ContactConnected(contact="c", agent=ALICE, offer=None, waited_s=4.0, seen_late=True)  # type: ignore[arg-type]
     assert words(event) == ("the static queue connected with alice, after a wait of 4.0 s; found so by a comparison")
+
+
+# --- the papers ---
+
+
+def test_the_papers_have_the_exit_codes() -> None:
+    text = (ROOT / "docs/contactctl.rst").read_text()
+    table = text.split(".. exit-codes", 1)[1].split("====  ===", 3)[2]
+    rows = dict(line.split(maxsplit=1) for line in table.splitlines() if line[:1].isdigit())
+    assert rows == {str(code.value): code.meaning for code in Exit}
+
+
+def test_every_error_of_contactctl_has_its_exit_code() -> None:
+    assert exit_of(DaemonUnreachable("away")) is Exit.UNREACHABLE
+    assert exit_of(client.NotFound("x", "y")) is Exit.NOT_FOUND
+    assert exit_of(client.Forbidden("x", "y")) is Exit.FORBIDDEN
+    assert exit_of(client.Refused("x", "y")) is Exit.REFUSED
+    assert exit_of(StoreAway("away")) is Exit.UNREACHABLE
+    assert exit_of(ConfigErrors([])) is Exit.USAGE
+    assert exit_of(ContactdError("something")) is Exit.ERROR

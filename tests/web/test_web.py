@@ -20,8 +20,8 @@ from contactd.core import inputs as inp
 from contactd.core.agent import Status
 from contactd.core.ids import AgentId
 from contactd.metrics import FloorMetrics, PbxReading
-from contactd.web import serve_control, serve_web
-from contactd.web.peers import Peer, SocketRefused, control_socket, may_control, peer_of
+from contactd.web import peers, serve_control, serve_web
+from contactd.web.peers import Peer, Right, SocketRefused, control_socket, peer_of, right_of
 from contactd.web.server import WebRefused
 from tests.store.walk import PBX, QUEUES
 from tests.web.bench import Bench
@@ -275,17 +275,17 @@ async def test_an_odd_request_is_answered_and_breaks_nothing(control: aiohttp.Cl
 
 
 @pytest.mark.parametrize(
-    ("peer", "may"),
+    ("peer", "right"),
     [
-        (Peer(1, 0, frozenset()), True),
-        (Peer(1, 990, frozenset({990})), True),
-        (Peer(1, 1000, frozenset({1000, 77})), True),
-        (Peer(1, 1000, frozenset({1000, 78})), False),
+        (Peer(1, 0, frozenset()), Right.ACT),
+        (Peer(1, 990, frozenset({990})), Right.ACT),
+        (Peer(1, 1000, frozenset({1000, 77})), Right.READ),
+        (Peer(1, 1000, frozenset({1000, 78})), Right.NOTHING),
     ],
 )
-def test_root_our_user_and_our_group_may(peer: Peer, may: bool) -> None:
-    assert may_control(peer, own_uid=990, group=77) is may
-    assert not may_control(Peer(1, 1000, frozenset({77})), own_uid=990, group=None)
+def test_root_and_our_user_act_and_our_group_reads(peer: Peer, right: Right) -> None:
+    assert right_of(peer, own_uid=990, group=77) is right
+    assert right_of(Peer(1, 1000, frozenset({77})), own_uid=990, group=None) is Right.NOTHING
 
 
 def test_the_kernel_says_who_the_peer_is() -> None:
@@ -299,29 +299,42 @@ def test_the_kernel_says_who_the_peer_is() -> None:
 _PYTHON = "/usr/bin/python3"
 
 
-@pytest.mark.skipif(os.getuid() != 0 or not os.access(_PYTHON, os.X_OK), reason="only root can become somebody else")
+only_root = pytest.mark.skipif(
+    os.getuid() != 0 or not os.access(_PYTHON, os.X_OK), reason="only root can become somebody else"
+)
+
+
+async def _as_somebody(path: Path, gid: int, request: str) -> bytes:
+    """The first line of the answer to nobody's request, made as a member of a group."""
+    code = (
+        "import socket; s = socket.socket(socket.AF_UNIX); s.connect(%r);"
+        "s.sendall(b'%s HTTP/1.0\\r\\n\\r\\n'); print(s.recv(4096).split(b'\\r\\n')[0].decode())"
+    )
+    child = await asyncio.create_subprocess_exec(
+        *("setpriv", "--reuid=65534", f"--regid={gid}", "--clear-groups", _PYTHON, "-c", code % (str(path), request)),
+        stdout=subprocess.PIPE,
+    )
+    out, _ = await child.communicate()
+    return out
+
+
+@only_root
 async def test_somebody_else_is_refused(bench: Bench, tmp_path: Path) -> None:
     path = Path(f"/tmp/contactd-test-{os.getpid()}.sock")
     async with serve_control(bench.surface, str(path)):
         os.chmod(path, 0o666)  # noqa: S103
-        code = (
-            "import socket; s = socket.socket(socket.AF_UNIX); s.connect(%r);"
-            "s.sendall(b'GET /agents HTTP/1.0\\r\\n\\r\\n'); print(s.recv(4096).split(b'\\r\\n')[0].decode())"
-        )
-        child = await asyncio.create_subprocess_exec(
-            *(
-                "setpriv",
-                "--reuid=65534",
-                "--regid=65534",
-                "--clear-groups",
-                _PYTHON,
-                "-c",
-                code % str(path),
-            ),
-            stdout=subprocess.PIPE,
-        )
-        out, _ = await child.communicate()
-    assert b" 403 " in out
+        assert b" 403 " in await _as_somebody(path, 65534, "GET /agents")
+
+
+@only_root
+async def test_a_member_of_the_group_looks_and_does_not_act(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = 47_110
+    monkeypatch.setattr(peers, "group_id", lambda: group)
+    path = Path(f"/tmp/contactd-test-{os.getpid()}.sock")
+    async with serve_control(bench.surface, str(path)):
+        assert b" 200 " in await _as_somebody(path, group, "GET /agents")
+        assert b" 403 " in await _as_somebody(path, group, "POST /agents/alice/sign-in")
+    assert bench.floor.agents[ALICE].status is Status.SIGNED_OUT
 
 
 async def test_the_socket_is_for_owner_and_group_and_goes_with_the_daemon(bench: Bench, tmp_path: Path) -> None:

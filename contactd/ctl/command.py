@@ -1,0 +1,83 @@
+"""What the files of commands/ are made of: the decorator, and arguments that know what they may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import click
+from click.shell_completion import CompletionItem
+
+from contactd.core.errors import ContactdError
+from contactd.ctl.door import Door
+
+_PATIENCE_S = 0.5
+"""For a completion: longer, and the shell seems to hang."""
+
+
+class Command(click.Command):
+    """Takes --json after its name as well as before it, and ends with the code that its function returns."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(
+            click.Option(
+                ["--json"],
+                is_flag=True,
+                expose_value=False,
+                callback=_as_json,
+                help="Answer in JSON, for scripts.",
+            )
+        )
+
+    def invoke(self, ctx: click.Context) -> Any:
+        code = super().invoke(ctx)
+        if isinstance(code, int) and code:
+            ctx.exit(code)
+        return code
+
+
+def _as_json(context: click.Context, _: click.Parameter, value: bool) -> None:
+    door = context.find_object(Door)
+    if value and door is not None:
+        door.json = True
+
+
+def command(name: str) -> Callable[[Callable[..., Any]], Command]:
+    """``@command("sign-in")`` over a function of (door, ...) that returns an Exit, or None for fine."""
+
+    def make(function: Callable[..., Any]) -> Command:
+        return click.command(name, cls=Command)(click.pass_obj(function))
+
+    return make
+
+
+class Known(click.ParamType):  # type: ignore[type-arg]  # generic in click's newest release only
+    """An id, which the shell completes from what the daemon knows just now."""
+
+    def __init__(self, name: str, target: str) -> None:
+        self.name = name
+        self._target = target
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from contactd.ctl.client import ask
+
+        options = ctx.find_root().params
+        door = Door(options.get("config"), options.get("socket"))
+        try:
+            known = ask(door.socket_path, "GET", self._target, timeout_s=_PATIENCE_S)
+        except ContactdError:
+            return []
+        return [CompletionItem(one["id"]) for one in known if one["id"].startswith(incomplete)]
+
+
+AGENT = Known("agent", "/agents")
+QUEUE = Known("queue", "/queues")
+CONTACT = Known("contact", "/contacts")
+
+
+def act(door: Door, agent: str, name: str, reason: str = "") -> None:
+    """A supervisor acts for an agent, and sees what the agent is now."""
+    answer = door.ask("POST", f"/agents/{quote(agent, safe='')}/{name}", {"reason": reason})
+    door.show(answer if door.json else [answer], "show_agents")

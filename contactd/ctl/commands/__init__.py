@@ -1,0 +1,1 @@
+"""One command a file: README.rst of ctl/ tells how to add one."""

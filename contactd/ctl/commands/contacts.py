@@ -1,0 +1,22 @@
+"""contactctl contacts."""
+
+from __future__ import annotations
+
+import click
+
+from contactd.ctl.command import command as make
+from contactd.ctl.door import Door
+
+
+@make("contacts")
+@click.option("--past", type=click.IntRange(1, 1000), help="The latest N from PostgreSQL, not those of now.")
+def command(door: Door, past: int | None) -> None:
+    """The contacts of now, the oldest first."""
+    if past is None:
+        door.show(door.ask("GET", "/contacts"), "show_contacts")
+        return
+    import asyncio
+
+    from contactd.ctl import explain
+
+    door.show(asyncio.run(explain.past(door.config_path, past)), "show_past")
