@@ -11,13 +11,14 @@ BOOTSTRAP = @command -v $(PYTHON) >/dev/null || { echo "lab: there is no $(PYTHO
 	$(PYTHON) -m tests.lab.bootstrap
 VENV = .lab/venv/bin
 
-.PHONY: help run call test lint bench clean
+.PHONY: help run call test lint docs bench clean
 
 help:
 	@echo "make run    a whole contact centre on this machine: PostgreSQL, Asterisk, contactd (LISTEN=address)"
 	@echo "make call   call into it as a customer"
 	@echo "make test   every test, against real servers (TESTARGS='-k words -x')"
 	@echo "make lint   style, types, and the contracts between layers"
+	@echo "make docs   the samples and the reference of the configuration, from contactd/config/sections.py"
 	@echo "make bench  the latency and load figures"
 	@echo "make clean  remove everything generated"
 
@@ -39,6 +40,10 @@ lint:
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports
+
+docs:
+	$(BOOTSTRAP)
+	$(VENV)/python -m contactd.config.reference
 
 bench:
 	$(BOOTSTRAP) asterisk sipp

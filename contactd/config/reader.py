@@ -33,7 +33,7 @@ def read_struct(kind: type[T], table: object, at: Key, into: Problems) -> T:
             values[field.name] = _read(field.type, table[field.name], key, into)
         elif field.required:
             if not missing_told:
-                into.add(key, "this key is missing", f"Give {_wanted(field.type)}")
+                into.add(key, "this key is missing", f"Give {wanted(field.type)}")
             values[field.name] = _blank(field.type)
     return kind(**values)
 
@@ -48,7 +48,7 @@ def _read(kind: Any, value: object, key: Key, into: Problems) -> Any:
     except msgspec.ValidationError:
         # msgspec's sentence speaks of patterns; the description says what is wanted. No value is repeated:
         # it may be a secret.
-        into.add(key, f"{_kind_of(value)} that cannot be used here", f"Give {_wanted(kind)}")
+        into.add(key, f"{_kind_of(value)} that cannot be used here", f"Give {wanted(kind)}")
         return _blank(kind)
 
 
@@ -61,11 +61,11 @@ def _read_dict(kind: Any, value: object, key: Key, into: Problems) -> dict[str, 
         try:
             msgspec.convert(name, key_kind)
         except msgspec.ValidationError:
-            into.add((*key, name), "this name cannot be used here", f"Use {_wanted(key_kind)}")
+            into.add((*key, name), "this name cannot be used here", f"Use {wanted(key_kind)}")
     return {name: _read(value_kind, item, (*key, name), into) for name, item in value.items()}
 
 
-def _strip(kind: Any) -> Any:
+def plain_type(kind: Any) -> Any:
     """The plain type inside Annotated, a NewType or an optional."""
     while True:
         if get_origin(kind) is Annotated:
@@ -79,27 +79,27 @@ def _strip(kind: Any) -> Any:
 
 
 def _blank(kind: Any) -> Any:
-    plain = _strip(kind)
+    plain = plain_type(kind)
     if isinstance(plain, type) and issubclass(plain, msgspec.Struct):
         return read_struct(plain, {}, (), Problems(Path()))
     return _BLANK.get(get_origin(plain) or plain, "")
 
 
-def _wanted(kind: Any) -> str:
+def wanted(kind: Any) -> str:
     """What a key takes, in words: its description, or those of its elements."""
     if get_origin(kind) in (Union, types.UnionType):
         kind = next(arg for arg in get_args(kind) if arg is not type(None))
     if get_origin(kind) is Annotated and get_args(kind)[1].description:
         return str(get_args(kind)[1].description)
-    plain = _strip(kind)
+    plain = plain_type(kind)
     arguments = get_args(plain)
     origin = get_origin(plain)
     if origin is tuple:
-        return f"a list in [ ], each element {_wanted(arguments[0])}"
+        return f"a list in [ ], each element {wanted(arguments[0])}"
     if origin is Literal:
         return "one of " + ", ".join(f'"{choice}"' for choice in arguments)
     if origin is dict:
-        return f"a table whose keys are each {_wanted(arguments[0])}"
+        return f"a table of keys ({wanted(arguments[0])}) and values ({wanted(arguments[1])})"
     return "the section and its keys"
 
 

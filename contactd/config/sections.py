@@ -1,6 +1,7 @@
-"""The sections of contactd.toml, each a frozen struct. docs/contactd.sample.toml documents every key.
+"""The sections of the configuration, each a frozen struct. The samples and the reference in docs/ are made from here.
 
-A description is what the operator reads after "Give": it says what the key takes.
+A description is what the operator reads after "Give": it says what the key takes. The text below a key says what it
+is for, to admins; `make docs` after a change.
 """
 
 from __future__ import annotations
@@ -57,59 +58,98 @@ _Dsn = Annotated[
 ]
 
 
+# Keys, and whole sections, that a reload takes. What is not here is bound, opened or taken once, at the start.
+LIVE: tuple[tuple[str, ...], ...] = (
+    ("log_level",),
+    ("secrets_file",),
+    ("default_queue",),
+    # The daemon itself never uses it.
+    ("database", "migrate_dsn"),
+    ("agi", "allow"),
+    ("audiosocket", "allow"),
+    ("queues",),
+    ("menus",),
+    ("lines",),
+    ("sign_in",),
+    ("agents",),
+)
+LIVE_SECRETS: tuple[tuple[str, ...], ...] = (("database", "migrate_password"), ("agents",))
+
+
 class Database(Struct, frozen=True, kw_only=True):
-    """PostgreSQL; passwords are in the secrets file."""
+    """PostgreSQL 14 or newer. Passwords are in the secrets file."""
 
     dsn: _Dsn
+    """A URL without a password. The sample's reaches the local server by its socket, which knows us by our Unix user
+    (peer authentication)."""
     migrate_dsn: _Dsn | None = None
-    """The owner's, for contactd migrate; None: the same as dsn."""
+    """The same database as its owner, for ``contactd migrate`` only: the daemon itself may not change what happened.
+    With peer authentication pg_ident.conf must let our Unix user be this role too. Left out: the same as ``dsn``."""
     pool_size: Annotated[int, Meta(ge=2, le=50, description="a number of connections, 2 to 50")] = 4
+    """Connections that are kept open."""
 
 
 class Spool(Struct, frozen=True, kw_only=True):
-    """The journal's local stretch, before PostgreSQL has it. Sizes in MiB."""
+    """Between us and PostgreSQL every fact stands in a local spool, which carries a database that is away."""
 
     segment_mb: Annotated[int, Meta(ge=1, le=1024, description="MiB, 1 to 1024")] = 16
+    """The size of one file."""
     max_mb: Annotated[int, Meta(ge=2, le=1048576, description="MiB, 2 to 1048576")] = 512
+    """The size of all files, at least two of them. When it is full no new contact is taken: the PBX's static queue
+    takes them. 512 MiB hold about two million facts."""
 
 
 class Pbx(Struct, frozen=True, kw_only=True):
-    """One Asterisk and its AMI account; the account's secret is in the secrets file."""
+    """One section for each Asterisk, at least one. The name (pbx1) is the ``systemname`` in its asterisk.conf. The AMI
+    account needs ``allowmultiplelogin=no``; its secret is in the secrets file."""
 
     host: _Host
+    """Where Asterisk listens for AMI."""
     port: _Port = 5038
+    """The port of AMI."""
     username: _Word
+    """The account's name in manager.conf."""
     compare_s: Annotated[int, Meta(ge=5, le=3600, description="seconds, 5 to 3600")] = 30
-    """How often the floor is compared with what the PBX really has."""
+    """The time between two comparisons of the floor with what the PBX really has."""
 
 
 class Door(Struct, frozen=True, kw_only=True):
     """Where a PBX connects to us."""
 
     listen: _Host = "127.0.0.1"
+    """The address that we listen on."""
     port: _Port
+    """The port that we listen on."""
     allow: tuple[Annotated[str, Meta(description='a network such as "10.0.0.5/32"')], ...] = ("127.0.0.1/32",)
+    """Who may connect: the networks of the PBXes."""
     advertise: _Host | None = None
-    """The host by which a PBX reaches us; never None in what load() returns."""
+    """The host by which a PBX reaches us. Left out: the same as ``listen``. To be given when ``listen`` is 0.0.0.0
+    or ::."""
+    # Never None in what load() returns.
 
 
 class Agi(Door, frozen=True, kw_only=True):
-    """FastAGI: where the dialplan's menus call us."""
+    """Where the dialplan's menus reach us (FastAGI)."""
 
     port: _Port = 4573
+    """The port that we listen on."""
 
 
 class AudioSocket(Door, frozen=True, kw_only=True):
-    """Where the dialplan brings us the audio of a call."""
+    """Where the dialplan brings us the audio of a call (AudioSocket): the echo line."""
 
     port: _Port = 4574
+    """The port that we listen on."""
 
 
 class Web(Struct, frozen=True, kw_only=True):
-    """/metrics and /healthz."""
+    """/metrics for Prometheus and /healthz for whoever watches. No personal value is shown, and nothing can be changed
+    there."""
 
     listen: _Host = "127.0.0.1"
+    """The address that we listen on."""
     port: _Port = 9273
+    """The port that we listen on."""
 
 
 class Ctl(Struct, frozen=True, kw_only=True):
@@ -119,45 +159,65 @@ class Ctl(Struct, frozen=True, kw_only=True):
     socket: Annotated[
         str, Meta(pattern=r"^/[^\0\n\r]{1,106}\Z", description="an absolute path of at most 107 bytes")
     ] = "/run/contactd/ctl.sock"
+    """The unix socket. Root and our own user act by it; the members of the group contactd look."""
 
 
 class Queue(Struct, frozen=True, kw_only=True):
+    """One section for each queue, at least one. The name is its id, as reports and the dialplan use it."""
+
     ring_s: Annotated[int, Meta(ge=5, le=120, description="seconds, 5 to 120")] = 20
+    """How long a handset rings before the offer counts as not answered."""
     wrap_up_s: Annotated[int, Meta(ge=0, le=3600, description="seconds, 0 to 3600")] = 30
+    """After-contact work; 0: ready at once."""
     label: Annotated[str, Meta(pattern=r"^[^\0-\x1f\x7f]{0,64}\Z", description="a line of at most 64 characters")] = ""
-    """For people; empty: the id."""
+    """The name for people. Empty: the id."""
 
 
 class Menu(Struct, frozen=True, kw_only=True):
-    """What a caller hears, and which key leads where."""
+    """One section for each menu: what a caller hears, and which key leads where. Sounds are named as Playback() takes
+    them, below Asterisk's sounds folder."""
 
     greeting: tuple[_Sound, ...] = ()
+    """Played once."""
     prompt: tuple[_Sound, ...]
+    """Played at each try; a key ends it."""
     timeout_s: Annotated[int, Meta(ge=1, le=30, description="seconds, 1 to 30")] = 5
+    """The wait for a key after the prompt."""
     tries: Annotated[int, Meta(ge=1, le=10, description="a number of times, 1 to 10")] = 3
-    choices: dict[Annotated[str, Meta(pattern=r"^[0-9*#]\Z", description="one key: 0 to 9, * or #")], _Queue]
+    """How often to ask."""
     default_choice: _Queue
     """The queue of whoever chose nothing after all tries."""
+    choices: dict[Annotated[str, Meta(pattern=r"^[0-9*#]\Z", description="one key: 0 to 9, * or #")], _Queue]
+    """Key = queue. The key stands in quotes."""
 
 
 _Seconds = Annotated[int, Meta(ge=10, le=86400, description="seconds, 10 to 86400")]
 
 
 class SignIn(Struct, frozen=True, kw_only=True):
-    """How agents sign in at their handsets, and the reasons for not being ready."""
+    """How agents sign in at their handsets, and their reasons for not being ready."""
 
     pin_tries: Annotated[int, Meta(ge=1, le=10, description="a number of tries, 1 to 10")] = 3
+    """Wrong PINs before the agent is locked."""
     lock_s: _Seconds = 300
+    """How long the lock holds."""
     not_ready_reasons: dict[
         Annotated[str, Meta(pattern=r"^[0-9]{1,2}\Z", description="one or two digits, as dialled")], _Reason
     ] = field(default_factory=lambda: {"1": "break", "2": "training"})
+    """What an agent dials for a reason = the reason as reports show it. ``rona``, ``declined``, ``busy`` and
+    ``unregistered`` are contactd's own words and cannot be used."""
 
 
 class AgentSection(Struct, frozen=True, kw_only=True):
+    """One section for each agent; each has a PIN in the secrets file. The name is the agent's id."""
+
     endpoint: _Endpoint
+    """The handset: 1001 for PJSIP/1001. Each is one agent's only."""
     queues: tuple[_Queue, ...]
+    """The queues whose contacts the agent is offered."""
     pbx: _Pbx | None = None
-    """Never None in what load() returns: the only PBX, when none is named."""
+    """The PBX that has the handset. May be left out while there is one only."""
+    # Never None in what load() returns.
 
 
 class Line(Struct, frozen=True):
@@ -168,16 +228,19 @@ class Line(Struct, frozen=True):
 
 
 class Sections(Struct, frozen=True, kw_only=True):
-    """contactd.toml, key by key."""
+    """The keys above all sections. They stand before the first [section] of their file."""
 
-    floor: Annotated[int, Meta(ge=1, le=32767, description="the floor's number, 1 to 32767")] = 1
+    floor: Annotated[int, Meta(ge=1, le=32767, description="a number, 1 to 32767")] = 1
+    """The floor's number in the journal. One organisation has one floor; it is never changed."""
     state_dir: _Path = "/var/lib/contactd"
+    """Where the spool lives: a local disk, not a network file system."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    secrets_file: Annotated[str, Meta(min_length=1, description="a path, absolute or beside contactd.toml")] = (
-        SECRETS_FILE
-    )
+    """How much is logged: JSON, one object a line, on standard output; read it with ``journalctl -u contactd``."""
+    secrets_file: Annotated[str, Meta(min_length=1, description="a path, absolute or beside this file")] = SECRETS_FILE
+    """The secrets file. Refused unless its mode keeps it from others: 0640 root:contactd is right. A systemd credential
+    named secrets.toml goes before it."""
     default_queue: _Queue
-    """Where a caller waits whose choice is unknown."""
+    """Where a caller waits whose choice is unknown: the menu broke off, or the dialplan names no queue."""
     database: Database
     spool: Spool = Spool()
     pbx: dict[_Pbx, Pbx] = {}
@@ -188,17 +251,25 @@ class Sections(Struct, frozen=True, kw_only=True):
     queues: dict[_Queue, Queue] = {}
     menus: dict[_Menu, Menu] = {}
     lines: dict[_Dialled, Annotated[str, Meta(description='"menu:<id>", "queue:<id>" or "echo"')]] = {}
+    """The dialled number = where it leads. A number that is not here goes to ``default_queue``. echo: callers hear what
+    they say, by way of contactd, for five minutes at most; to try a headset and the network. It is no contact: neither
+    the journal nor a report knows of it."""
     sign_in: SignIn = SignIn()
     agents: dict[_Agent, AgentSection] = {}
 
 
 class DatabaseSecrets(Struct, frozen=True, kw_only=True):
+    """Not needed with peer authentication."""
+
     password: Annotated[str, Meta(min_length=1, description="a password in quotes")] | None = None
-    """None: the server asks for none (peer authentication)."""
+    """The password of the role in ``dsn``. Left out: the server asks for none."""
     migrate_password: Annotated[str, Meta(min_length=1, description="a password in quotes")] | None = None
+    """The password of the owner in ``migrate_dsn``. Left out: the same as ``password``."""
 
 
 class PbxSecrets(Struct, frozen=True, kw_only=True):
+    """One for each [pbx.<id>] of the configuration."""
+
     secret: Annotated[
         str,
         Meta(
@@ -206,14 +277,18 @@ class PbxSecrets(Struct, frozen=True, kw_only=True):
             description="the AMI account's secret in quotes, without control characters",
         ),
     ]
+    """The secret of its account in manager.conf."""
 
 
 class AgentSecrets(Struct, frozen=True, kw_only=True):
+    """One for each [agents.<id>] of the configuration."""
+
     pin: Annotated[str, Meta(pattern=r"^[0-9]{4,10}\Z", description='4 to 10 digits in quotes, such as "0042"')]
+    """What the agent dials to sign in. In quotes, since 0042 is not 42."""
 
 
 class SecretSections(Struct, frozen=True, kw_only=True):
-    """The secrets file, key by key."""
+    """What contactd must know and nobody else may read. It is neither logged nor stored anywhere."""
 
     database: DatabaseSecrets = DatabaseSecrets()
     pbx: dict[_Pbx, PbxSecrets] = {}
