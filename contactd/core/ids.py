@@ -38,7 +38,8 @@ def contact_id(pbx: PbxId, call: str, seen_at: Instant) -> ContactId:
 def call_started(call: str, default: Instant) -> Instant:
     """The second in which Asterisk made the channel, from its Uniqueid; never later than default."""
     seconds = call.rpartition("-")[2].partition(".")[0]
-    if seconds.isdigit() and len(seconds) <= 11:
+    # isascii: a superscript is a digit to isdigit() and none to float().
+    if seconds.isascii() and seconds.isdigit() and len(seconds) <= 11:
         return min(float(seconds), default)
     return default
 

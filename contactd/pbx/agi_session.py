@@ -172,5 +172,5 @@ def _alive(reply: Reply) -> Reply:
 def _digit(reply: Reply) -> str:
     """The result is the digit's ASCII code, or 0 for none."""
     result = _alive(reply).result
-    digit = chr(int(result)) if result.isdecimal() and int(result) < 128 else ""
+    digit = chr(int(result)) if result.isdecimal() and len(result) <= 3 else ""
     return digit if digit in DTMF else ""

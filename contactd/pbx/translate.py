@@ -69,7 +69,7 @@ def call_of(message: Message, side: str = "") -> str:
 
 
 def number(text: str | None) -> int:
-    return int(text) if text and text.isdigit() and len(text) < 9 else 0
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
 def instant(text: str | None, default: Instant) -> Instant:

@@ -25,7 +25,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:@+-]+")
 _REPLY = re.compile(rb"(\d{3})([ -])(.*)", re.DOTALL)
 _RESULT = re.compile(rb"result=(\S*)(.*)", re.DOTALL)
 _DATA = re.compile(rb" \((.*)\)((?: \w+=.*)?)", re.DOTALL)
-_ENDPOS = re.compile(rb" endpos=(\d+)")
+_ENDPOS = re.compile(rb" endpos=(\d{1,18})(?!\d)")  # int() refuses thousands of digits by another error than ours
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,10 @@ class Parser:
     def _take_banner(self, data: bytes) -> bytes:
         data = b"".join(self._parts) + data
         line, end, rest = data.partition(b"\r\n")
-        if line[: len(BANNER)] != BANNER[: len(line)] or len(line) > 200:
+        if not end:
+            line = line.removesuffix(b"\r")  # the line's end, cut in two
+        known = line.startswith(BANNER) if end else line[: len(BANNER)] == BANNER[: len(line)]
+        if not known or len(line) > 200:
             raise ProtocolError(
                 "The peer does not speak AMI: its first line is not 'Asterisk Call Manager/...'. "
                 "Check that host and port are those of manager.conf (usually 5038)."
@@ -158,12 +161,13 @@ class Parser:
             )
 
     def _parse(self, block: bytes) -> Message | None:
+        # Unwanted events too: whether one is too long must not depend on how the network cut it.
+        self._check_size(len(block))
         if self._event_names is not None and block.startswith(b"Event: "):
             name = block[7 : block.find(b"\r\n")] if b"\r\n" in block else block[7:]
             if name not in self._event_names and b"\r\nActionID: " not in block:
                 self.skipped += 1
                 return None
-        self._check_size(len(block))
         # Decoded whole, so a letter cut in two by the network is whole again. NUL: PostgreSQL refuses it; no
         # lone surrogate can come out of this decoding. Split on CR LF alone: splitlines() would also split in
         # values.

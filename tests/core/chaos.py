@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
 
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
@@ -206,3 +209,61 @@ class Chaos:
             offer=mine or dice.choice((None, OfferId(f"absurd-{contact}"))),
             endpoint=dice.choice((None, endpoint, endpoint, endpoint)),
         )
+
+
+S = TypeVar("S", bound=msgspec.Struct)
+HOSTILE = (
+    "",
+    " ",
+    "\0",
+    "\r\nAction: Command",
+    "${SHELL(x)}",
+    "../..",
+    "%0d%0a",
+    "日本",
+    "x" * 5_000,
+    "-1",
+    "1-1",
+    "²",
+)
+ABSURD: tuple[float, ...] = (-1.0, 0.0, 1e-9, 1e15, -1e15, 4e9)
+
+
+class Hostile(Chaos):
+    """As a lying PBX has it: any field of text may hold anything, any time may be absurd, any number huge.
+
+    What is no lie of the PBX stays: a contact's id is made by us from the call's.
+    """
+
+    def next(self) -> tuple[inp.Input, Instant]:
+        input_, at = super().next()
+        if isinstance(input_, inp.ConfigurationLoaded) or self.dice.random() < 0.5:
+            return input_, at
+        if isinstance(input_, inp.PbxCompared):
+            calls = tuple(self._bent(call) if self.dice.random() < 0.3 else call for call in input_.calls)
+            handsets = {**input_.handsets, self.dice.choice(HOSTILE): self.dice.choice(list(Handset))}
+            return msgspec.structs.replace(self._bent(input_), calls=calls, handsets=handsets), at
+        return self._bent(input_), at
+
+    def _bent(self, told: S) -> S:
+        """One field of it is a lie."""
+        fields = [name for name in told.__struct_fields__ if name not in ("contact", "calls", "handsets", "unsure")]
+        if not fields:
+            return told
+        name = self.dice.choice(fields)
+        lie: object
+        match getattr(told, name):
+            case inp.Place() | Handset():
+                return told
+            case bool() as said:
+                lie = not said
+            case int():
+                lie = self.dice.choice((-1, 0, 21, 2**31, 10**8))
+            case said if isinstance(said, float) or name == "queued_at":
+                lie = self.dice.choice((*ABSURD, self.now - 1, self.now + 7200))
+            case _:
+                lie = self.dice.choice(HOSTILE)
+                if name == "offer":
+                    # An offer belongs to one call, see _seen().
+                    lie = OfferId(f"{lie}-{getattr(told, 'contact', '')}")
+        return msgspec.structs.replace(told, **{name: lie})

@@ -130,7 +130,13 @@ def check_offers(floor: LiveFloor, made: Step) -> None:
                 assert place(contact) < place(other), f"{agent.id} should have got {other.id} first"
         still_free = list(floor.available.values()) + [later for _, later in pairs[index + 1 :]]
         for other_agent in still_free:
-            if contact.queue in other_agent.profile.queues and other_agent.profile.pbx == contact.pbx:
+            profile = other_agent.profile
+            # Whoever is on the way back from the static queue has a right to the agents that serve them.
+            owed = any(
+                older.queue in profile.queues and older.pbx == profile.pbx and place(older) < place(contact)
+                for older in (floor.contacts[returning] for returning in floor.returning)
+            )
+            if contact.queue in profile.queues and profile.pbx == contact.pbx and not owed:
                 mine, theirs = (agent.idle_since, agent.id), (other_agent.idle_since, other_agent.id)
                 assert mine < theirs, f"{contact.id} should have got {other_agent.id}"
 

@@ -14,7 +14,7 @@ from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.step import step
-from tests.core.chaos import Chaos
+from tests.core.chaos import Chaos, Hostile
 from tests.core.invariants import Lives, check_floor, check_offers, frozen, restarted
 
 LONG = os.environ.get("CONTACTD_LONG") == "1"
@@ -28,10 +28,10 @@ _input = msgspec.json.Decoder(inp.AnyInput).decode
 class Walk:
     """The live floor, and two that must always equal it: rebuilt from events, and replayed from inputs."""
 
-    def __init__(self, dice: random.Random) -> None:
+    def __init__(self, dice: random.Random, chaos: type[Chaos] = Chaos) -> None:
         self.dice = dice
         self.live, self.rebuilt, self.replayed = (LiveFloor(Floor(epoch=1)) for _ in range(3))
-        self.chaos = Chaos(dice, self.live)
+        self.chaos = chaos(dice, self.live)
         self.lives = Lives()
         self.kinds: set[str] = set()
 
@@ -72,6 +72,11 @@ class Walk:
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_whatever_is_sent_the_floor_stays_whole_and_is_made_again_from_its_journal(seed: int) -> None:
     Walk(random.Random(seed)).go(STEPS)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_a_pbx_that_lies_in_every_field_breaks_no_step(seed: int) -> None:
+    Walk(random.Random(1000 + seed), Hostile).go(STEPS)
 
 
 @settings(

@@ -180,6 +180,15 @@ async def test_garbage_for_a_reply_breaks_only_its_session(house: Build, reply: 
     assert await home.outcome() is None
 
 
+async def test_an_absurd_digit_is_none(house: Build) -> None:
+    opened = await house()
+    opened.steps = lambda session: session.wait_for_digit(1)
+    for result in (b"9" * 5_000, b"999", b"65", b"-7", b"1x"):  # int() refuses the first one
+        caller = await opened.call()
+        await caller.takes(b"WAIT FOR DIGIT 1", b"200 result=" + result + b"\n")
+        assert await opened.outcome() == ("A" if result == b"65" else "")
+
+
 async def test_an_unasked_reply_breaks_the_session(house: Build) -> None:
     home = await house()
     caller = await home.call(AGI_HEADERS + b"200 result=1 (forged)\n")
