@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import sys
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def run(path: Path, take_over: bool) -> None:
     from contactd.daemon import Daemon  # noqa: PLC0415
     from contactd.engine.appender import Fenced  # noqa: PLC0415
 
+    # systemd's watchdog sends SIGABRT: the journal then tells where the circle was stuck (lines of code, no values).
+    faulthandler.enable()
     settings = load(path)
     log.configure(settings.log_level)
 

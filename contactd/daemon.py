@@ -8,7 +8,6 @@ import fcntl
 import functools
 import os
 import signal
-import socket
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from contactd.engine.inbox import Inbox
 from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool, SpoolBroken
 from contactd.metrics import FloorMetrics, Readings
+from contactd.notify import Notifier, Teller
 from contactd.pbx.voice import Voice
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, Journal, open_pool
@@ -36,19 +36,6 @@ log = structlog.get_logger()
 _DRAIN_S = 5.0
 
 
-def sd_notify(state: str) -> None:
-    """Tell systemd, if it started us (sd_notify(3))."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    with (
-        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify,
-        contextlib.suppress(OSError),
-    ):
-        notify.connect("\0" + address[1:] if address.startswith("@") else address)
-        notify.sendall(state.encode())
-
-
 class Daemon:
     """path: contactd.toml, read again on SIGHUP."""
 
@@ -57,6 +44,7 @@ class Daemon:
         self._settings = settings
         self._take_over = take_over
         self._stop = asyncio.Event()
+        self._systemd = Notifier()
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises Fenced when another contactd took over."""
@@ -72,7 +60,9 @@ class Daemon:
             journal = Journal(pool, settings.floor)
             lock = FloorLock(settings.database.dsn, settings.floor, password=password)
             stack.push_async_callback(lock.release)
-            taken = await self._or_stop(take_floor(journal, lock, spool, take_over=self._take_over))
+            taken = await self._or_stop(
+                take_floor(journal, lock, spool, take_over=self._take_over, waiting=self._systemd.waiting)
+            )
             if taken is None:
                 return
             floor, row = taken
@@ -92,11 +82,15 @@ class Daemon:
                 act=lambda command: voice.act(command),
                 still_ours=watch.still_ours,
                 kept=fault.planned(os.environ.get("CONTACTD_FAULT", "")),
+                turned=self._systemd.fed,
+                # As systemd asks: well within half the time.
+                idle_turn_s=self._systemd.watchdog_s / 4 if self._systemd.watchdog_s else None,
             )
             voice = Voice(settings, circle, accepting=lambda: not spool.full)
             read = functools.partial(_readings, circle, spool, appender, voice, settings.spool.max_mb << 20)
             measured = FloorMetrics(floor, read, circle.clock.now)
             stack.callback(measured.close)
+            teller = Teller(self._systemd, row.epoch, read, lambda: watch.store_away, circle.clock.now)
             circle.put(inp.ConfigurationLoaded(plan=settings.plan()))
             for pbx in sorted(floor.steered):
                 circle.put(inp.PbxAbsent(pbx=pbx, why="contactd started"))
@@ -106,7 +100,7 @@ class Daemon:
             web, ctl = settings.web, settings.ctl
             await self._insist(lambda: stack.enter_async_context(serve_web(surface, web.listen, web.port)))
             await self._insist(lambda: stack.enter_async_context(serve_control(surface, ctl.socket)))
-            loop.add_signal_handler(signal.SIGHUP, lambda: self._reload(circle, voice, journal))
+            loop.add_signal_handler(signal.SIGHUP, lambda: self._reload(circle, voice, journal, teller))
 
             tasks: list[Callable[[], Coroutine[Any, Any, None]]] = [
                 circle.run,
@@ -114,10 +108,11 @@ class Daemon:
                 appender.run,
                 spool.sync_every_second,
                 watch.run,
+                teller.run,
                 functools.partial(History(pool, settings.floor).run, appended),
                 *voice.tasks(),
             ]
-            sd_notify(f"READY=1\nSTATUS=steering as epoch {row.epoch}")
+            self._systemd.ready(teller.text())
             log.info("contactd_started", epoch=row.epoch, seq=row.seq, agi_port=voice.agi.port)
             await self._run_until_stopped(tasks, voice, circle, appender)
 
@@ -146,16 +141,17 @@ class Daemon:
             try:
                 await start()
                 return
-            except ContactdError:
+            except ContactdError as error:
                 if attempt == 19:
                     raise
+                self._systemd.waiting(str(error))
                 await asyncio.sleep(0.5)
 
     # --- running ----------------------------------------------------------------------------------------------------
 
     async def _or_stop(self, work: Coroutine[Any, Any, Any]) -> Any:
         """The result, or None when a signal came first: a standby waits for ever."""
-        sd_notify("READY=1\nSTATUS=standing by for the floor")
+        self._systemd.ready("Standing by for the floor")
         task = asyncio.ensure_future(work)
         stop = asyncio.ensure_future(self._stop.wait())
         await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -187,7 +183,7 @@ class Daemon:
             done, _ = await asyncio.wait({*running, stop}, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stop}:
                 task.result()
-            sd_notify("STOPPING=1\nSTATUS=keeping what happened")
+            self._systemd.stopping("Keeping what happened")
             log.info("contactd_stopping", pending_bytes=appender.pending_bytes)
             voice.stop_acting()
             circle.snapshot()
@@ -202,29 +198,31 @@ class Daemon:
 
     # --- reload -----------------------------------------------------------------------------------------------------
 
-    def _reload(self, circle: Circle, voice: Voice, journal: Journal) -> None:
+    def _reload(self, circle: Circle, voice: Voice, journal: Journal, teller: Teller) -> None:
         """SIGHUP: all of the new files or nothing of them."""
-        sd_notify("RELOADING=1")
+        self._systemd.reloading()
         try:
             new = load(self._path)
         except ConfigErrors as errors:
             log.error("reload_refused", errors=str(errors), remedy="The old configuration stays in force.")
-            sd_notify("READY=1\nSTATUS=reload refused, see the log")
+            teller.reload_refused()
+            self._systemd.reloaded()
             return
         restart = self._settings.restart_needed(new)
         if restart:
             log.warning("reload_partial", restart_needed_for=restart)
         self._settings = new
         voice.reload(new)
-        self._background = asyncio.ensure_future(self._keep_and_configure(new, circle, journal))
+        self._background = asyncio.ensure_future(self._keep_and_configure(new, circle, journal, teller))
 
-    async def _keep_and_configure(self, new: Settings, circle: Circle, journal: Journal) -> None:
+    async def _keep_and_configure(self, new: Settings, circle: Circle, journal: Journal, teller: Teller) -> None:
         try:
             await journal.keep_config(new.sha256, new.files())
         except ContactdError as error:
             log.warning("config_not_kept", error=str(error))
         circle.put(inp.ConfigurationLoaded(plan=new.plan()))
-        sd_notify("READY=1\nSTATUS=reloaded")
+        teller.reload_taken()
+        self._systemd.reloaded()
         log.info("configuration_loaded", sha256=new.sha256)
 
 

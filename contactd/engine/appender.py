@@ -43,6 +43,7 @@ class Appender:
 
     on_quarantined: called when facts are missing from the journal: only a snapshot of the floor that knows them lets
     the next start rebuild it.
+    trying: told whenever PostgreSQL is asked something.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Appender:
         start: FloorRow,
         on_appended: Callable[[int], None],
         on_quarantined: Callable[[], None] = lambda: None,
+        trying: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal = journal
         self._spool = spool
@@ -59,6 +61,7 @@ class Appender:
         self._chain = start.chain
         self._on_appended = on_appended
         self._on_quarantined = on_quarantined
+        self._trying = trying
         self._pending: deque[tuple[Frame, float]] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -227,6 +230,7 @@ class Appender:
         """Ask until PostgreSQL answers."""
         pause_s = 0.05
         while True:
+            self._trying()
             try:
                 return await ask()
             except StoreAway as error:

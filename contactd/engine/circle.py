@@ -33,6 +33,7 @@ class Circle:
 
     still_ours: asked after a freeze, before anything is done in the name of an epoch that may be gone; raises Fenced.
     kept: the test hook of engine.fault, between keeping and acting.
+    turned: told after every turn; it feeds the watchdog. idle_turn_s: turn at least so often, though nothing happens.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class Circle:
         act: Callable[[Command], None],
         still_ours: Callable[[], Awaitable[None]],
         kept: Callable[[Sequence[Step]], None] = lambda _: None,
+        turned: Callable[[], None] = lambda: None,
+        idle_turn_s: float | None = None,
         snapshot_events: int = 20_000,
         snapshot_s: float = 60,
     ) -> None:
@@ -59,6 +62,8 @@ class Circle:
         self._act = act
         self.still_ours = still_ours
         self._kept = kept
+        self._turned = turned
+        self._idle_turn_s = idle_turn_s
         self._snapshot_events = snapshot_events
         self._snapshot_s = snapshot_s
         self._snapshot_seq = floor.seq
@@ -66,6 +71,7 @@ class Circle:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: Instant | None = None
         self._turned_at = time.monotonic()
+        self._last_turn = time.monotonic()
         self.turns = 0
         self.ignored = 0
         self.bugs = 0
@@ -96,6 +102,8 @@ class Circle:
                 await self.still_ours()
             self._tell(steps)
             self._set_timer()
+            self._last_turn = time.monotonic()
+            self._turned()
             # Let the sockets be read: a flood of inputs must not starve them.
             await asyncio.sleep(0)
 
@@ -112,6 +120,16 @@ class Circle:
                 self.put(TimePassed())
                 continue
             self._turned_at = time.monotonic()
+            self._turn_when_idle()
+
+    def _turn_when_idle(self) -> None:
+        """Give the circle a reason to turn; one that is stuck does not take it, and its watchdog starves."""
+        if (
+            self._idle_turn_s is not None
+            and time.monotonic() - self._last_turn >= self._idle_turn_s
+            and not len(self.inbox)
+        ):
+            self.put(TimePassed())
 
     def _unsteered(self) -> list[Item]:
         """After a freeze the floor is old, and so is what will be read next: nobody is offered before a comparison.

@@ -1,7 +1,8 @@
-"""A test hook, off by default: die or freeze between keeping a fact and acting on it.
+"""A test hook, off by default: die, freeze or hang between keeping a fact and acting on it.
 
 ``CONTACTD_FAULT=kill:3`` in the environment is kill -9 right after the third frame with a ContactOffered went into the
-spool, before anybody was told of it; ``stop:3`` is SIGSTOP there. No sleep of a test hits those microseconds.
+spool, before anybody was told of it; ``stop:3`` is SIGSTOP there, ``hang:3`` a step that never ends. No sleep of a test
+hits those microseconds.
 """
 
 from __future__ import annotations
@@ -13,7 +14,17 @@ from collections.abc import Callable, Sequence
 from contactd.core.events import ContactOffered
 from contactd.core.step import Step
 
-_SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+
+def _hang() -> None:
+    while True:
+        signal.pause()
+
+
+_FAULTS: dict[str, Callable[[], None]] = {
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),
+    "hang": _hang,
+}
 
 
 def planned(environment: str) -> Callable[[Sequence[Step]], None]:
@@ -21,7 +32,7 @@ def planned(environment: str) -> Callable[[Sequence[Step]], None]:
     if not environment:
         return lambda _: None
     name, _, count = environment.partition(":")
-    if name not in _SIGNALS or not count.isdigit():
+    if name not in _FAULTS or not count.isdigit():
         raise ValueError(f"CONTACTD_FAULT is {environment!r}; unset it, or see contactd/engine/fault.py.")
     left = int(count)
 
@@ -30,6 +41,6 @@ def planned(environment: str) -> Callable[[Sequence[Step]], None]:
         left -= any(isinstance(event, ContactOffered) for step in steps for event in step.events)
         if left == 0:
             left = -1
-            os.kill(os.getpid(), _SIGNALS[name])
+            _FAULTS[name]()
 
     return kept

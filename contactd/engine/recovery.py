@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import msgspec
 import structlog
@@ -20,6 +21,7 @@ _event = msgspec.json.Decoder(AnyEvent).decode
 _floor = msgspec.msgpack.Decoder(Floor).decode
 _NOTICE_S = 4.0
 """More than what the circle takes for a freeze, and than EpochWatch's second."""
+_TOLD_EVENTS = 1000
 _OLDEST_SNAPSHOT = max(1, SNAPSHOT_VERSION - 1)
 
 
@@ -31,28 +33,31 @@ async def take_floor(
     take_over: bool,
     pause_s: float = 1.0,
     notice_s: float = _NOTICE_S,
+    waiting: Callable[[str], None] = lambda _: None,
 ) -> tuple[LiveFloor, FloorRow]:
     """Wait until this process is the writer; return the floor as the journal has it, and the row with our epoch.
 
     take_over: do not wait for the other one; it is fenced by the epoch and stops. Waits for PostgreSQL for ever.
     notice_s: how long another writer has to notice, unless it cannot be alive.
+    waiting: told at every try what is being waited for, or done.
     """
-    waiting = ""
+    said = ""
     while True:
         try:
             if (locked := await lock.try_lock()) or take_over:
                 row = await journal.row()
-                was_ours = await _drain(journal, spool, row) or row.epoch == 0
+                was_ours = await _drain(journal, spool, row, waiting) or row.epoch == 0
                 row = await journal.next_epoch()
                 if not was_ours:
                     await _let_it_notice(lock, locked, notice_s)
-                return await _rebuild(journal, row), row
+                return await _rebuild(journal, row, waiting), row
             why = "another contactd holds the floor; this one stands by"
         except (StoreAway, Fenced) as error:
             why = str(error)
-        if why != waiting:
+        if why != said:
             log.warning("floor_not_taken", why=why)
-            waiting = why
+            said = why
+        waiting(why[0].upper() + why[1:])
         await asyncio.sleep(pause_s)
 
 
@@ -69,12 +74,18 @@ async def _let_it_notice(lock: FloorLock, locked: bool, notice_s: float) -> None
         await asyncio.sleep(0.1)
 
 
-async def _drain(journal: Journal, spool: Spool, row: FloorRow) -> bool:
+async def _drain(journal: Journal, spool: Spool, row: FloorRow, waiting: Callable[[str], None]) -> bool:
     """Append what our earlier life kept and did not get stored; under its own epoch, which must be the last one.
 
     True: that life was the last writer. It is dead, since we hold its spool.
     """
-    appender = Appender(journal, spool, row, lambda _: None)
+    appender = Appender(
+        journal,
+        spool,
+        row,
+        lambda _: None,
+        trying=lambda: waiting("Storing what an earlier life left in the spool"),
+    )
     expected = row.seq + 1
     count = 0
     left = spool.left_behind()
@@ -103,7 +114,7 @@ async def _drain(journal: Journal, spool: Spool, row: FloorRow) -> bool:
     return any(frame.epoch == row.epoch for frame in left)
 
 
-async def _rebuild(journal: Journal, row: FloorRow) -> LiveFloor:
+async def _rebuild(journal: Journal, row: FloorRow, waiting: Callable[[str], None]) -> LiveFloor:
     """The newest snapshot and the events after it. A journal that cannot be applied costs the agents their sign-in,
     never the callers their place: the comparison with the PBX adopts them."""
     started = time.monotonic()
@@ -118,6 +129,8 @@ async def _rebuild(journal: Journal, row: FloorRow) -> LiveFloor:
                 raise FloorBug(f"The journal goes from {floor.seq} to {fact.seq}.")
             floor.apply(_event(fact.body), fact.at)
             read += 1
+            if read % _TOLD_EVENTS == 1:
+                waiting("Rebuilding the floor from the journal")
     except (FloorBug, msgspec.DecodeError, StoreRefused) as error:
         log.error(
             "floor_not_rebuilt",
@@ -146,13 +159,17 @@ class EpochWatch:
         self._journal = journal
         self._lock = lock
         self._epoch = epoch
+        self.store_away = False
+        """PostgreSQL did not answer when it was asked last."""
 
     async def still_ours(self) -> None:
         """Raises Fenced when another one took over; at most a second, since the circle waits for it after a freeze."""
         try:
             row = await self._journal.row(timeout_s=1)
         except StoreAway:
+            self.store_away = True
             return
+        self.store_away = False
         if row.epoch != self._epoch:
             raise Fenced(self._epoch, row.epoch)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +55,7 @@ class Turning:
     acted: list[Command] = field(default_factory=list)
     published: list[Step] = field(default_factory=list)
     asked: int = 0
+    turned: int = 0
     fenced: bool = False
 
     def publish(self, steps: Sequence[Step]) -> None:
@@ -68,6 +70,9 @@ class Turning:
         self.asked += 1
         if self.fenced:
             raise Fenced(1, 2)
+
+    def turn(self) -> None:
+        self.turned += 1
 
     async def settled(self) -> None:
         await until(lambda: not len(self.circle.inbox))
@@ -92,6 +97,7 @@ async def turning(dsn: str, folder: Path, *, inbox: Inbox | None = None, **words
             publish=it.publish,
             act=it.act,
             still_ours=it.still_ours,
+            turned=it.turn,
             **words,  # type: ignore[arg-type]
         )
         tasks = [asyncio.create_task(circle.run()), asyncio.create_task(appender.run())]
@@ -230,6 +236,42 @@ async def test_the_watch_notices_a_freeze_and_asks(
         with pytest.raises(Fenced):
             async with asyncio.timeout(10):
                 await it.circle.watch()
+
+
+async def test_an_idle_circle_turns_all_the_same_and_writes_nothing(database: str, tmp_path: Path) -> None:
+    async with turning(database, tmp_path, idle_turn_s=0.0) as it:
+        await opened(it)
+        await it.settled()
+        seq, turns = it.circle.floor.seq, it.turned
+        watch = asyncio.create_task(it.circle.watch())
+        await until(lambda: it.turned >= turns + 2)
+        watch.cancel()
+        assert it.circle.floor.seq == seq
+
+
+async def test_a_circle_that_is_stuck_does_not_turn_though_the_loop_lives(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What feeds the watchdog must be the circle: the loop's other tasks go on."""
+    async with turning(database, tmp_path, idle_turn_s=0.0) as it:
+        await opened(it)
+        stuck = asyncio.Event()
+
+        async def never() -> None:
+            stuck.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(it.circle, "still_ours", never)
+        monkeypatch.setattr(it.circle, "_turned_at", -1e9)
+        it.circle.put(held(it, 1))
+        await stuck.wait()
+        turns = it.turned
+        monkeypatch.setattr(it.circle, "_turned_at", time.monotonic())
+        watch = asyncio.create_task(it.circle.watch())
+        await until(lambda: len(it.circle.inbox))  # the watch gave it a reason to turn
+        watch.cancel()
+        assert it.turned == turns
+        assert len(it.circle.inbox) == 1
 
 
 async def test_snapshots_are_taken_as_events_go_by_and_the_next_life_has_the_same_floor(
