@@ -33,6 +33,7 @@ TOOLS = {
     "sipp": ("sip-tester", "usr/bin/sipp"),
     "minimodem": ("minimodem", "usr/bin/minimodem"),
     "sox": ("sox", "usr/bin/sox"),
+    "systemd-analyze": ("systemd", "usr/bin/systemd-analyze"),
 }
 
 
