@@ -8,8 +8,10 @@ CREATE TABLE migration (
     number integer     PRIMARY KEY,
     name   text        NOT NULL,
     sha256 text        NOT NULL,
-    run_at timestamptz NOT NULL DEFAULT now()
+    run_at timestamptz NOT NULL DEFAULT now(),
+    runs_with integer
 );
+COMMENT ON COLUMN migration.runs_with IS 'The oldest contactd, by the last migration that it knows, which still works after this one.';
 
 -- --- Who may write, and what was configured --------------------------------------------------------------------------
 
@@ -185,6 +187,54 @@ CREATE TABLE contact_private (
 );
 COMMENT ON TABLE contact_private IS 'The only place of a caller''s number and name. Deleting the row erases the person; the journal keeps nothing.';
 
+-- --- Who looked, and what is forgotten ------------------------------------------------------------------------------
+
+CREATE TABLE audit (
+    id      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    who     text        NOT NULL,
+    uid     bigint,
+    via     text        NOT NULL,
+    act     text        NOT NULL,
+    contact uuid,
+    agent   text,
+    fields  text[]      NOT NULL DEFAULT '{}',
+    outcome text        NOT NULL DEFAULT '',
+    login   name        NOT NULL DEFAULT session_user,
+    client  inet        DEFAULT inet_client_addr()
+);
+COMMENT ON TABLE audit IS 'Who read or erased a personal value, and who acted for others. Never a personal value itself. Appended only.';
+COMMENT ON COLUMN audit.fields IS 'Which kinds of values were read: ani, name.';
+COMMENT ON COLUMN audit.login IS 'The database''s own word, as are at and client: a writer cannot choose them.';
+CREATE INDEX audit_contact ON audit (contact, id) WHERE contact IS NOT NULL;
+
+CREATE FUNCTION reveal(audited bigint[]) RETURNS TABLE (contact uuid, ani text, name text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- The personal values of the reads that were written down. Only of committed rows: one of this transaction is not older
+-- than it, and one that is visible and older was committed. Only for a minute, and for the login that wrote them.
+    SELECT p.contact, CASE WHEN 'ani' = ANY (a.fields) THEN p.ani END, CASE WHEN 'name' = ANY (a.fields) THEN p.name END
+    FROM audit a JOIN contact_private p ON p.contact = a.contact
+    WHERE a.id = ANY (audited) AND a.act = 'read' AND a.login = session_user
+      AND a.at < now() AND a.at > now() - interval '1 minute'
+$$;
+
+CREATE FUNCTION forget(keep_private interval, keep_audit interval) RETURNS TABLE (private bigint, audited bigint)
+LANGUAGE plpgsql AS $$
+-- Remove the personal values of contacts that arrived longer ago than keep_private, and audit rows older than keep_audit.
+-- A contact's id begins with the milliseconds of its arrival.
+BEGIN
+    DELETE FROM contact_private p WHERE p.contact <
+        (lpad(to_hex((extract(epoch FROM now() - keep_private) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
+    GET DIAGNOSTICS private = ROW_COUNT;
+    DELETE FROM audit a WHERE a.at < now() - keep_audit;
+    GET DIAGNOSTICS audited = ROW_COUNT;
+    IF private > 0 OR audited > 0 THEN
+        INSERT INTO audit (who, via, act, outcome)
+        VALUES ('contactd', 'migrate', 'forget', format('%s contacts'' private values, %s audit rows', private, audited));
+    END IF;
+    RETURN NEXT;
+END $$;
+
 -- --- Rights ----------------------------------------------------------------------------------------------------------
 
 -- The daemon appends to the journal and can neither change nor remove what happened.
@@ -194,10 +244,32 @@ DO $$ BEGIN
     END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- another database's migration was first
 END $$;
-GRANT SELECT, UPDATE ON floor TO contactd_daemon;
+GRANT SELECT, UPDATE (epoch, seq, chain) ON floor TO contactd_daemon;
 GRANT SELECT, INSERT ON input, event, seal, config_version TO contactd_daemon;
 GRANT SELECT, INSERT, DELETE ON snapshot TO contactd_daemon;
 GRANT SELECT, UPDATE ON projection TO contactd_daemon;
 GRANT SELECT, INSERT, UPDATE ON contact, agent_span TO contactd_daemon;
-GRANT SELECT, INSERT, UPDATE, DELETE ON contact_private TO contactd_daemon;
+GRANT SELECT (contact), INSERT, DELETE ON contact_private TO contactd_daemon;
 GRANT SELECT ON journal_part TO contactd_daemon;
+REVOKE ALL ON FUNCTION reveal(bigint[]), forget(interval, interval), cut_journal(interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reveal(bigint[]) TO contactd_daemon;
+GRANT SELECT, INSERT (who, uid, via, act, contact, agent, fields, outcome) ON audit TO contactd_daemon;
+GRANT SELECT ON migration TO contactd_daemon;
+
+-- Reports read history and the journal, never a person and never who looked.
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'contactd_reader') THEN
+        CREATE ROLE contactd_reader NOLOGIN;
+    END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- another database's migration was first
+END $$;
+GRANT SELECT ON contact, agent_span, event, seal, floor, projection, config_version TO contactd_reader;
+
+-- PostgreSQL lets everybody make temporary tables, and before 15 others too. Whoever may not change that is warned and
+-- goes on: docs/security.rst has the command for a superuser.
+DO $$ BEGIN
+    EXECUTE format('REVOKE TEMPORARY, CREATE ON DATABASE %I FROM PUBLIC', current_database());
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE WARNING 'The rights of PUBLIC on this database or its schema were left as they were.';
+END $$;

@@ -14,6 +14,7 @@ from contactd.core.floor import SNAPSHOT_VERSION, Floor, FloorBug, LiveFloor
 from contactd.engine.appender import Appender, Fenced
 from contactd.engine.spool import Spool
 from contactd.store.journal import FloorLock, FloorRow, Journal, StoreAway, StoreRefused
+from contactd.store.migrate import migrations
 
 log = structlog.get_logger()
 
@@ -37,6 +38,8 @@ async def take_floor(
 ) -> tuple[LiveFloor, FloorRow]:
     """Wait until this process is the writer; return the floor as the journal has it, and the row with our epoch.
 
+    Raises SchemaUnfit where the database is too old or too new for this program.
+
     take_over: do not wait for the other one; it is fenced by the epoch and stops. Waits for PostgreSQL for ever.
     notice_s: how long another writer has to notice, unless it cannot be alive.
     waiting: told at every try what is being waited for, or done.
@@ -45,6 +48,7 @@ async def take_floor(
     while True:
         try:
             if (locked := await lock.try_lock()) or take_over:
+                await journal.check_schema(migrations()[-1].number)
                 row = await journal.row()
                 was_ours = await _drain(journal, spool, row, waiting) or row.epoch == 0
                 row = await journal.next_epoch()

@@ -24,6 +24,10 @@ class StoreRefused(ContactdError):
     """PostgreSQL looked at the data and said no: a bug of ours, and no reason to try again."""
 
 
+class SchemaUnfit(ContactdError):
+    """The database is not migrated as far as this program needs it, or further than it can work with."""
+
+
 @dataclass(frozen=True, slots=True)
 class FloorRow:
     epoch: int
@@ -143,6 +147,29 @@ class Journal:
 
     async def keep_config(self, sha256: str, files: dict[str, str]) -> None:
         await self._fetchrow(query("keep_config"), bytes.fromhex(sha256), orjson.dumps(files).decode())
+
+    async def execute(self, name: str, *arguments: object) -> None:
+        """A named statement of a neighbour in this room that answers nothing. Raises StoreAway, StoreRefused."""
+        await self._fetchrow(query(name), *arguments)
+
+    async def check_schema(self, known: int) -> None:
+        """known: the number of this program's last migration. Raises SchemaUnfit, StoreAway."""
+        try:
+            row = await self._fetchrow(query("known_migrations"))
+        except StoreRefused:
+            row = None  # older than the right to ask
+        if row is None or row["number"] < known:
+            has = f"has {row['number']:04}" if row is not None else "is older"
+            raise SchemaUnfit(
+                "The database was not migrated for this contactd: run `contactd migrate` (systemctl start"
+                f" contactd-migrate), then start it again. It knows migration {known:04}, the database {has}."
+            )
+        if row["runs_with"] > known:
+            raise SchemaUnfit(
+                f"The database has migration {row['number']:04} and needs a contactd that knows {row['runs_with']:04};"
+                f" this one knows {known:04}. Install the newer version again, or restore the backup taken before the"
+                " upgrade (docs/upgrade.rst)."
+            )
 
     async def _facts(self, name: str, seq: int) -> AsyncIterator[Fact]:
         while True:

@@ -12,6 +12,7 @@ from contactd.core.errors import ContactdError
 from contactd.store.queries import sql_folder
 
 _FILE = re.compile(r"^(\d{4})_(\w+)\.sql$")
+_RUNS_WITH = re.compile(r"^-- runs with: (\d{4})$", re.MULTILINE)
 _LOCK = 1668247411
 
 
@@ -29,6 +30,12 @@ class Migration:
     def sha256(self) -> str:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
+    @property
+    def runs_with(self) -> int:
+        """The oldest contactd, by the last migration that it knows, which still works once this one has run."""
+        said = _RUNS_WITH.search(self.sql)
+        return int(said[1]) if said else self.number
+
 
 def migrations() -> list[Migration]:
     found = []
@@ -42,11 +49,18 @@ def migrations() -> list[Migration]:
     return found
 
 
-async def migrate(dsn: str, *, password: str | None = None, keep_input_days: int = 35) -> list[Migration]:
-    """Bring the database up to date and cut the journal where a month has begun. Returns what was run.
+async def migrate(
+    dsn: str,
+    *,
+    password: str | None = None,
+    keep_input_days: int = 35,
+    keep_private_days: int = 90,
+    keep_audit_days: int = 1095,
+) -> list[Migration]:
+    """Bring the database up to date, cut the journal where a month has begun, forget what is old. Returns what was run.
 
-    Each file runs in a transaction of its own with its row in ``migration``; a changed file is refused.
-    Two at once wait for each other.
+    Each file runs in a transaction of its own with its row in ``migration``; a changed file is refused, and so is a
+    database whose later migrations this contactd cannot work with. Two at once wait for each other.
     """
     options = {"password": password} if password else {}
     try:
@@ -57,22 +71,21 @@ async def migrate(dsn: str, *, password: str | None = None, keep_input_days: int
         ) from error
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS migration (number integer PRIMARY KEY, name text NOT NULL,"
-            " sha256 text NOT NULL, run_at timestamptz NOT NULL DEFAULT now())"
-        )
-        rows = await connection.fetch("SELECT number, name, sha256 FROM migration")
-        done = {row["number"]: (row["name"], row["sha256"]) for row in rows}
+        await _table(connection)
+        rows = await connection.fetch("SELECT number, name, sha256, runs_with FROM migration")
+        done = {row["number"]: row for row in rows}
         wanted = migrations()
-        if done and max(done) > len(wanted):
+        needed = max((row["runs_with"] or number for number, row in done.items()), default=0)
+        if needed > len(wanted):
             raise MigrationRefused(
-                f"The database has migration {max(done)}, this contactd knows {len(wanted)}: it was migrated by a"
-                " newer version. Install that one, or restore the backup taken before the upgrade."
+                f"The database has migration {max(done)} and needs a contactd that knows {needed}, this one knows"
+                f" {len(wanted)}: it was migrated by a newer version. Install that one, or restore the backup taken"
+                " before the upgrade."
             )
         run = []
         for migration in wanted:
             if migration.number in done:
-                if done[migration.number][1] != migration.sha256:
+                if done[migration.number]["sha256"] != migration.sha256:
                     raise MigrationRefused(
                         f"Migration {migration.number:04} ({migration.name}) is not the file that was run here:"
                         " install contactd again, whole; a migration that was released is never edited."
@@ -81,13 +94,27 @@ async def migrate(dsn: str, *, password: str | None = None, keep_input_days: int
             async with connection.transaction():
                 await connection.execute(migration.sql)
                 await connection.execute(
-                    "INSERT INTO migration (number, name, sha256) VALUES ($1, $2, $3)",
-                    migration.number,
-                    migration.name,
-                    migration.sha256,
+                    "INSERT INTO migration (number, name, sha256, runs_with) VALUES ($1, $2, $3, $4)",
+                    *(migration.number, migration.name, migration.sha256, migration.runs_with),
                 )
             run.append(migration)
         await connection.execute("SELECT cut_journal(make_interval(days => $1))", keep_input_days)
+        await connection.execute(
+            "SELECT forget(make_interval(days => $1), make_interval(days => $2))", keep_private_days, keep_audit_days
+        )
         return run
     finally:
         await connection.close()
+
+
+async def _table(connection: asyncpg.Connection) -> None:
+    """The table of what was run; the column runs_with came after its first release."""
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS migration (number integer PRIMARY KEY, name text NOT NULL,"
+        " sha256 text NOT NULL, run_at timestamptz NOT NULL DEFAULT now())"
+    )
+    # The comment as well: schema.sql is compared with what all this makes.
+    await connection.execute(
+        "ALTER TABLE migration ADD COLUMN IF NOT EXISTS runs_with integer; COMMENT ON COLUMN migration.runs_with IS"
+        " 'The oldest contactd, by the last migration that it knows, which still works after this one.'"
+    )
