@@ -62,7 +62,7 @@ def run(path: Path, take_over: bool) -> None:
 @cli.command()
 @click.pass_obj
 def migrate(path: Path) -> None:
-    """Bring the database up to date, as its owner; cut the journal's month."""
+    """Bring the database up to date, as its owner; cut the journal's month; forget what is old."""
     from contactd.store.migrate import migrate as bring_up  # noqa: PLC0415
 
     settings = load(path)
@@ -70,6 +70,8 @@ def migrate(path: Path) -> None:
         bring_up(
             settings.database.migrate_dsn or settings.database.dsn,
             password=settings.secrets.database.migrate_password or settings.secrets.database.password,
+            keep_private_days=settings.privacy.contact_private_days,
+            keep_audit_days=settings.privacy.audit_days,
         )
     )
     for migration in done:

@@ -27,6 +27,7 @@ from contactd.engine.spool import Spool, SpoolBroken
 from contactd.metrics import FloorMetrics, Readings
 from contactd.notify import Notifier, Teller
 from contactd.pbx.voice import Voice
+from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, Journal, open_pool
 from contactd.web.server import Surface, serve_control, serve_web
@@ -58,6 +59,7 @@ class Daemon:
             pool = await open_pool(settings.database.dsn, password=password, size=settings.database.pool_size)
             stack.callback(pool.terminate)
             journal = Journal(pool, settings.floor)
+            trail = AuditTrail(journal)
             lock = FloorLock(settings.database.dsn, settings.floor, password=password)
             stack.push_async_callback(lock.release)
             taken = await self._or_stop(
@@ -66,6 +68,8 @@ class Daemon:
             if taken is None:
                 return
             floor, row = taken
+            if self._take_over:
+                trail.put(Entry(Who.me(), "contactd run", "take-over", outcome=f"epoch {row.epoch}"))
             await journal.keep_config(settings.sha256, settings.files())
 
             watch = EpochWatch(journal, lock, row.epoch)
@@ -96,11 +100,11 @@ class Daemon:
                 circle.put(inp.PbxAbsent(pbx=pbx, why="contactd started"))
 
             await voice.open(stack, self._insist)
-            surface = Surface(circle, lambda: self._settings, read, circle.clock.now)
+            surface = Surface(circle, lambda: self._settings, read, circle.clock.now, trail.put)
             web, ctl = settings.web, settings.ctl
             await self._insist(lambda: stack.enter_async_context(serve_web(surface, web.listen, web.port)))
             await self._insist(lambda: stack.enter_async_context(serve_control(surface, ctl.socket)))
-            loop.add_signal_handler(signal.SIGHUP, lambda: self._reload(circle, voice, journal, teller))
+            loop.add_signal_handler(signal.SIGHUP, lambda: self._reload(circle, voice, journal, teller, trail))
 
             tasks: list[Callable[[], Coroutine[Any, Any, None]]] = [
                 circle.run,
@@ -109,12 +113,13 @@ class Daemon:
                 spool.sync_every_second,
                 watch.run,
                 teller.run,
+                trail.run,
                 functools.partial(History(pool, settings.floor).run, appended),
                 *voice.tasks(),
             ]
             self._systemd.ready(teller.text())
             log.info("contactd_started", epoch=row.epoch, seq=row.seq, agi_port=voice.agi.port)
-            await self._run_until_stopped(tasks, voice, circle, appender)
+            await self._run_until_stopped(tasks, voice, circle, appender, trail)
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
@@ -168,6 +173,7 @@ class Daemon:
         voice: Voice,
         circle: Circle,
         appender: Appender,
+        trail: AuditTrail,
     ) -> None:
         async def guarded(task: Callable[[], Coroutine[Any, Any, None]]) -> None:
             try:
@@ -190,6 +196,7 @@ class Daemon:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_DRAIN_S):
                     await appender.drained()
+                    await trail.written()
         finally:
             for task in [*running, stop]:
                 task.cancel()
@@ -198,12 +205,13 @@ class Daemon:
 
     # --- reload -----------------------------------------------------------------------------------------------------
 
-    def _reload(self, circle: Circle, voice: Voice, journal: Journal, teller: Teller) -> None:
+    def _reload(self, circle: Circle, voice: Voice, journal: Journal, teller: Teller, trail: AuditTrail) -> None:
         """SIGHUP: all of the new files or nothing of them."""
         self._systemd.reloading()
         try:
             new = load(self._path)
         except ConfigErrors as errors:
+            trail.put(Entry(None, "SIGHUP", "reload", outcome="refused"))
             log.error("reload_refused", errors=str(errors), remedy="The old configuration stays in force.")
             teller.reload_refused()
             self._systemd.reloaded()
@@ -212,6 +220,7 @@ class Daemon:
         if restart:
             log.warning("reload_partial", restart_needed_for=restart)
         self._settings = new
+        trail.put(Entry(None, "SIGHUP", "reload", outcome=f"done, sha256 {new.sha256}"))
         voice.reload(new)
         self._background = asyncio.ensure_future(self._keep_and_configure(new, circle, journal, teller))
 

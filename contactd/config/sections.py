@@ -162,6 +162,18 @@ class Ctl(Struct, frozen=True, kw_only=True):
     """The unix socket. Root and our own user act by it; the members of the group contactd look."""
 
 
+_Days = Annotated[int, Meta(ge=1, le=36500, description="days, 1 to 36500")]
+
+
+class Privacy(Struct, frozen=True, kw_only=True):
+    """What `contactd migrate` forgets, at night."""
+
+    contact_private_days: _Days = 90
+    """A caller's number and name, counted from the call."""
+    audit_days: _Days = 1095
+    """Who read or erased them, and who acted for others."""
+
+
 class Queue(Struct, frozen=True, kw_only=True):
     """One section for each queue, at least one. The name is its id, as reports and the dialplan use it."""
 
@@ -248,6 +260,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     audiosocket: AudioSocket = AudioSocket()
     web: Web = Web()
     ctl: Ctl = Ctl()
+    privacy: Privacy = Privacy()
     queues: dict[_Queue, Queue] = {}
     menus: dict[_Menu, Menu] = {}
     lines: dict[_Dialled, Annotated[str, Meta(description='"menu:<id>", "queue:<id>" or "echo"')]] = {}

@@ -137,6 +137,8 @@ class AuditTrail:
         self._journal = journal
         self._waiting: deque[Entry] = deque(maxlen=_MOST_WAITING)
         self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def put(self, entry: Entry) -> None:
         log.info(
@@ -149,11 +151,12 @@ class AuditTrail:
             outcome=entry.outcome,
         )
         self._waiting.append(entry)
+        self._idle.clear()
         self._wake.set()
 
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
+    async def written(self) -> None:
+        """Wait until nothing waits."""
+        await self._idle.wait()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -162,11 +165,12 @@ class AuditTrail:
             self._wake.clear()
             while self._waiting:
                 try:
-                    await self.write_all()
+                    await self._write_all()
                 except StoreAway:
                     await asyncio.sleep(_PAUSE_S)
+            self._idle.set()
 
-    async def write_all(self) -> None:
+    async def _write_all(self) -> None:
         """What waits, in order. Raises StoreAway, and then the rest still waits."""
         while self._waiting:
             entry = self._waiting[0]

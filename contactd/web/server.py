@@ -17,6 +17,7 @@ from contactd.config import Settings
 from contactd.core.errors import ContactdError
 from contactd.core.ids import Instant
 from contactd.core.inputs import TimePassed
+from contactd.store.audit import Entry, Who
 from contactd.web import acts, peers, views
 from contactd.web.health import Check, Engine, Level, checks, worst
 
@@ -32,7 +33,10 @@ class WebRefused(ContactdError):
 
 
 class Surface:
-    """What both doors read. settings is called at each request, since a reload changes it."""
+    """What both doors read. settings is called at each request, since a reload changes it.
+
+    audit: told who acted; must not wait.
+    """
 
     def __init__(
         self,
@@ -40,11 +44,13 @@ class Surface:
         settings: Callable[[], Settings],
         read: Callable[[], metrics.Readings],
         now: Callable[[], Instant],
+        audit: Callable[[Entry], None],
     ) -> None:
         self.engine = engine
         self.settings = settings
         self.read = read
         self.now = now
+        self.audit = audit
 
     async def health(self) -> list[Check]:
         """Sends a request once round the circle. A TimePassed that comes early changes nothing."""
@@ -125,16 +131,9 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
         reason = await _reason(request)
         reasons = list(surface.settings().sign_in.not_ready_reasons.values())
         done = await acts.act(surface.engine, agent, name, reason, reasons)
-        peer = _peer(request)
-        log.info(
-            "supervisor_acted",
-            agent_id=agent,
-            act=name,
-            reason=reason,
-            code=done.code,
-            uid=peer.uid if peer else None,
-            pid=peer.pid if peer else None,
-        )
+        if done.http in (200, 409):  # others named no act, agent or reason that there is: nobody acted
+            outcome = f"{done.code}: {reason}" if reason else done.code
+            surface.audit(Entry(_who(request), "socket", name, agent=done.agent, outcome=outcome))
         if done.code == acts.DONE:
             return _json(views.agent_view(floor.agents[done.agent], surface.now()))
         return _json({"code": done.code, "reason": done.reason}, status=done.http)
@@ -194,6 +193,11 @@ def _peer(request: web.Request) -> peers.Peer | None:
     """Who asked; None when the connection is gone meanwhile."""
     connection = request.transport.get_extra_info("socket") if request.transport else None
     return peers.peer_of(connection) if connection is not None else None
+
+
+def _who(request: web.Request) -> Who | None:
+    peer = _peer(request)
+    return Who.of_process(peer.uid, peer.pid) if peer is not None else None
 
 
 @web.middleware

@@ -9,6 +9,7 @@ from contactd.core.ids import Instant
 from contactd.core.inputs import Input
 from contactd.core.step import Step, step
 from contactd.metrics import PbxReading, Readings
+from contactd.store.audit import Entry
 from contactd.web.server import Surface
 from tests.store.walk import PBX, Walk
 
@@ -26,7 +27,10 @@ class Bench:
         self.full = False
         self.asked: list[Input] = []
         self.readings = Readings(holds_epoch=True, pbx={PBX: PbxReading(connected=True)})
-        self.surface = Surface(self, lambda: self.settings, lambda: self.readings, lambda: self.now)
+        self.audited: list[Entry] = []
+        self.surface = Surface(
+            self, lambda: self.settings, lambda: self.readings, lambda: self.now, audit=self.audited.append
+        )
 
     @property
     def floor(self) -> LiveFloor:
