@@ -72,6 +72,8 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("lines",),
     ("sign_in",),
     ("agents",),
+    # As migrate_dsn.
+    ("privacy",),
 )
 LIVE_SECRETS: tuple[tuple[str, ...], ...] = (("database", "migrate_password"), ("agents",))
 
@@ -81,7 +83,9 @@ class Database(Struct, frozen=True, kw_only=True):
 
     dsn: _Dsn
     """A URL without a password. The sample's reaches the local server by its socket, which knows us by our Unix user
-    (peer authentication)."""
+    (peer authentication). Over a network it must prove who it is, or anybody in between reads the callers' numbers:
+    ``postgresql://contactd@db.example/contactd?sslmode=verify-full&sslrootcert=/etc/contactd/postgresql-ca.crt``
+    (docs/security.rst)."""
     migrate_dsn: _Dsn | None = None
     """The same database as its owner, for ``contactd migrate`` only: the daemon itself may not change what happened.
     With peer authentication pg_ident.conf must let our Unix user be this role too. Left out: the same as ``dsn``."""
@@ -166,10 +170,10 @@ _Days = Annotated[int, Meta(ge=1, le=36500, description="days, 1 to 36500")]
 
 
 class Privacy(Struct, frozen=True, kw_only=True):
-    """What `contactd migrate` forgets, at night."""
+    """When ``contactd migrate``, which runs at night, forgets. docs/security.rst says why these are the defaults."""
 
     contact_private_days: _Days = 90
-    """A caller's number and name, counted from the call."""
+    """A caller's number and name, counted from the call. The rest of the contact's story stays."""
     audit_days: _Days = 1095
     """Who read or erased them, and who acted for others."""
 
