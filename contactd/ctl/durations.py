@@ -1,6 +1,8 @@
-"""Seconds as people say them."""
+"""Seconds as people say them, and when something was."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 
 def duration(seconds: float) -> str:
@@ -13,3 +15,7 @@ def duration(seconds: float) -> str:
     minutes, rest_s = divmod(round(seconds), 60)
     hours, rest_min = divmod(minutes, 60)
     return f"{hours} h {rest_min} min" if hours else f"{minutes} min {rest_s} s"
+
+
+def local(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC).astimezone()

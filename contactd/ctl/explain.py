@@ -10,7 +10,11 @@ import msgspec
 
 from contactd.config import database_access, pbx_names
 from contactd.core.errors import ContactdError
+from contactd.core.ids import ContactId
+from contactd.ctl.durations import local
 from contactd.ctl.words import summary, words
+from contactd.store import audit
+from contactd.store.audit import Person, Who
 from contactd.store.reading import Story, find_contacts, latest_contacts, reader, story
 
 
@@ -18,48 +22,74 @@ class NotFound(ContactdError):
     """Nobody, or too many."""
 
 
-async def explain(config: Path, text: str) -> Story:
-    """Raises NotFound, StoreAway, StoreRefused, ConfigErrors."""
+async def explain(config: Path, text: str, *, reveal: bool = False) -> tuple[Story, Person | None]:
+    """The story; with reveal also whose it is, once it is written down that we look. None: nothing is kept of them.
+
+    Raises NotFound, StoreAway, StoreRefused, ConfigErrors.
+    """
     database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password) as connection:
-        found = await find_contacts(connection, text, pbx_names(config))
-        if len(found) > 1:
-            some = "\n  ".join(found)
-            raise NotFound(f"{text} begins more than one contact; give more of it:\n  {some}")
-        told = await story(connection, found[0]) if found else None
-    if told is None:
-        raise NotFound(
-            f"The journal knows no contact {text}: give its UUID, the beginning of it, or the Uniqueid of the"
-            " caller's channel (contactctl contacts --past 20 lists some)."
-        )
-    return told
+    async with reader(database.dsn, password=secrets.password, writes=reveal) as connection:
+        contact = await one_contact(connection, config, text)
+        told = await story(connection, contact)
+        if told is None:
+            raise _unknown(text)
+        people = await audit.reveal(connection, Who.me(), "contactctl explain", [contact]) if reveal else {}
+    return told, people.get(contact)
 
 
-async def past(config: Path, most: int) -> list[dict[str, Any]]:
-    """The latest contacts of history."""
+async def one_contact(connection: Any, config: Path, text: str) -> ContactId:
+    """Whom text means. Raises NotFound for nobody and for many."""
+    found = await find_contacts(connection, text, pbx_names(config))
+    if len(found) > 1:
+        some = "\n  ".join(found)
+        raise NotFound(f"{text} begins more than one contact; give more of it:\n  {some}")
+    if not found:
+        raise _unknown(text)
+    return found[0]
+
+
+def _unknown(text: str) -> NotFound:
+    return NotFound(
+        f"The journal knows no contact {text}: give its UUID, the beginning of it, or the Uniqueid of the"
+        " caller's channel (contactctl contacts --past 20 lists some)."
+    )
+
+
+async def past(config: Path, most: int, *, reveal: bool = False) -> list[dict[str, Any]]:
+    """The latest contacts of history; with reveal their number and name too, once it is written down that we look."""
     database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password) as connection:
+    async with reader(database.dsn, password=secrets.password, writes=reveal) as connection:
         rows = await latest_contacts(connection, most)
+        people: dict[ContactId, Person] = {}
+        if reveal:
+            people = await audit.reveal(connection, Who.me(), "contactctl contacts", [row.id for row in rows])
     return [
         {
             **{name: getattr(row, name) for name in row.__dataclass_fields__},
-            "arrived": _local(row.arrived_at).strftime("%Y-%m-%d %H:%M:%S"),
+            "arrived": local(row.arrived_at).strftime("%Y-%m-%d %H:%M:%S"),
+            **({"caller": caller(people.get(row.id))} if reveal else {}),
         }
         for row in rows
     ]
 
 
-def as_text(told: Story) -> str:
+def caller(person: Person | None) -> dict[str, str | None] | None:
+    return None if person is None else {"ani": person.ani, "name": person.name}
+
+
+def as_text(told: Story, revealed: str | None = None) -> str:
+    """revealed: the caller in words, to be shown."""
     first = told.told[0].at
-    start = _local(first)
+    start = local(first)
     lines = [
         f"contact {told.contact}, call {told.row.call} on line {told.row.dnis}, {start:%Y-%m-%d %Z}",
+        *([f"caller: {revealed}"] if revealed is not None else []),
         summary(told.row),
         "",
     ]
     for fact in told.told:
         sentence = words(fact.event) if fact.event is not None else f"{fact.kind} (made by a newer contactd)"
-        lines.append(f"{_local(fact.at):%H:%M:%S.%f}"[:-3] + f"  {_after(fact.at - first):>9}  {sentence}")
+        lines.append(f"{local(fact.at):%H:%M:%S.%f}"[:-3] + f"  {_after(fact.at - first):>9}  {sentence}")
     return "\n".join(lines)
 
 
@@ -81,10 +111,6 @@ def as_json(told: Story) -> dict[str, Any]:
             for fact in told.told
         ],
     }
-
-
-def _local(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC).astimezone()
 
 
 def _after(seconds: float) -> str:

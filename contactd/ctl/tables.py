@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from contactd.ctl.durations import duration
+from contactd.ctl.durations import duration, local
+from contactd.ctl.words import caller_words
 
 _LEVEL_STYLE = {"ok": "green", "warning": "yellow", "failing": "bold red"}
 _PIPE_COLUMNS = 200
@@ -65,12 +66,25 @@ def show_contacts(contacts: list[dict[str, Any]]) -> None:
 
 
 def show_past(contacts: list[dict[str, Any]]) -> None:
-    table = _table("arrived", "contact", "line", "queue", "waited", "talked", "agent", "outcome")
+    revealed = any("caller" in c for c in contacts)
+    names = ("arrived", "contact", "line", "queue", "waited", "talked", "agent", "outcome")
+    table = _table(*names, *(["caller"] if revealed else []))
     for c in contacts:
         table.add_row(
             *(c["arrived"], c["id"], c["dnis"], c["queue"] or "", _span(c["waited_s"])),
             *(_span(c["talk_s"]), c["agent"] or "", c["outcome"] or ""),
+            *([Text(caller_words(c["caller"]))] if revealed else []),
         )
+    console().print(table)
+
+
+def show_audit(rows: list[dict[str, Any]]) -> None:
+    table = _table("at", "who", "by", "act", "of", "what", "login")
+    for r in rows:
+        at = local(r["at"]).strftime("%Y-%m-%d %H:%M:%S")
+        what = ", ".join([*r["fields"], *([r["outcome"]] if r["outcome"] else [])])
+        login = f"{r['login']}@{r['client']}" if r["client"] else r["login"]
+        table.add_row(at, r["who"], r["via"], r["act"], r["contact"] or r["agent"] or "", what, login)
     console().print(table)
 
 

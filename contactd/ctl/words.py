@@ -100,3 +100,17 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.TalkEnded: _talk_ended,
     ev.ContactEnded: _ended,
 }
+
+
+def caller_words(person: dict[str, str | None] | None) -> str:
+    """A caller chooses both: nothing of them may move the cursor or ring the bell.
+
+    >>> caller_words({"ani": "030123", "name": "Eve\\x1b[2J"})
+    '030123 Eve?[2J'
+    >>> caller_words({"ani": None, "name": None}), caller_words(None)
+    ('number withheld by the caller', 'nothing is kept')
+    """
+    if person is None:
+        return "nothing is kept"
+    text = " ".join(part for part in (person["ani"], person["name"]) if part)
+    return "".join(c if c.isprintable() else "?" for c in text) or "number withheld by the caller"

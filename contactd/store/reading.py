@@ -42,12 +42,17 @@ class Story:
 
 
 @contextlib.asynccontextmanager
-async def reader(dsn: str, *, password: str | None = None, timeout_s: float = 5) -> AsyncIterator[asyncpg.Connection]:
-    """A connection that cannot change anything. Raises StoreAway, StoreRefused."""
+async def reader(
+    dsn: str, *, password: str | None = None, timeout_s: float = 5, writes: bool = False
+) -> AsyncIterator[asyncpg.Connection]:
+    """A connection that cannot change anything. writes: it may what the daemon may, such as keep an audit row.
+
+    Raises StoreAway, StoreRefused.
+    """
     options = {"password": password} if password else {}
     settings = {
         "role": "contactd_daemon",
-        "default_transaction_read_only": "on",
+        "default_transaction_read_only": "off" if writes else "on",
         "application_name": "contactctl",
         "timezone": "UTC",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import sys
 import time
@@ -226,6 +227,98 @@ async def test_explain_tells_a_contacts_whole_story(server: Postgres, tmp_path: 
 
 def _offer(walk: Walk) -> ContactOffered:
     return next(event for _, _, event in reversed(walk.rows) if isinstance(event, ContactOffered))
+
+
+# --- personal values ---
+
+
+@dataclass
+class Kept:
+    """A contact of which number and name are kept, in a database without a daemon."""
+
+    dsn: str
+    contact: str
+    options: tuple[str, str]
+
+    async def fetch(self, sql: str) -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(self.dsn)
+        try:
+            return list(await connection.fetch(sql))
+        finally:
+            await connection.close()
+
+
+@pytest.fixture
+async def kept(server: Postgres, tmp_path: Path, request: pytest.FixtureRequest) -> Kept:
+    walk = Walk()
+    walk.open()
+    call = walk.arrive(QueueId("sales"))
+    name = f"kept{abs(hash(request.node.name)) % 10**9}"
+    options = await journal(server, tmp_path, walk, name)
+    found = Kept(server.dsn_of(name), call.contact, options)
+    await found.fetch(f"INSERT INTO contact_private VALUES ('{call.contact}', '\\x00', '+49301234567', E'Eve\\x1b[2J')")
+    await found.fetch(
+        "INSERT INTO contact (id, floor, medium, pbx, call, dnis, arrived_at)"
+        f" VALUES ('{call.contact}', 1, 'voice', 'pbx1', '{call.call}', '5000', now())"
+    )
+    return found
+
+
+SHOWS = [("explain", "CONTACT"), ("contacts", "--past", "5")]
+
+
+@pytest.mark.parametrize("json_too", [(), ("--json",)])
+@pytest.mark.parametrize("command", SHOWS, ids=" ".join)
+async def test_a_personal_value_is_shown_only_on_demand_and_written_down(
+    kept: Kept, command: tuple[str, ...], json_too: tuple[str, ...]
+) -> None:
+    words = [kept.contact if word == "CONTACT" else word for word in command] + list(json_too)
+    usual = await contactctl(*kept.options, *words)
+    assert usual.code == 0, usual.err
+    assert "301234567" not in usual.out and "Eve" not in usual.out
+    assert await kept.fetch("SELECT 1 FROM audit") == []
+    shown = await contactctl(*kept.options, *words, "--reveal")
+    assert shown.code == 0, shown.err
+    assert "+49301234567" in shown.out and "Eve" in shown.out
+    assert "\x1b" not in shown.out
+    (row,) = await kept.fetch("SELECT via, act, contact::text, fields, uid FROM audit")
+    assert tuple(row) == (f"contactctl {command[0]}", "read", kept.contact, ["ani", "name"], os.getuid())
+
+
+@pytest.mark.parametrize("command", SHOWS, ids=" ".join)
+async def test_nothing_is_shown_when_the_look_cannot_be_written_down(kept: Kept, command: tuple[str, ...]) -> None:
+    await kept.fetch("REVOKE INSERT ON audit FROM contactd_daemon")
+    await kept.fetch("ALTER TABLE audit RENAME COLUMN who TO whom")
+    words = [kept.contact if word == "CONTACT" else word for word in command]
+    ran = await contactctl(*kept.options, *words, "--reveal")
+    assert (ran.code, ran.out) == (Exit.ERROR, "")
+    assert "PostgreSQL refused" in ran.err
+    assert "301234567" not in ran.err
+
+
+async def test_reveal_of_the_contacts_of_now_is_wrong_usage(kept: Kept) -> None:
+    ran = await contactctl(*kept.options, "contacts", "--reveal")
+    assert (ran.code, ran.out) == (Exit.USAGE, "")
+    assert "--past" in ran.err
+
+
+async def test_audit_and_erase(kept: Kept) -> None:
+    await contactctl(*kept.options, "explain", kept.contact, "--reveal")
+    erased = await contactctl(*kept.options, "erase", kept.contact[:20], "--yes")
+    assert "erased" in erased.out, erased.err
+    assert "nothing was kept" in (await contactctl(*kept.options, "erase", kept.contact, "--yes")).out
+    assert "nothing is kept" in (await contactctl(*kept.options, "explain", kept.contact, "--reveal")).out
+    assert (await contactctl(*kept.options, "explain", kept.contact)).code == 0
+    told = await contactctl(*kept.options, "audit", kept.contact)
+    assert told.code == 0, told.err
+    assert [line.split("contactctl ")[1].split()[0] for line in told.out.splitlines()[1:]] == [
+        *("explain", "erase", "erase", "explain")
+    ]
+    assert kept.contact in told.out and "ani, name" in told.out
+    rows = json.loads((await contactctl(*kept.options, "audit", "--last", "2", "--json")).out)
+    assert [(row["act"], row["uid"]) for row in rows] == [("read", os.getuid()), ("erase", os.getuid())]
+    nobody = await contactctl(*kept.options, "erase", "ffffffff-0000-7000-8000-000000000000", "--yes")
+    assert nobody.code == Exit.NOT_FOUND
 
 
 async def test_explain_says_when_nobody_or_too_many_are_meant(server: Postgres, tmp_path: Path) -> None:

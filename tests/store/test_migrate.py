@@ -16,7 +16,7 @@ import pytest
 from contactd.engine.appender import Appender
 from contactd.engine.spool import Spool
 from contactd.store import migrate as module
-from contactd.store.journal import Batch
+from contactd.store.journal import Batch, SchemaUnfit
 from contactd.store.migrate import Migration, MigrationRefused, migrate, migrations
 from contactd.store.queries import sql_folder
 from tests.engine.journal import fetch, journal_of, raw, seqs
@@ -78,6 +78,42 @@ async def test_a_database_of_a_newer_contactd_is_refused(database: str) -> None:
     await fetch(database, "INSERT INTO migration (number, name, sha256) VALUES (9999, 'later', '')")
     with pytest.raises(MigrationRefused, match="newer version"):
         await migrate(database)
+
+
+async def test_a_newer_database_that_this_contactd_still_works_with_is_left_as_it_is(database: str) -> None:
+    """A roll back: the unit contactd-migrate of the old version runs before its daemon."""
+    known = len(migrations())
+    insert = "INSERT INTO migration (number, name, sha256, runs_with) VALUES ($1, 'later', '', $2)"
+    await fetch(database, insert, known + 1, known)
+    assert await migrate(database) == []
+    async with journal_of(database) as journal:
+        await journal.check_schema(known)
+    await fetch(database, insert, known + 2, known + 1)
+    with pytest.raises(MigrationRefused, match="newer version"):
+        await migrate(database)
+    async with journal_of(database) as journal:
+        with pytest.raises(SchemaUnfit, match="Install the newer version again"):
+            await journal.check_schema(known)
+        await journal.check_schema(known + 2)
+
+
+async def test_a_daemon_does_not_start_on_a_database_that_was_not_migrated_for_it(database: str) -> None:
+    async with journal_of(database) as journal:
+        with pytest.raises(SchemaUnfit, match="contactd migrate"):
+            await journal.check_schema(len(migrations()) + 1)
+    await fetch(database, "REVOKE SELECT ON migration FROM contactd_daemon")  # as before 0002
+    async with journal_of(database) as journal:
+        with pytest.raises(SchemaUnfit, match="is older"):
+            await journal.check_schema(len(migrations()))
+
+
+def test_every_migration_says_which_contactd_it_runs_with() -> None:
+    """Expand first, contract a release later: what the release before knows goes on working."""
+    first, *later = migrations()
+    assert first.runs_with == 1
+    for migration in later:
+        assert f"-- runs with: {migration.runs_with:04}\n" in migration.sql, migration.name
+        assert 1 <= migration.runs_with <= migration.number
 
 
 async def test_a_migration_that_fails_leaves_nothing_of_itself(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,12 +62,12 @@ def test_a_query_twice_or_without_words_is_refused(text: str, tmp_path: Path, mo
         all_queries.__wrapped__()
 
 
-@pytest.mark.parametrize("table", ["event", "input", "event_1", "input_1", "seal", "config_version"])
+@pytest.mark.parametrize("table", ["event", "input", "event_1", "input_1", "seal", "config_version", "audit"])
 @pytest.mark.parametrize("deed", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {}", "DROP TABLE {}"])
 async def test_the_daemon_can_neither_change_nor_remove_what_happened(
     table: str, deed: str, daemon: asyncpg.Connection
 ) -> None:
-    column = {"config_version": "files", "seal": "hash"}.get(table, "body")
+    column = {"config_version": "files", "seal": "hash", "audit": "who"}.get(table, "body")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await daemon.execute(deed.format(table, column, column))
 
@@ -80,6 +80,19 @@ async def test_the_daemon_can_neither_change_nor_remove_what_happened(
         "UPDATE journal_part SET first_seq = 0",
         "SELECT cut_journal('1 day')",
         "CREATE TABLE mine (n int)",
+        "CREATE TEMPORARY TABLE mine (n int)",
+        "CREATE SCHEMA mine",
+        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "SELECT forget('1 day', '1 day')",
+        "SELECT ani FROM contact_private",
+        "SELECT name FROM contact_private",
+        "SELECT salt FROM contact_private",
+        "DELETE FROM contact_private RETURNING ani",
+        "DELETE FROM contact_private WHERE ani = '030'",
+        "UPDATE contact_private SET ani = ''",
+        "UPDATE floor SET id = 2",
+        "INSERT INTO audit (at, who, via, act) VALUES ('2020-01-01', 'x', 'x', 'x')",
+        "INSERT INTO audit (login, who, via, act) VALUES ('x', 'x', 'x', 'x')",
         "DELETE FROM contact",
         "DELETE FROM migration",
         "UPDATE snapshot SET body = ''",
@@ -92,3 +105,50 @@ async def test_the_daemon_may_not(sql: str, daemon: asyncpg.Connection, database
         await owner.close()
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await daemon.execute(sql)
+
+
+@pytest.fixture
+async def reports(database: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection with the rights of reports."""
+    connection = await asyncpg.connect(database, server_settings={"role": "contactd_reader"})
+    yield connection
+    await connection.close()
+
+
+@pytest.mark.parametrize("table", ["contact", "agent_span", "event", "seal", "floor", "projection", "config_version"])
+async def test_reports_may_read(table: str, reports: asyncpg.Connection) -> None:
+    await reports.fetch(f"SELECT * FROM {table}")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT contact FROM contact_private",
+        "SELECT * FROM reveal(ARRAY[1])",
+        "SELECT * FROM audit",
+        "SELECT * FROM input",
+        "SELECT * FROM snapshot",
+        "INSERT INTO event SELECT * FROM event",
+        "UPDATE contact SET outcome = ''",
+        "DELETE FROM contact",
+        "CREATE TABLE mine (n int)",
+        "CREATE TEMPORARY TABLE mine (n int)",
+    ],
+)
+async def test_reports_may_not(sql: str, reports: asyncpg.Connection) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await reports.execute(sql)
+
+
+async def test_the_roles_own_nothing(database: str) -> None:
+    owner = await asyncpg.connect(database)
+    try:
+        for role in ("contactd_daemon", "contactd_reader"):
+            owned = "SELECT count(*) FROM pg_class WHERE relowner = $1::regrole"
+            assert await owner.fetchval(owned, role) == 0
+            row = await owner.fetchrow("SELECT * FROM pg_roles WHERE rolname = $1", role)
+            assert row is not None
+            rights = ("rolsuper", "rolcreaterole", "rolcreatedb", "rolcanlogin", "rolreplication", "rolbypassrls")
+            assert not [name for name in rights if row[name]]
+    finally:
+        await owner.close()

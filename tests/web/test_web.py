@@ -372,3 +372,19 @@ def test_a_file_in_the_sockets_place_is_not_removed(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_told_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(SocketRefused, match="RuntimeDirectory"):
         control_socket(str(tmp_path / "none" / "ctl.sock"), None)
+
+
+async def test_who_acts_for_an_agent_is_audited(control: aiohttp.ClientSession, bench: Bench) -> None:
+    await post(control, "/agents/alice/sign-in")
+    await post(control, "/agents/alice/sign-in")
+    await post(control, "/agents/alice/not-ready", reason="break")
+    # No act, and nobody's free text in the audit.
+    await post(control, "/agents/alice/not-ready", reason="Mrs Smith called")
+    await post(control, "/agents/eve/ready")
+    await post(control, "/agents/alice/dance")
+    assert [(entry.act, entry.agent, entry.outcome) for entry in bench.audited] == [
+        ("sign-in", "alice", "done"),
+        ("sign-in", "alice", "already_ready"),
+        ("not-ready", "alice", "done: break"),
+    ]
+    assert {(entry.via, entry.who.uid if entry.who else None) for entry in bench.audited} == {("socket", os.getuid())}

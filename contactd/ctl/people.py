@@ -1,0 +1,39 @@
+"""Who looked at whom, and forgetting somebody: PostgreSQL is asked directly, whether the daemon runs or not."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+
+from contactd.config import database_access
+from contactd.ctl.explain import one_contact
+from contactd.store import audit
+from contactd.store.audit import Who
+from contactd.store.reading import reader
+
+
+async def audited(config: Path, most: int, text: str | None = None) -> list[dict[str, Any]]:
+    """The newest rows; with text only those of the contact that it means. Raises as explain does."""
+    database, secrets = database_access(config)
+    async with reader(database.dsn, password=secrets.password) as connection:
+        contact = await one_contact(connection, config, text) if text is not None else None
+        return [dataclasses.asdict(row) for row in await audit.kept(connection, most, contact)]
+
+
+async def erase(config: Path, text: str) -> dict[str, Any]:
+    """Remove number and name of the contact that text means. Raises as explain does."""
+    database, secrets = database_access(config)
+    async with reader(database.dsn, password=secrets.password, writes=True) as connection:
+        contact = await one_contact(connection, config, text)
+        erased = await audit.erase(connection, Who.me(), "contactctl erase", contact)
+    return {"contact": contact, "erased": erased}
+
+
+def show_erased(answer: dict[str, Any]) -> None:
+    if answer["erased"]:
+        click.echo(f"{answer['contact']}: number and name are erased. Backups have them until they expire.")
+    else:
+        click.echo(f"{answer['contact']}: nothing was kept, or it was erased before.")
