@@ -158,8 +158,9 @@ class FloorMetrics(Collector):
     def _connected(self, event: ev.ContactConnected) -> None:
         if event.offer is not None:
             self._child(OFFERS, "answered").inc()
-        queue = self._queue_of.get(event.contact, "")
-        self._child(WAIT_SECONDS, queue, "answered").observe(event.waited_s)
+        if event.waited_s is not None:
+            queue = self._queue_of.get(event.contact, "")
+            self._child(WAIT_SECONDS, queue, "answered").observe(event.waited_s)
 
     def _talk_ended(self, event: ev.TalkEnded) -> None:
         self._child(TALK_SECONDS, self._queue_of.get(event.contact, "")).observe(event.talk_s)

@@ -22,7 +22,7 @@ class RingAgent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReturnToHold(msgspec.Struct, frozen=True, kw_only=True):
-    """Fetch the caller back from the static queue; that stops whatever it was ringing."""
+    """Fetch the caller from the static queue, or from where a transfer left them; that stops whatever was ringing."""
 
     pbx: PbxId
     contact: ContactId

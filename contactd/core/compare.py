@@ -166,5 +166,9 @@ def _found_with(
     # A caller whom an agent transferred still carries the offer that led to that agent.
     offer = call.offer if contact is None or contact.offer == call.offer else None
     return ev.ContactConnected(
-        contact=call.contact, agent=agent.id, offer=offer, waited_s=since(queued_at, at), seen_late=True
+        contact=call.contact,
+        agent=agent.id,
+        offer=offer,
+        waited_s=since(queued_at, at) if contact is None or contact.connected_at is None else None,
+        seen_late=True,
     )

@@ -43,6 +43,9 @@ class Outcome(StrEnum):
     ABANDONED_WAITING = "abandoned_waiting"
     ABANDONED_RINGING = "abandoned_ringing"
     HANDLED = "handled"
+    MERGED = "merged"
+    """An agent's call to a line of ours on a caller's behalf, until the caller was put through: the story goes on in
+    the caller's contact."""
     PBX_LOST = "pbx_lost"
     UNSEEN = "unseen"
     """It ended while nobody listened, from a state that does not tell how (an offer was ringing)."""

@@ -20,6 +20,7 @@ from contactd.core.decision import (
     end_talk,
     queue_or_default,
     see_handset,
+    waited,
 )
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
@@ -186,6 +187,47 @@ def _agent_hung_up(floor: LiveFloor, input_: inp.AgentHungUp, at: Instant, into:
     end_talk(floor, contact, "transfer" if input_.transferred else "agent", at, into)
 
 
+def _transfer_completed(floor: LiveFloor, input_: inp.TransferCompleted, at: Instant, into: Decision) -> None:
+    contact = floor.contacts.get(input_.contact)
+    if contact is None:
+        return
+    if contact.state is ContactState.CONNECTED and contact.offer in (None, input_.offer):
+        end_talk(floor, contact, "transfer", at, into)
+    elif contact.state is not ContactState.RELEASED:
+        return
+    other = input_.consult if input_.consult != contact.id else None
+    consult = floor.contacts.get(other) if other else None
+    in_line = consult is not None and consult.state in _IN_LINE
+    if consult is not None:
+        _merge(floor, consult, at, into)
+    agent = floor.by_endpoint.get((contact.pbx, input_.endpoint or ""))
+    if agent is not None and agent.contact in (None, other):
+        into.events.append(
+            ev.ContactConnected(
+                contact=contact.id,
+                agent=agent.id,
+                offer=None,
+                waited_s=waited(contact, at),
+            )
+        )
+    elif in_line:
+        # The caller stands where the agent stood, with the agent's variables: the hold gives them their own again,
+        # and keeps the place in line.
+        into.commands.append(ReturnToHold(pbx=contact.pbx, contact=contact.id, channel=contact.channel))
+
+
+_IN_LINE = (ContactState.WAITING, ContactState.OFFERED, ContactState.FALLBACK)
+
+
+def _merge(floor: LiveFloor, consult: Contact, at: Instant, into: Decision) -> None:
+    """The agent's own call to our line is over; what follows is told of the caller."""
+    if consult.state is ContactState.OFFERED:
+        end_offer(consult, OfferOutcome.CALLER_GONE, 0, into)
+    elif consult.state is ContactState.CONNECTED:
+        end_talk(floor, consult, "transfer", at, into)
+    end_contact(consult, Outcome.MERGED, at, into)
+
+
 def _command_failed(floor: LiveFloor, input_: inp.CommandFailed, at: Instant, into: Decision) -> None:
     contact = _offered_contact(floor, input_.contact, input_.offer)
     if contact is None:
@@ -293,6 +335,7 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.OfferFailed: _offer_failed,
     inp.CallerHungUp: _caller_hung_up,
     inp.AgentHungUp: _agent_hung_up,
+    inp.TransferCompleted: _transfer_completed,
     inp.HandsetChanged: _handset_changed,
     inp.SignInAsked: _sign_in_asked,
     inp.SignOutAsked: _sign_out_asked,

@@ -93,12 +93,17 @@ def adopt(input_: inp.CallHeld | inp.CallFellBack | inp.CallSeen, pbx: PbxId, at
     )
 
 
+def waited(contact: Contact, at: Instant) -> float | None:
+    """The wait that a talk ends; None when there was none since the talk before."""
+    return None if contact.connected_at is not None else since(contact.queued_at, at)
+
+
 def connect(contact: Contact, agent: Agent, at: Instant, *, seen_late: bool) -> ev.ContactConnected:
     return ev.ContactConnected(
         contact=contact.id,
         agent=agent.id,
         offer=contact.offer,
-        waited_s=since(contact.queued_at, at),
+        waited_s=waited(contact, at),
         seen_late=seen_late,
     )
 

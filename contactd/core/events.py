@@ -123,7 +123,8 @@ class ContactConnected(Event, frozen=True, kw_only=True):
     agent: AgentId
     offer: OfferId | None
     """None: no offer of ours led here, but the static queue or a transfer."""
-    waited_s: float
+    waited_s: float | None
+    """None: handed over from one talk into the next, without a wait."""
     seen_late: bool = False
     """A comparison found them talking; the true moment is earlier."""
 

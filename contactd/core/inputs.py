@@ -137,6 +137,18 @@ class AgentHungUp(Input, frozen=True, kw_only=True):
     transferred: bool = False
 
 
+class TransferCompleted(Input, frozen=True, kw_only=True):
+    """An attended transfer: the caller got whomever the agent had consulted, and the agent is out of it."""
+
+    contact: ContactId
+    offer: OfferId
+    """What the caller's channel carries: the offer that led to the agent."""
+    endpoint: str | None = None
+    """The handset that the caller talks with from now on; None: not a handset, or nobody has answered yet."""
+    consult: ContactId | None = None
+    """The agent's second call, when it was one to a line of ours."""
+
+
 class HandsetChanged(Input, frozen=True, kw_only=True):
     pbx: PbxId
     endpoint: str
@@ -185,6 +197,7 @@ AnyInput = (
     | OfferFailed
     | CallerHungUp
     | AgentHungUp
+    | TransferCompleted
     | HandsetChanged
     | SignInAsked
     | SignOutAsked

@@ -22,6 +22,7 @@ _OFFER = {
 }
 _OUTCOME = {
     Outcome.HANDLED: "handled",
+    Outcome.MERGED: "an agent's call for a caller, who was put through: see the caller's contact",
     Outcome.ABANDONED_IN_MENU: "the caller hung up in the menu",
     Outcome.ABANDONED_WAITING: "the caller hung up while waiting",
     Outcome.ABANDONED_RINGING: "the caller hung up while a handset rang",
@@ -65,8 +66,10 @@ def _offer_ended(event: ev.OfferEnded) -> str:
 
 
 def _connected(event: ev.ContactConnected) -> str:
-    how = "the static queue connected" if event.offer is None else "connected"
     late = "; found so by a comparison" if event.seen_late else ""
+    if event.waited_s is None:
+        return f"put through to {event.agent}{late}"
+    how = "the static queue connected" if event.offer is None else "connected"
     return f"{how} with {event.agent}, after a wait of {duration(event.waited_s)}{late}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.ids import Instant, OfferId, PbxId, QueueId, contact_id
-from contactd.pbx.translate import HANDSETS, endpoint_of, instant
+from contactd.pbx.translate import CALLERS_CONTEXTS, HANDSETS, endpoint_of, instant
 from contactd.protocols.ami import Message
 
 VARIABLES = ("CONTACTD_CALL", "CONTACTD_OFFER", "CONTACTD_QUEUE", "CONTACTD_SINCE", "CONTACTD_DNIS")
@@ -36,16 +36,15 @@ def variables(status: Message) -> dict[str, str]:
 def calls_seen(pbx: PbxId, statuses: Sequence[Message], now: Instant) -> tuple[inp.CallSeen, ...]:
     """The callers among the channels, each with where it stands. Longest waiting first."""
     legs: dict[str, list[Message]] = {}
+    """By bridge: whom an agent consulted before the transfer does not carry the caller's variables."""
     callers: list[tuple[Message, dict[str, str]]] = []
     for status in statuses:
         values = variables(status)
         call = values.get("CONTACTD_CALL")
-        if not call:
-            continue
-        if call == status.get("Uniqueid"):
+        if call and (call == status.get("Uniqueid") or status.get("Context") in CALLERS_CONTEXTS):
             callers.append((status, values))
-        else:
-            legs.setdefault(call, []).append(status)
+        elif status.get("BridgeID"):
+            legs.setdefault(status["BridgeID"], []).append(status)
     seen = [_seen(pbx, status, values, legs, now) for status, values in callers]
     return tuple(sorted(seen, key=lambda call: (call.queued_at or now, call.contact)))
 
@@ -57,9 +56,9 @@ def _seen(
     legs: dict[str, list[Message]],
     now: Instant,
 ) -> inp.CallSeen:
-    call = values["CONTACTD_CALL"]
+    call = status["Uniqueid"]
     since = values.get("CONTACTD_SINCE")
-    place, endpoint = _place(status, legs.get(call, []))
+    place, endpoint = _place(status, legs)
     return inp.CallSeen(
         contact=contact_id(pbx, call, now),
         call=call,
@@ -73,12 +72,11 @@ def _seen(
     )
 
 
-def _place(status: Message, legs: Sequence[Message]) -> tuple[inp.Place, str | None]:
+def _place(status: Message, legs: dict[str, list[Message]]) -> tuple[inp.Place, str | None]:
     bridge = status.get("BridgeID")
     if bridge:
-        for leg in legs:
-            if leg.get("BridgeID") == bridge:
-                return inp.Place.TALK, endpoint_of(leg.get("Channel", ""))
+        for leg in legs.get(bridge, []):
+            return inp.Place.TALK, endpoint_of(leg.get("Channel", ""))
         return inp.Place.ELSEWHERE, None
     context = status.get("Context", "")
     if context == "contactd-offer":

@@ -5,22 +5,12 @@ manager.conf's ``channelvars=CONTACTD_CALL,CONTACTD_OFFER`` puts the contact and
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.ids import ContactId, Instant, OfferId, PbxId, QueueId, contact_id
 from contactd.protocols.ami import Message, chan_variables
-
-EVENTS = frozenset(
-    {
-        "Hangup",
-        "DialEnd",
-        "UserEvent",
-        "BlindTransfer",
-        "AttendedTransfer",
-        "DeviceStateChange",
-    }
-)
-"""What manager_contactd.conf lets through; anything else is not even parsed."""
 
 HANDSETS = {
     "NOT_INUSE": Handset.FREE,
@@ -40,19 +30,8 @@ def translate(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
 
     now: stands in for a time that a foreign Uniqueid does not carry.
     """
-    match message.event:
-        case "UserEvent":
-            return _user_event(pbx, message, now)
-        case "DialEnd":
-            return _dial_end(pbx, message, now)
-        case "Hangup":
-            return _hangup(pbx, message, now)
-        case "DeviceStateChange":
-            return _device_state(pbx, message)
-        case "BlindTransfer" | "AttendedTransfer":
-            return _transfer(pbx, message, now)
-        case _:
-            return None
+    means = _MEANS.get(message.event or "")
+    return means(pbx, message, now) if means else None
 
 
 def stamped(message: Message) -> Instant | None:
@@ -63,9 +42,28 @@ def stamped(message: Message) -> Instant | None:
         return None
 
 
+CALLERS_CONTEXTS = frozenset(
+    {"contactd-agi", "contactd-hold", "contactd-offer", "contactd-after", "contactd-fallback", "contactd-return"}
+)
+"""Only callers run these: an agent's leg stands in the context of its handset, even while it talks."""
+
+
 def call_of(message: Message, side: str = "") -> str:
-    """The Uniqueid of the caller's channel that an event belongs to; empty when it is none of ours."""
-    return chan_variables(message, side).get("CONTACTD_CALL", "")
+    """The Uniqueid of the caller's channel that an event belongs to; empty when it is none of ours.
+
+    An attended transfer into one of our lines leaves the agent's variables on the caller's channel until the hold sets
+    them right, so whoever runs our dialplan is taken for a caller whatever they say.
+    """
+    call = chan_variables(message, side).get("CONTACTD_CALL", "")
+    if call and message.get(f"{side}Context") in CALLERS_CONTEXTS:
+        return message.get(f"{side}Uniqueid", "")
+    return call
+
+
+def caller_of(message: Message, side: str = "") -> str:
+    """The same, when this channel is the caller's own; empty for an agent's leg."""
+    call = call_of(message, side)
+    return call if call == message.get(f"{side}Uniqueid") else ""
 
 
 def number(text: str | None) -> int:
@@ -116,32 +114,54 @@ def _dial_end(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
     # Failures come as ContactdOfferEnd, with the cause that DialEnd lacks.
     if message.get("DialStatus") != "ANSWER":
         return None
-    variables = chan_variables(message, "")
-    call, offer = variables.get("CONTACTD_CALL"), variables.get("CONTACTD_OFFER")
-    if not call or not offer or call != message.get("Uniqueid"):
+    call = caller_of(message)
+    if not call:
         return None
+    # Without an offer it is news all the same: somebody whom an agent rang, and put the caller through to, answered.
+    offer = chan_variables(message, "").get("CONTACTD_OFFER", "")
     return inp.OfferAnswered(contact=contact_id(pbx, call, now), offer=OfferId(offer))
 
 
 def _hangup(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
-    call = call_of(message)
     # The agent's leg inherits the variable, and hangs up before the caller's when the caller did.
-    if not call or call != message.get("Uniqueid"):
+    call = caller_of(message)
+    if not call:
         return None
     return inp.CallerHungUp(contact=contact_id(pbx, call, now), cause=number(message.get("Cause")))
 
 
-def _transfer(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
-    if message.get("Result") != "Success":
-        return None
-    call = call_of(message, "Transferee")
-    if not call or call != message.get("TransfereeUniqueid"):
+def _blind_transfer(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
+    call = caller_of(message, "Transferee")
+    if message.get("Result") != "Success" or not call:
         return None
     offer = chan_variables(message, "Transferee").get("CONTACTD_OFFER", "")
     return inp.AgentHungUp(contact=contact_id(pbx, call, now), offer=OfferId(offer), transferred=True)
 
 
-def _device_state(pbx: PbxId, message: Message) -> inp.Input | None:
+_ATTENDED = (
+    # Of each way to refer: the caller, then the agent's channel and the other party of the other call.
+    ("Transferee", "SecondTransferer", "TransferTarget"),
+    ("TransferTarget", "OrigTransferer", "Transferee"),
+)
+
+
+def _attended_transfer(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
+    if message.get("Result") != "Success":
+        return None
+    for caller, transferer, other in _ATTENDED:
+        call = caller_of(message, caller)
+        if call:
+            consult = caller_of(message, transferer)
+            return inp.TransferCompleted(
+                contact=contact_id(pbx, call, now),
+                offer=OfferId(chan_variables(message, caller).get("CONTACTD_OFFER", "")),
+                endpoint=endpoint_of(message.get(f"{other}Channel", "")),
+                consult=contact_id(pbx, consult, now) if consult else None,
+            )
+    return None
+
+
+def _device_state(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
     endpoint = endpoint_of(message.get("Device", ""))
     handset = HANDSETS.get(message.get("State", ""))
     if endpoint is None or handset is None:
@@ -162,3 +182,15 @@ def contact_of(pbx: PbxId, message: Message, now: Instant) -> ContactId | None:
     """Whose call an event belongs to, on either leg."""
     call = call_of(message) or call_of(message, "Dest") or call_of(message, "Transferee")
     return contact_id(pbx, call, now) if call else None
+
+
+_MEANS: dict[str, Callable[[PbxId, Message, Instant], inp.Input | None]] = {
+    "Hangup": _hangup,
+    "DialEnd": _dial_end,
+    "UserEvent": _user_event,
+    "BlindTransfer": _blind_transfer,
+    "AttendedTransfer": _attended_transfer,
+    "DeviceStateChange": _device_state,
+}
+EVENTS = frozenset(_MEANS)
+"""What manager_contactd.conf lets through; anything else is not even parsed."""

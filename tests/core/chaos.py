@@ -73,6 +73,7 @@ class Chaos:
             (6, self._failed),
             (4, lambda: inp.CallerHungUp(contact=self._contact(), cause=dice.choice((0, 16)))),
             (6, self._agent_hung_up),
+            (3, self._transfer_completed),
             (10, self._handset),
             (12, lambda: inp.SignInAsked(agent=dice.choice(AGENTS), pin_right=dice.random() < 0.8)),
             (1, lambda: inp.SignOutAsked(agent=dice.choice(AGENTS))),
@@ -166,6 +167,17 @@ class Chaos:
         who = contact.id if contact is not None else self._contact()
         offer = contact.offer if contact is not None and contact.offer is not None else self._offer()
         return inp.AgentHungUp(contact=who, offer=offer, transferred=self.dice.random() < 0.3)
+
+    def _transfer_completed(self) -> inp.Input:
+        """With any other contact as the consultation, the caller's own included."""
+        contact = self._known(ContactState.CONNECTED, ContactState.RELEASED)
+        offer = contact.offer if contact is not None and contact.offer is not None else self._offer()
+        return inp.TransferCompleted(
+            contact=contact.id if contact is not None else self._contact(),
+            offer=offer,
+            endpoint=self.dice.choice((None, str(self.dice.randint(1001, 1011)))),
+            consult=self.dice.choice((None, self._contact())),
+        )
 
     def _handset(self) -> inp.Input:
         return inp.HandsetChanged(

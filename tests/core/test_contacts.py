@@ -230,6 +230,7 @@ def test_an_unknown_caller_of_the_static_queue_is_adopted() -> None:
         inp.OfferFailed(contact=ContactId("nobody"), offer=OfferId("1-1"), dial_status="BUSY", cause=17),
         inp.CallerHungUp(contact=ContactId("nobody"), cause=16),
         inp.AgentHungUp(contact=ContactId("nobody"), offer=OfferId("1-1")),
+        inp.TransferCompleted(contact=ContactId("nobody"), offer=OfferId("1-1"), endpoint="1001"),
         inp.CommandFailed(contact=ContactId("nobody"), offer=OfferId("1-1"), why="?"),
         inp.TimePassed(),
     ],

@@ -99,6 +99,20 @@ def test_a_bridge_without_a_leg_of_ours_is_elsewhere() -> None:
     assert (seen.place, seen.endpoint) == (Place.ELSEWHERE, None)
 
 
+def test_whom_the_agent_consulted_is_known_by_the_bridge() -> None:
+    """An attended transfer joins the caller with a handset that nothing of ours rang."""
+    leg, *_ = [s for s in listed("inventory_talk_hold_menu") if s["Context"] == "contactd-agent"]
+    status = next(s for s in listed("inventory_talk_hold_menu") if s["Uniqueid"] == variables(leg)["CONTACTD_CALL"])
+    (seen,) = calls_seen(PBX, [status, changed(leg, Variable=None, Channel="PJSIP/1002-00000003")], NOW)
+    assert (seen.place, seen.endpoint) == (Place.TALK, "1002")
+
+
+def test_who_was_put_through_into_the_hold_is_a_caller_whatever_the_variables_say() -> None:
+    held = caller("contactd-hold")
+    (seen,) = calls_seen(PBX, [changed(held, Variable="CONTACTD_CALL=pbx1-1.1")], NOW)
+    assert (seen.place, seen.call) == (Place.HOLD, held["Uniqueid"])
+
+
 def test_a_talk_of_the_static_queue_has_no_offer() -> None:
     leg, *_ = [s for s in listed("inventory_talk_hold_menu") if s["Context"] == "contactd-agent"]
     status = next(s for s in listed("inventory_talk_hold_menu") if s["Uniqueid"] == variables(leg)["CONTACTD_CALL"])

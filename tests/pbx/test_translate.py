@@ -6,12 +6,16 @@ import pytest
 
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
-from contactd.core.ids import PbxId, contact_id
+from contactd.core.ids import OfferId, PbxId, contact_id
 from contactd.pbx.translate import EVENTS, call_of, contact_of, endpoint_of, instant, number, stamped, translate
-from contactd.protocols.ami import Message
+from contactd.protocols.ami import Message, chan_variables
 from tests.pbx.recorded import changed, transcript
 
 PBX, NOW = PbxId("pbx1"), 1_900_000_000.0
+TRANSFERS = (
+    *("blind_transfer", "attended_transfer", "attended_transfer_ringing", "attended_transfer_to_line"),
+    "attended_transfer_line_answered",
+)
 
 
 def said(name: str) -> list[inp.Input]:
@@ -42,8 +46,6 @@ def test_held_and_answered() -> None:
 
 
 def call_offer(name: str, event: str) -> str:
-    from contactd.protocols.ami import chan_variables
-
     return chan_variables(first(name, event), "")["CONTACTD_OFFER"]
 
 
@@ -80,6 +82,61 @@ def test_a_blind_transfer_frees_the_agent() -> None:
     assert not [input_ for input_ in told if isinstance(input_, inp.CallerHungUp)]
 
 
+def completed(name: str) -> inp.TransferCompleted:
+    (told,) = [input_ for input_ in said(name) if isinstance(input_, inp.TransferCompleted)]
+    return told
+
+
+def test_an_attended_transfer_names_the_caller_and_the_handset_that_was_asked() -> None:
+    event = first("attended_transfer", "AttendedTransfer")
+    wanted = inp.TransferCompleted(
+        contact=contact_id(PBX, event["TransfereeUniqueid"], NOW),
+        offer=OfferId(chan_variables(event, "Transferee")["CONTACTD_OFFER"]),
+        endpoint="1002",
+    )
+    assert completed("attended_transfer") == wanted
+    # Afterwards the caller goes on as before: the end of the second talk is told by the first offer.
+    left, ended = said("attended_transfer")[-2:]
+    assert left == inp.AgentHungUp(contact=wanted.contact, offer=wanted.offer)
+    assert ended == inp.CallerHungUp(contact=wanted.contact, cause=16)
+
+
+def test_a_handset_may_refer_either_of_its_calls() -> None:
+    event = first("attended_transfer", "AttendedTransfer")
+    sides = {"Transferee": "TransferTarget", "OrigTransferer": "SecondTransferer"}
+    sides |= {there: here for here, there in sides.items()}
+    turned = []
+    for name in event:
+        side = next((side for side in sides if name.startswith(side)), "")
+        turned += [(sides.get(side, "") + name.removeprefix(side), value) for value in event.all(name)]
+    assert translate(PBX, Message(turned), NOW) == completed("attended_transfer")
+
+
+def test_a_transfer_while_the_other_handset_rings_names_nobody_and_the_answer_is_told_later() -> None:
+    told = completed("attended_transfer_ringing")
+    assert (told.endpoint, told.consult) == (None, None)
+    assert inp.OfferAnswered(contact=told.contact, offer=told.offer) in said("attended_transfer_ringing")
+
+
+def test_a_transfer_into_a_line_names_the_agent_s_own_contact_there() -> None:
+    """From then on the caller's channel carries the agent's CONTACTD_CALL; it is the caller all the same."""
+    event = first("attended_transfer_to_line", "AttendedTransfer")
+    told = completed("attended_transfer_to_line")
+    assert told.consult == contact_id(PBX, event["SecondTransfererUniqueid"], NOW)
+    assert told.contact == contact_id(PBX, event["TransfereeUniqueid"], NOW)
+    later = said("attended_transfer_to_line")
+    later = later[later.index(told) + 1 :]
+    assert [type(one) for one in later] == [inp.CallerHungUp, inp.OfferAnswered, inp.AgentHungUp, inp.CallerHungUp]
+    gone, *rest = later
+    assert isinstance(gone, inp.CallerHungUp) and gone.contact == told.consult
+    assert {getattr(one, "contact", None) for one in rest} == {told.contact}
+
+
+def test_a_transfer_to_whom_the_line_found_names_both() -> None:
+    told = completed("attended_transfer_line_answered")
+    assert (told.endpoint, told.consult is not None) == ("1002", True)
+
+
 def test_an_unregistered_handset() -> None:
     made = [translate(PBX, message, NOW) for message in transcript("unregistered")]
     assert inp.HandsetChanged(pbx=PBX, endpoint="1001", handset=Handset.UNAVAILABLE) in made
@@ -93,7 +150,7 @@ def test_a_feature_code_is_no_contact_and_shows_the_handset() -> None:
 
 
 def test_every_recorded_event_is_one_that_the_filter_lets_through() -> None:
-    for name in ("answered", "declined", "agent_hung_up", "hang_up_waiting", "sign_in", "blind_transfer"):
+    for name in ("answered", "declined", "agent_hung_up", "hang_up_waiting", "sign_in", *TRANSFERS):
         assert {message.event for message in transcript(name)} <= {*EVENTS, None}
 
 
@@ -117,12 +174,14 @@ def test_offer_ends_carry_dialstatus_as_it_is(status: str) -> None:
         ("answered", "UserEvent", {"ChanVariable": "CONTACTD_CALL="}),
         ("answered", "UserEvent", {"ChanVariable": None}),
         ("answered", "DialEnd", {"DialStatus": "BUSY"}),
-        ("answered", "DialEnd", {"Uniqueid": "pbx1-1.1"}),
-        ("answered", "DialEnd", {"ChanVariable": "CONTACTD_CALL=pbx1-1.1"}),
+        ("answered", "DialEnd", {"Uniqueid": "pbx1-1.1", "Context": "from-inside"}),
+        ("answered", "DialEnd", {"ChanVariable": "CONTACTD_CALL=pbx1-1.1", "Context": "from-inside"}),
         ("hang_up_waiting", "Hangup", {"ChanVariable": None}),
-        ("hang_up_waiting", "Hangup", {"Uniqueid": "pbx1-1.1"}),
+        ("hang_up_waiting", "Hangup", {"Uniqueid": "pbx1-1.1", "Context": "contactd-agent"}),
         ("blind_transfer", "BlindTransfer", {"Result": "Fail"}),
-        ("blind_transfer", "BlindTransfer", {"TransfereeUniqueid": "pbx1-1.1"}),
+        ("blind_transfer", "BlindTransfer", {"TransfereeUniqueid": "pbx1-1.1", "TransfereeContext": "from-inside"}),
+        ("attended_transfer", "AttendedTransfer", {"Result": "Fail"}),
+        ("attended_transfer", "AttendedTransfer", {"TransfereeChanVariable": None}),
         ("unregistered", "DeviceStateChange", {"Device": "Queue:contactd-fallback_avail"}),
         ("unregistered", "DeviceStateChange", {"State": "NEVER_HEARD_OF"}),
         ("answered", "DialEnd", {"Event": "DialBegin"}),
