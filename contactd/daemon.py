@@ -249,6 +249,7 @@ def _readings(circle: Circle, spool: Spool, appender: Appender, voice: Voice, sp
         spool_fault=spool.fault,
         spool_full=spool.full,
         append_lag_s=appender.lag_s,
+        append_trouble=appender.trouble,
         appended_seq=appender.appended_seq,
         append_retries=appender.retries,
         quarantined=appender.quarantined,

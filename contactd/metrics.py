@@ -87,6 +87,8 @@ class Readings:
     spool_fault: str | None = None
     spool_full: bool = False
     append_lag_s: float = 0.0
+    append_trouble: str | None = None
+    """Why PostgreSQL takes nothing just now, with the remedy."""
     appended_seq: int = 0
     append_retries: int = 0
     quarantined: int = 0

@@ -71,6 +71,8 @@ class Appender:
         self.appended_seq = start.seq
         self.pending_bytes = 0
         self.retries = 0
+        self.trouble: str | None = None
+        """Why PostgreSQL takes nothing just now, with the remedy; None when it does."""
         self.quarantined = 0
 
     @property
@@ -232,9 +234,12 @@ class Appender:
         while True:
             self._trying()
             try:
-                return await ask()
+                answer = await ask()
+                self.trouble = None
+                return answer
             except StoreAway as error:
                 self.retries += 1
+                self.trouble = str(error)
                 if pause_s >= 2:
                     log.warning("journal_away", error=str(error), pending_bytes=self.pending_bytes)
                 await asyncio.sleep(pause_s)

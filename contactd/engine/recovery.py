@@ -13,7 +13,7 @@ from contactd.core.events import AnyEvent
 from contactd.core.floor import SNAPSHOT_VERSION, Floor, FloorBug, LiveFloor
 from contactd.engine.appender import Appender, Fenced
 from contactd.engine.spool import Spool
-from contactd.store.journal import FloorLock, FloorRow, Journal, StoreAway, StoreRefused
+from contactd.store.journal import FloorLock, FloorRow, Journal, StoreAway, StoreMisconfigured, StoreRefused
 from contactd.store.migrate import migrations
 
 log = structlog.get_logger()
@@ -56,6 +56,9 @@ async def take_floor(
                     await _let_it_notice(lock, locked, notice_s)
                 return await _rebuild(journal, row, waiting), row
             why = "another contactd holds the floor; this one stands by"
+        except StoreMisconfigured:
+            # Waiting mends nothing, and somebody may sit before this first start.
+            raise
         except (StoreAway, Fenced) as error:
             why = str(error)
         if why != said:

@@ -12,16 +12,22 @@ import orjson
 from contactd.core.errors import ContactdError
 from contactd.core.ids import Instant
 from contactd.store.queries import query
+from contactd.store.trouble import AWAY, DATA, StoreAway, StoreMisconfigured, StoreRefused, away
+
+__all__ = [
+    "Batch",
+    "Fact",
+    "FloorLock",
+    "FloorRow",
+    "Journal",
+    "SchemaUnfit",
+    "StoreAway",
+    "StoreMisconfigured",
+    "StoreRefused",
+    "open_pool",
+]
 
 PAGE = 5000
-
-
-class StoreAway(ContactdError):
-    """PostgreSQL does not answer now. What was asked may or may not have been done."""
-
-
-class StoreRefused(ContactdError):
-    """PostgreSQL looked at the data and said no: a bug of ours, and no reason to try again."""
 
 
 class SchemaUnfit(ContactdError):
@@ -72,22 +78,6 @@ class Fact:
     kind: str
     version: int
     body: str
-
-
-# Connection trouble, and refusals that pass by themselves: the same again, for ever.
-_AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.PostgresSystemError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.ObjectInUseError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.ObjectNotInPrerequisiteStateError,
-)
 
 
 class Journal:
@@ -156,7 +146,7 @@ class Journal:
         """known: the number of this program's last migration. Raises SchemaUnfit, StoreAway."""
         try:
             row = await self._fetchrow(query("known_migrations"))
-        except StoreRefused:
+        except (StoreRefused, StoreMisconfigured):
             row = None  # older than the right to ask
         if row is None or row["number"] < known:
             has = f"has {row['number']:04}" if row is not None else "is older"
@@ -175,8 +165,8 @@ class Journal:
         while True:
             try:
                 rows = await self._pool.fetch(query(name), self._floor, seq, PAGE, timeout=60)
-            except _AWAY as error:
-                raise _away(error) from error
+            except AWAY as error:
+                raise away(error) from error
             for row in rows:
                 yield Fact(row["seq"], row["at"], row["kind"], row["version"], row["body"])
             if len(rows) < PAGE:
@@ -187,18 +177,15 @@ class Journal:
         limit_s = timeout_s or self._timeout_s
         try:
             async with self._pool.acquire(timeout=limit_s) as connection:
-                return await connection.fetchrow(sql, *arguments, timeout=limit_s)
-        except _AWAY as error:
-            if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
-                # asyncpg's own DataError: a value that it cannot encode, today or ever.
-                raise StoreRefused(f"asyncpg refused: {error}") from error
-            raise _away(error) from error
-        except (asyncpg.PostgresError, ValueError, TypeError, OverflowError) as error:
-            raise StoreRefused(f"PostgreSQL refused: {type(error).__name__}: {error}") from error
-
-
-def _away(error: BaseException) -> StoreAway:
-    return StoreAway(f"PostgreSQL does not answer ({type(error).__name__}: {error}). Is it running, is the dsn right?")
+                try:
+                    return await connection.fetchrow(sql, *arguments, timeout=limit_s)
+                except DATA as error:
+                    raise StoreRefused(f"PostgreSQL refused: {type(error).__name__}: {error}") from error
+        except AWAY as error:
+            # A ValueError here is a connection that cannot even be tried: a wrong sslmode, for one.
+            # Sessions keep what they began with: one to a server that became a standby is read-only for ever.
+            await self._pool.expire_connections()
+            raise away(error) from error
 
 
 async def open_pool(dsn: str, *, password: str | None = None, size: int = 4) -> asyncpg.Pool:
@@ -234,16 +221,14 @@ class FloorLock:
         self._connection: asyncpg.Connection | None = None
 
     async def try_lock(self) -> bool:
-        """Got it, or had it. Raises StoreAway."""
+        """Got it, or had it. Raises StoreAway, StoreMisconfigured."""
         try:
             if self._connection is None or self._connection.is_closed():
                 self._connection = await asyncpg.connect(self._dsn, timeout=5, **self._options)
             return bool(await self._connection.fetchval(query("try_floor_lock"), self._floor, timeout=5))
-        except _AWAY as error:
+        except AWAY as error:
             await self.release()
-            raise _away(error) from error
-        except asyncpg.PostgresError as error:
-            raise StoreRefused(f"PostgreSQL refused the connection: {error}. Check dsn and password.") from error
+            raise away(error) from error
 
     @property
     def held(self) -> bool:

@@ -131,7 +131,8 @@ def _append(readings: Readings) -> Check:
         "append",
         Level.WARNING,
         f"PostgreSQL has taken nothing for {readings.append_lag_s:.0f} s; facts are kept on disk meanwhile",
-        "Is PostgreSQL running, and has its disk room? Nothing is lost while the spool holds",
+        readings.append_trouble
+        or "Is PostgreSQL running, and has its disk room? Nothing is lost while the spool holds",
     )
 
 

@@ -8,7 +8,16 @@ import datetime
 import asyncpg
 import pytest
 
-from contactd.store.journal import PAGE, Batch, FloorLock, Journal, StoreAway, StoreRefused, open_pool
+from contactd.store.journal import (
+    PAGE,
+    Batch,
+    FloorLock,
+    Journal,
+    StoreAway,
+    StoreMisconfigured,
+    StoreRefused,
+    open_pool,
+)
 from tests.engine.journal import fetch, journal_of, seqs
 from tests.engine.proxy import Proxy
 
@@ -148,7 +157,7 @@ async def test_nobody_there_is_away_and_a_wrong_password_of_the_lock_is_refused(
     pool.terminate()
     with pytest.raises(StoreAway):
         await FloorLock("postgresql://nobody@127.0.0.1:1/none", 1).try_lock()
-    with pytest.raises(StoreRefused, match="password"):
+    with pytest.raises(StoreMisconfigured, match="password"):
         await FloorLock(database, 1, password="wrong").try_lock()
 
 

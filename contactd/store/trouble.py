@@ -1,0 +1,81 @@
+"""What PostgreSQL's errors mean: it comes back, somebody mends it, or the data is at fault; each with a sentence."""
+
+from __future__ import annotations
+
+import ssl
+
+import asyncpg
+
+from contactd.core.errors import ContactdError
+
+
+class StoreAway(ContactdError):
+    """PostgreSQL does not answer now. What was asked may or may not have been done."""
+
+
+class StoreMisconfigured(StoreAway):
+    """PostgreSQL answers and does not let us: a login, a right, a certificate, a schema. Somebody must mend it; a start
+    says so and ends, a daemon that steers goes on from memory until it is mended."""
+
+
+class StoreRefused(ContactdError):
+    """PostgreSQL looked at the data and said no: a bug of ours, and no reason to try again."""
+
+
+# The data's own fault, whoever asks and whenever. Only these may cost a frame its place in the journal: a lost right, a
+# changed password or a broken index refuses every frame, and somebody mends it.
+DATA = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    # asyncpg's own: a value that it cannot encode, today or ever.
+    ValueError,
+    TypeError,
+    OverflowError,
+)
+# Everything else: the same again, for ever. A ValueError is here a connection that cannot even be tried.
+AWAY = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, ValueError)
+
+_Kinds = tuple[type[BaseException], ...]
+# The first that fits. {what} is the error's name and text.
+_SENTENCES: tuple[tuple[_Kinds, type[StoreAway], str], ...] = (
+    (
+        (ssl.SSLCertVerificationError,),
+        StoreMisconfigured,
+        "PostgreSQL's certificate is not accepted ({what}): renew it on the database's host (ssl_cert_file, then pg_ctl"
+        " reload), or correct sslrootcert and host in the dsn.",
+    ),
+    ((ssl.SSLError,), StoreMisconfigured, "No TLS with PostgreSQL ({what}): compare the dsn's sslmode with ssl = on."),
+    (
+        (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError),
+        StoreMisconfigured,
+        "PostgreSQL refuses the login ({what}): check the dsn, the password in the secrets, and pg_hba.conf.",
+    ),
+    (
+        (asyncpg.InsufficientResourcesError,),
+        StoreAway,
+        "PostgreSQL has no room ({what}): make room on its disk, or raise max_connections. contactd keeps the facts"
+        " meanwhile.",
+    ),
+    (
+        (asyncpg.ReadOnlySQLTransactionError,),
+        StoreAway,
+        "PostgreSQL is read-only ({what}): promote it, or name the primary in the dsn (target_session_attrs=read-write"
+        " finds it).",
+    ),
+    (
+        (asyncpg.SyntaxOrAccessError, asyncpg.DataError, ValueError),
+        StoreMisconfigured,
+        "PostgreSQL does not let contactd work ({what}): run `contactd migrate`, GRANT contactd_daemon to the role of"
+        " the dsn, and check the dsn's options.",
+    ),
+    ((asyncpg.InternalServerError,), StoreAway, "PostgreSQL fails within itself ({what}): look at its log and disk."),
+)
+
+
+def away(error: BaseException) -> StoreAway:
+    what = f"{type(error).__name__}: {error}"
+    for kinds, made, sentence in _SENTENCES:
+        if isinstance(error, kinds):
+            return made(sentence.format(what=what))
+    return StoreAway(f"PostgreSQL does not answer ({what}). Is it running, is the dsn right?")
