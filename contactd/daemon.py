@@ -91,7 +91,7 @@ class Daemon:
                 idle_turn_s=self._systemd.watchdog_s / 4 if self._systemd.watchdog_s else None,
             )
             voice = Voice(settings, circle, accepting=lambda: not spool.full)
-            read = functools.partial(_readings, circle, spool, appender, voice, settings.spool.max_mb << 20)
+            read = functools.partial(_readings, circle, spool, appender, voice, watch, settings.spool.max_mb << 20)
             measured = FloorMetrics(floor, read, circle.clock.now)
             stack.callback(measured.close)
             teller = Teller(self._systemd, row.epoch, read, lambda: watch.store_away, circle.clock.now)
@@ -235,7 +235,9 @@ class Daemon:
         log.info("configuration_loaded", sha256=new.sha256)
 
 
-def _readings(circle: Circle, spool: Spool, appender: Appender, voice: Voice, spool_max_bytes: int) -> Readings:
+def _readings(
+    circle: Circle, spool: Spool, appender: Appender, voice: Voice, watch: EpochWatch, spool_max_bytes: int
+) -> Readings:
     """What the parts say of themselves."""
     return Readings(
         holds_epoch=voice.acting,
@@ -253,6 +255,7 @@ def _readings(circle: Circle, spool: Spool, appender: Appender, voice: Voice, sp
         appended_seq=appender.appended_seq,
         append_retries=appender.retries,
         quarantined=appender.quarantined,
+        postgresql_up=not watch.store_away,
         pbx=voice.readings(),
         agi_sessions=voice.agi.active,
         agi_failures=voice.agi.stats.failures,

@@ -20,7 +20,7 @@ from contactd.engine.clock import Clock
 from contactd.engine.frame import frame_of
 from contactd.engine.inbox import Inbox, Item, Private
 from contactd.engine.spool import Spool
-from contactd.metrics import STEP_SECONDS
+from contactd.metrics import LOOP_LAG_SECONDS, STEP_SECONDS, TURN_SECONDS
 
 log = structlog.get_logger()
 
@@ -103,6 +103,7 @@ class Circle:
             self._tell(steps)
             self._set_timer()
             self._last_turn = time.monotonic()
+            TURN_SECONDS.observe(self._last_turn - self._turned_at)
             self._turned()
             # Let the sockets be read: a flood of inputs must not starve them.
             await asyncio.sleep(0)
@@ -113,6 +114,7 @@ class Circle:
             before = time.monotonic()
             await asyncio.sleep(0.5)
             self.loop_lag_s = max(0.0, time.monotonic() - before - 0.5)
+            LOOP_LAG_SECONDS.observe(self.loop_lag_s)
             if self.loop_lag_s > _FROZEN_S:
                 log.warning("loop_frozen", for_s=round(self.loop_lag_s, 1))
                 await self.still_ours()

@@ -13,6 +13,7 @@ from contactd.core.events import AnyEvent
 from contactd.core.floor import SNAPSHOT_VERSION, Floor, FloorBug, LiveFloor
 from contactd.engine.appender import Appender, Fenced
 from contactd.engine.spool import Spool
+from contactd.metrics import POSTGRESQL_SECONDS
 from contactd.store.journal import FloorLock, FloorRow, Journal, StoreAway, StoreMisconfigured, StoreRefused
 from contactd.store.migrate import migrations
 
@@ -171,12 +172,14 @@ class EpochWatch:
 
     async def still_ours(self) -> None:
         """Raises Fenced when another one took over; at most a second, since the circle waits for it after a freeze."""
+        began = time.monotonic()
         try:
             row = await self._journal.row(timeout_s=1)
         except StoreAway:
             self.store_away = True
             return
         self.store_away = False
+        POSTGRESQL_SECONDS.observe(time.monotonic() - began)
         if row.epoch != self._epoch:
             raise Fenced(self._epoch, row.epoch)
 

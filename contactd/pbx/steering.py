@@ -14,8 +14,10 @@ from contactd.core.commands import Command, ComparePbx, ReturnToHold, RingAgent
 from contactd.core.errors import ContactdError
 from contactd.core.ids import ContactId, Instant, PbxId
 from contactd.engine.circle import Circle
+from contactd.metrics import AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS, PbxReading
 from contactd.pbx.ami import AmiLink, AmiSettings
 from contactd.pbx.inventory import VARIABLES, calls_seen, handsets_seen
+from contactd.pbx.lag import EventLag
 from contactd.pbx.translate import EVENTS, contact_of, stamped, translate
 from contactd.protocols.ami import Message
 
@@ -54,6 +56,10 @@ class Steering:
         self._boot: Instant = 0.0
         """As first read; one boot is read several times."""
         self._lost_at: Instant = 0.0
+        self._beat_back_at: float | None = None
+        self._lag = EventLag()
+        self._lag_seconds = AMI_EVENT_LAG_SECONDS.labels(self.pbx)
+        self._heartbeat_seconds = AMI_HEARTBEAT_SECONDS.labels(self.pbx)
         self.acting = True
         """False: fenced. Nothing is sent to the PBX any more, the heartbeat least of all."""
         self.link = AmiLink(settings, self._on_event, on_up=self._on_up, on_down=self._on_down, events=EVENTS)
@@ -62,16 +68,33 @@ class Steering:
         """Until cancelled."""
         await self.link.run()
 
+    def reading(self) -> PbxReading:
+        stats = self.link.stats
+        return PbxReading(
+            connected=self.link.connected,
+            messages=stats.messages,
+            reconnects=stats.reconnects,
+            timeouts=stats.timeouts,
+            refused=stats.refused,
+            failures=stats.failures,
+            dropped=stats.dropped,
+            beat_age_s=None if self._beat_back_at is None else time.monotonic() - self._beat_back_at,
+            clock_offset_s=self._lag.smallest_s,
+        )
+
     # --- in ---------------------------------------------------------------------------------------------------------
 
     def _on_event(self, message: Message) -> None:
         now = self._circle.clock.now()
+        at = stamped(message)
+        if at is not None:
+            self._lag_seconds.observe(self._lag.of(at, now))
         input_ = translate(self.pbx, message, now)
         if self._touched is not None and (contact := contact_of(self.pbx, message, now)):
             self._touched.add(contact)
         if input_ is None or (isinstance(input_, inp.CallFellBack) and not self._accepting()):
             return
-        self._circle.put(input_, self._circle.clock.happened(stamped(message)))
+        self._circle.put(input_, self._circle.clock.happened(at))
 
     async def _on_up(self) -> None:
         """Tell the dialplan who steers, compare, then beat and compare again until the link goes down."""
@@ -112,8 +135,11 @@ class Steering:
 
     async def _beat(self) -> None:
         """In the PBX's own clock: two hosts never agree."""
+        began = time.monotonic()
         answer = await self.link.send({"Action": "Getvar", "Variable": "EPOCH"})
         await self._set_global("CONTACTD_BEAT", answer.get("Value", "0"))
+        self._beat_back_at = time.monotonic()
+        self._heartbeat_seconds.observe(self._beat_back_at - began)
 
     async def _boot_time(self) -> Instant:
         """When this Asterisk started, in our clock. It tells local times, so it is asked for its own now as well."""

@@ -6,6 +6,7 @@ manager.conf's ``channelvars=CONTACTD_CALL,CONTACTD_OFFER`` puts the contact and
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
@@ -37,9 +38,10 @@ def translate(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
 def stamped(message: Message) -> Instant | None:
     """The event's own time (``timestampevents=yes``), Unix seconds."""
     try:
-        return float(message.get("Timestamp", ""))
+        at = float(message.get("Timestamp", ""))
     except ValueError:
         return None
+    return at if isfinite(at) else None
 
 
 CALLERS_CONTEXTS = frozenset(

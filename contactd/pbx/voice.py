@@ -104,17 +104,7 @@ class Voice:
         self._codes.reasons = settings.sign_in.not_ready_reasons
 
     def readings(self) -> dict[PbxId, PbxReading]:
-        return {
-            name: PbxReading(
-                connected=link.link.connected,
-                messages=link.link.stats.messages,
-                reconnects=link.link.stats.reconnects,
-                timeouts=link.link.stats.timeouts,
-                refused=link.link.stats.refused,
-                failures=link.link.stats.failures,
-            )
-            for name, link in self._links.items()
-        }
+        return {name: link.reading() for name, link in self._links.items()}
 
     def _pbx_of(self, call: str) -> PbxId:
         """A Uniqueid begins with its PBX's systemname; with one PBX it need not."""

@@ -69,7 +69,7 @@ class Surface:
 def web_app(surface: Surface) -> web.Application:
     async def metrics_page(_: web.Request) -> web.Response:
         headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-        return web.Response(body=metrics.exposition(), headers=headers)
+        return web.Response(body=await metrics.exposition(), headers=headers)
 
     async def healthz(_: web.Request) -> web.Response:
         found = await surface.health()

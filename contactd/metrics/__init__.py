@@ -1,0 +1,36 @@
+"""Every number Prometheus reads: counted as facts happen, or read from the floor and the parts when asked.
+
+Base units; labels are bounded by the code and the configuration (queues, PBXes, outcomes), never a contact, an agent or
+a number. docs/metrics.rst lists them all, and a test compares.
+"""
+
+from contactd.metrics.floor import FloorMetrics
+from contactd.metrics.readings import PbxReading, Readings
+from contactd.metrics.registry import (
+    AMI_EVENT_LAG_SECONDS,
+    AMI_HEARTBEAT_SECONDS,
+    HISTORY_SEQ,
+    HISTORY_SKIPPED,
+    LOOP_LAG_SECONDS,
+    POSTGRESQL_SECONDS,
+    REGISTRY,
+    STEP_SECONDS,
+    TURN_SECONDS,
+    exposition,
+)
+
+__all__ = [
+    "AMI_EVENT_LAG_SECONDS",
+    "AMI_HEARTBEAT_SECONDS",
+    "HISTORY_SEQ",
+    "HISTORY_SKIPPED",
+    "LOOP_LAG_SECONDS",
+    "POSTGRESQL_SECONDS",
+    "REGISTRY",
+    "STEP_SECONDS",
+    "TURN_SECONDS",
+    "FloorMetrics",
+    "PbxReading",
+    "Readings",
+    "exposition",
+]

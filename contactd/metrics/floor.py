@@ -1,0 +1,253 @@
+"""The floor in numbers: counted as facts happen, and read when Prometheus asks."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from contactd import __version__
+from contactd.core import events as ev
+from contactd.core.agent import Agent, AgentState, Status
+from contactd.core.contact import ContactState, Outcome
+from contactd.core.floor import LiveFloor
+from contactd.core.ids import ContactId, Instant, PbxId
+from contactd.core.inputs import PbxCompared
+from contactd.core.step import Step
+from contactd.metrics import registry as r
+from contactd.metrics.readings import Readings, collect_readings
+
+OTHER = "other"
+"""Stands for a label's value that neither the code nor the configuration knows: a series each would let anybody who
+can reach the dialplan fill Prometheus's memory."""
+_MEDIA = frozenset({"voice", "tty", "mail", "chat", "sms", "social"})
+_SIGN_IN = frozenset({"wrong_pin", "locked"})
+
+
+class FloorMetrics(Collector):
+    """publish() after every batch; the rest is read when Prometheus asks.
+
+    now: the circle's clock. read: the parts' own numbers.
+    """
+
+    def __init__(
+        self,
+        floor: LiveFloor,
+        read: Callable[[], Readings],
+        now: Callable[[], Instant],
+        registry: CollectorRegistry = r.REGISTRY,
+    ) -> None:
+        self._floor = floor
+        self._read = read
+        self._now = now
+        self._queue_of: dict[ContactId, str] = {c.id: c.queue for c in floor.contacts.values() if c.queue}
+        self._offered_at: dict[ContactId, Instant] = {
+            c.id: floor.agents[c.agent].since
+            for c in floor.contacts.values()
+            if c.state is ContactState.OFFERED and c.agent in floor.agents
+        }
+        self._children: dict[tuple[Any, ...], Any] = {}
+        self._registry = registry
+        registry.register(self)
+
+    def close(self) -> None:
+        self._registry.unregister(self)
+
+    # --- counted as it happens ---
+
+    def publish(self, steps: Sequence[Step]) -> None:
+        """A few microseconds an event, and no await."""
+        for step in steps:
+            for event in step.events:
+                kind = type(event)
+                self._child(r.EVENTS, kind.__name__).inc()
+                count = _COUNT.get(kind)
+                if count is not None:
+                    count(self, event, step.at)
+            if isinstance(step.input, PbxCompared):
+                self._compared(step.input.pbx, step.events)
+
+    def _child(self, metric: Any, *labels: str) -> Any:
+        """metric.labels(*labels), cached: the look-up in the library costs more than the counting."""
+        key = (metric, *labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = metric.labels(*labels)
+        return child
+
+    def _queue(self, name: str | None) -> str:
+        """The label: empty for no queue, OTHER for one that is not configured."""
+        if not name:
+            return ""
+        return name if name in self._floor.queues else OTHER
+
+    def _compared(self, pbx: PbxId, events: Sequence[ev.Event]) -> None:
+        self._child(r.COMPARISONS, pbx).inc()
+        for event in events:
+            if type(event) not in _NO_CORRECTION:
+                self._child(r.CORRECTIONS, pbx, type(event).__name__).inc()
+
+    def _arrived(self, event: ev.ContactArrived | ev.ContactAdopted, _: Instant) -> None:
+        self._child(r.ARRIVED, event.medium if event.medium in _MEDIA else OTHER).inc()
+
+    def _queued(self, event: ev.MenuChosen | ev.ContactQueued | ev.ContactFellBack, _: Instant) -> None:
+        self._queue_of[event.contact] = self._queue(event.queue)
+
+    def _offered(self, event: ev.ContactOffered, at: Instant) -> None:
+        self._offered_at[event.contact] = at
+
+    def _offer_ended(self, event: ev.OfferEnded, _: Instant) -> None:
+        self._offered_at.pop(event.contact, None)
+        self._child(r.OFFERS, _one_of(ev.OfferOutcome, event.outcome)).inc()
+
+    def _connected(self, event: ev.ContactConnected, at: Instant) -> None:
+        if event.offer is not None:
+            self._child(r.OFFERS, "answered").inc()
+            offered_at = self._offered_at.pop(event.contact, None)
+            # One that was found later by a comparison would tell the comparison's time.
+            if offered_at is not None and not event.seen_late:
+                r.ANSWER_SECONDS.observe(max(0.0, at - offered_at))
+        if event.waited_s is not None:
+            queue = self._queue_of.get(event.contact, "")
+            self._child(r.WAIT_SECONDS, queue, "answered").observe(event.waited_s)
+
+    def _talk_ended(self, event: ev.TalkEnded, _: Instant) -> None:
+        self._child(r.TALK_SECONDS, self._queue_of.get(event.contact, "")).observe(event.talk_s)
+
+    def _ended(self, event: ev.ContactEnded, _: Instant) -> None:
+        self._queue_of.pop(event.contact, None)
+        self._offered_at.pop(event.contact, None)
+        queue = self._queue(event.queue)
+        self._child(r.ENDED, queue, _one_of(Outcome, event.outcome)).inc()
+        if event.waited_s is not None and event.outcome.startswith("abandoned"):
+            self._child(r.WAIT_SECONDS, queue, "abandoned").observe(event.waited_s)
+
+    def _refused(self, event: ev.AgentRefused, _: Instant) -> None:
+        self._child(r.SIGN_IN_REFUSED, event.reason if event.reason in _SIGN_IN else OTHER).inc()
+
+    # --- read when asked ---
+
+    def describe(self) -> Iterable[Metric]:
+        # Nothing is read while registering: the parts may not be there yet.
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        readings = self._read()
+        floor = self._floor
+        yield InfoMetricFamily("contactd_build", "This contactd.", {"version": __version__})
+        yield GaugeMetricFamily("contactd_epoch", "The epoch under which this daemon writes.", floor.epoch)
+        yield GaugeMetricFamily("contactd_seq", "The last fact on the floor.", floor.seq)
+        sha256 = floor.state.plan.sha256 if floor.state.plan is not None else ""
+        yield InfoMetricFamily("contactd_config", "The configuration in force.", {"sha256": sha256})
+        yield from self._collect_contacts()
+        yield from self._collect_agents()
+        steered = GaugeMetricFamily("contactd_pbx_steered", "1 while the PBX's callers are offered.", labels=["pbx"])
+        for pbx in set(readings.pbx) | floor.steered:
+            steered.add_metric([pbx], pbx in floor.steered)
+        yield steered
+        yield from collect_readings(readings)
+
+    def _collect_contacts(self) -> Iterator[Metric]:
+        floor, now = self._floor, self._now()
+        live: Tally[ContactState] = Tally()
+        waiting = dict.fromkeys(floor.queues, 0)
+        talking = dict.fromkeys(floor.queues, 0)
+        longest = dict.fromkeys(floor.queues, 0.0)
+        for contact in floor.contacts.values():
+            state, queue = contact.state, contact.queue
+            live[state] += 1
+            if queue not in waiting:
+                continue
+            if state is ContactState.CONNECTED:
+                talking[queue] += 1
+            elif state in _IN_LINE and contact.queued_at is not None:
+                waiting[queue] += 1
+                longest[queue] = max(longest[queue], now - contact.queued_at)
+        contacts = GaugeMetricFamily("contactd_contacts_live", "Contacts on the floor.", labels=["state"])
+        for state in ContactState:
+            if state is not ContactState.ENDED:
+                contacts.add_metric([state], live[state])
+        yield contacts
+        yield _by_queue("contactd_waiting", "Contacts that wait or ring, in each queue.", waiting)
+        yield _by_queue("contactd_talking", "Contacts that talk, of each queue.", talking)
+        yield _by_queue("contactd_longest_wait_seconds", "The longest running wait in each queue.", longest)
+
+    def _collect_agents(self) -> Iterator[Metric]:
+        floor = self._floor
+        tally: Tally[tuple[Status, AgentState]] = Tally()
+        # First those who serve the same queues together: a hundred queues times a thousand agents would be felt.
+        teams: Tally[tuple[tuple[str, ...], Status]] = Tally()
+        free: Tally[tuple[str, ...]] = Tally()
+        for agent in floor.agents.values():
+            tally[agent.status, agent.state] += 1
+            queues = _queues_of(agent)
+            teams[queues, agent.status] += 1
+            free[queues] += agent.available()
+        agents = GaugeMetricFamily("contactd_agents", "Agents by status and state.", labels=["status", "state"])
+        for status in Status:
+            for doing in AgentState:
+                agents.add_metric([status, doing], tally[status, doing])
+        yield agents
+        yield GaugeMetricFamily(
+            "contactd_agents_available", "Agents who can be offered a contact.", len(floor.available)
+        )
+        staff = {status: dict.fromkeys(floor.queues, 0) for status in Status}
+        for (queues, status), count in teams.items():
+            _add(staff[status], queues, count)
+        by_status = GaugeMetricFamily(
+            "contactd_queue_agents", "Agents who serve a queue, by their status.", labels=["queue", "status"]
+        )
+        for status, counts in staff.items():
+            for queue, count in counts.items():
+                by_status.add_metric([queue, status], count)
+        yield by_status
+        available = dict.fromkeys(floor.queues, 0)
+        for queues, count in free.items():
+            _add(available, queues, count)
+        yield _by_queue(
+            "contactd_queue_agents_available", "Agents who can be offered a contact of this queue.", available
+        )
+
+
+_IN_LINE = {ContactState.WAITING, ContactState.OFFERED, ContactState.FALLBACK}
+_NO_CORRECTION = {ev.PbxSteered, ev.ContactOffered}
+"""Part of every comparison, or of the routing that follows it."""
+
+_COUNT: dict[type[ev.Event], Callable[[FloorMetrics, Any, Instant], None]] = {
+    ev.ContactArrived: FloorMetrics._arrived,
+    ev.ContactAdopted: FloorMetrics._arrived,
+    ev.MenuChosen: FloorMetrics._queued,
+    ev.ContactQueued: FloorMetrics._queued,
+    ev.ContactFellBack: FloorMetrics._queued,
+    ev.ContactOffered: FloorMetrics._offered,
+    ev.OfferEnded: FloorMetrics._offer_ended,
+    ev.ContactConnected: FloorMetrics._connected,
+    ev.TalkEnded: FloorMetrics._talk_ended,
+    ev.ContactEnded: FloorMetrics._ended,
+    ev.AgentRefused: FloorMetrics._refused,
+}
+
+
+def _queues_of(agent: Agent) -> tuple[str, ...]:
+    return tuple(agent.profile.queues)
+
+
+def _add(counts: dict[Any, int], queues: Iterable[str], count: int) -> None:
+    for queue in queues:
+        if queue in counts:
+            counts[queue] += count
+
+
+def _by_queue(name: str, text: str, values: dict[Any, Any]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=["queue"])
+    for queue, value in values.items():
+        family.add_metric([queue], value)
+    return family
+
+
+def _one_of(known: Any, value: str) -> str:
+    return value if value in known._value2member_map_ else OTHER

@@ -1,0 +1,138 @@
+"""The one registry, what is counted as it happens, and the page that Prometheus reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from contactd.metrics.pauses import GcPauses
+from contactd.metrics.wide import WideHistogram
+
+# A second line beside each counter, for the moment it was made: Prometheus has no use for it.
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+GCCollector(registry=REGISTRY)
+GC_PAUSES = GcPauses()
+REGISTRY.register(GC_PAUSES)
+
+_WAIT_BUCKETS = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 3600)
+_TALK_BUCKETS = (10, 30, 60, 120, 180, 300, 600, 900, 1800, 3600)
+_RING_BUCKETS = (1, 2, 3, 5, 8, 10, 15, 20, 30, 45, 60)
+_STEP_BUCKETS = (0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.005, 0.02, 0.1)
+_LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3, 10)
+
+ARRIVED = Counter("contactd_contacts_arrived", "Contacts that arrived or were adopted.", ["medium"], registry=REGISTRY)
+ENDED = Counter("contactd_contacts", "Contacts that ended.", ["queue", "outcome"], registry=REGISTRY)
+OFFERS = Counter("contactd_offers", "Offers that ended: answered, or why not.", ["outcome"], registry=REGISTRY)
+ANSWER_SECONDS = Histogram(
+    "contactd_offer_answer_seconds",
+    "From the offer to the agent's answer.",
+    buckets=_RING_BUCKETS,
+    registry=REGISTRY,
+)
+WAIT_SECONDS = WideHistogram(
+    "contactd_wait_seconds",
+    "From the queueing to the answer, or to the end of a contact that nobody answered.",
+    ["queue", "result"],
+    _WAIT_BUCKETS,
+)
+TALK_SECONDS = WideHistogram("contactd_talk_seconds", "A talk with one agent.", ["queue"], _TALK_BUCKETS)
+WIDE = (WAIT_SECONDS, TALK_SECONDS)
+SIGN_IN_REFUSED = Counter("contactd_sign_in_refused", "Sign-ins refused.", ["reason"], registry=REGISTRY)
+EVENTS = Counter("contactd_events", "Facts by kind.", ["kind"], registry=REGISTRY)
+COMPARISONS = Counter("contactd_comparisons", "Comparisons of the floor with a PBX.", ["pbx"], registry=REGISTRY)
+CORRECTIONS = Counter(
+    "contactd_comparison_corrections",
+    "Facts that a comparison had to add, since AMI had not told them.",
+    ["pbx", "kind"],
+    registry=REGISTRY,
+)
+
+STEP_SECONDS = Histogram("contactd_step_seconds", "Deciding on one input.", buckets=_STEP_BUCKETS, registry=REGISTRY)
+TURN_SECONDS = Histogram(
+    "contactd_turn_seconds",
+    "One turn of the circle: all that waited decided, kept, told and acted on.",
+    buckets=_LAG_BUCKETS,
+    registry=REGISTRY,
+)
+LOOP_LAG_SECONDS = Histogram(
+    "contactd_loop_lag_seconds",
+    "How late the event loop came back, measured twice a second.",
+    buckets=_LAG_BUCKETS,
+    registry=REGISTRY,
+)
+AMI_EVENT_LAG_SECONDS = Histogram(
+    "contactd_ami_event_lag_seconds",
+    "From the PBX's stamp on an event to our reading it, beyond the quickest of the last minutes.",
+    ["pbx"],
+    buckets=_LAG_BUCKETS,
+    registry=REGISTRY,
+)
+AMI_HEARTBEAT_SECONDS = Histogram(
+    "contactd_ami_heartbeat_seconds",
+    "The heartbeat's way to the PBX and back, both of its actions.",
+    ["pbx"],
+    buckets=_LAG_BUCKETS,
+    registry=REGISTRY,
+)
+POSTGRESQL_SECONDS = Histogram(
+    "contactd_postgresql_round_trip_seconds",
+    "Asking PostgreSQL for the floor's row, once a second.",
+    buckets=_LAG_BUCKETS,
+    registry=REGISTRY,
+)
+HISTORY_SEQ = Gauge("contactd_history_seq", "How far the follower history has come.", registry=REGISTRY)
+HISTORY_SKIPPED = Counter(
+    "contactd_history_skipped", "Facts that the follower history could not read.", registry=REGISTRY
+)
+
+_SLICE = 400
+"""Samples written between two breaths of the loop: a millisecond or two."""
+
+
+async def exposition(registry: CollectorRegistry = REGISTRY) -> bytes:
+    """What /metrics answers. Run it in the loop, since it reads the floor; offers go out between its slices."""
+    page: list[bytes] = []
+    for slice_ in chain(
+        chain.from_iterable(map(_slices, registry.collect())), chain.from_iterable(wide.slices() for wide in WIDE)
+    ):
+        page.append(slice_)
+        await asyncio.sleep(0)
+    return b"".join(page)
+
+
+def families(registry: CollectorRegistry = REGISTRY) -> Iterator[Metric]:
+    """All that is measured."""
+    yield from registry.collect()
+    yield from (wide.collect() for wide in WIDE)
+
+
+def _slices(family: Metric) -> Iterator[bytes]:
+    samples = family.samples
+    family.samples = samples[:_SLICE]
+    yield generate_latest(_One(family))
+    for start in range(_SLICE, len(samples), _SLICE):
+        family.samples = samples[start : start + _SLICE]
+        # Not the lines # HELP and # TYPE again.
+        yield generate_latest(_One(family)).split(b"\n", 2)[2]
+
+
+class _One(CollectorRegistry):
+    """generate_latest() wants a registry."""
+
+    def __init__(self, family: Metric) -> None:
+        super().__init__()
+        self._family = family
+
+    def collect(self) -> Iterable[Metric]:
+        return [self._family]
