@@ -44,6 +44,7 @@ lint:
 docs:
 	$(BOOTSTRAP)
 	$(VENV)/python -m contactd.config.reference
+	$(VENV)/python -m tests.metrics.papers
 
 bench:
 	$(BOOTSTRAP) asterisk sipp

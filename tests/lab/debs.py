@@ -33,11 +33,8 @@ TOOLS = {
     "sipp": ("sip-tester", "usr/bin/sipp"),
     "minimodem": ("minimodem", "usr/bin/minimodem"),
     "sox": ("sox", "usr/bin/sox"),
-<<<<<<< HEAD
     "systemd-analyze": ("systemd", "usr/bin/systemd-analyze"),
-=======
     "promtool": ("prometheus", "usr/bin/promtool"),
->>>>>>> 360a1ce (Metrics in a package: offers, lag, loss, pauses, staff by queue; a scrape that lets the calls through)
 }
 
 

@@ -18,7 +18,7 @@ QUEUES = tuple(QueueId(f"queue-{n:03}") for n in range(100))
 AGENTS = 500
 
 
-def big_floor() -> Walk:
+def big_floor(calls: int = 2000) -> Walk:
     """Each agent serves five queues; half are signed in; four contacts wait for each that talks."""
     walk = Walk()
     profiles = tuple(
@@ -41,7 +41,7 @@ def big_floor() -> Walk:
     walk.put(inp.PbxCompared(pbx=PBX, asked_at=walk.now, booted_at=walk.now - 900, calls=(), handsets=free))
     for profile in profiles[::2]:
         walk.put(inp.SignInAsked(agent=profile.id, pin_right=True))
-    for n in range(2000):
+    for n in range(calls):
         walk.arrive(QUEUES[n % len(QUEUES)])
     return walk
 
@@ -61,6 +61,7 @@ def every_series(metrics: FloorMetrics) -> None:
         ]
     for reason in ev.OfferOutcome:
         events.append(ev.OfferEnded(contact=contact, agent=agent, offer=offer, outcome=reason))
+    events.append(ev.AgentRefused(agent=agent, reason="wrong_pin", locked_until=None))
     metrics.publish([Step(inp.TimePassed(), 10.0, 1, events, [])])
 
 

@@ -1,0 +1,67 @@
+"""docs/metrics.rst, made from the registry: ``make docs`` writes it (python -m tests.metrics.papers); a test looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client.core import Metric
+
+from contactd.metrics import AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS, FloorMetrics
+from contactd.metrics.registry import families
+from tests.metrics.big import big_floor, every_series, readings
+from tests.store.walk import PBX
+
+ROOT = Path(__file__).resolve().parents[2]
+PAPER = ROOT / "docs/metrics.rst"
+MARK = ".. made from the registry by `make docs`; what is above this line is written by hand"
+
+
+def measured() -> list[Metric]:
+    """Every family of a daemon to which everything has happened."""
+    walk = big_floor(calls=10)
+    metrics = FloorMetrics(walk.floor, readings, lambda: walk.now)
+    try:
+        every_series(metrics)
+        metrics.publish(walk.steps)
+        for histogram in (AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS):
+            histogram.labels(PBX).observe(0.0)
+        return list(families())
+    finally:
+        metrics.close()
+
+
+def sample_names(family: Metric) -> set[str]:
+    """What a query may name."""
+    return {sample.name for sample in family.samples}
+
+
+def paper(old: str) -> str:
+    """The hand-written part of the old one, and the table."""
+    return old.split(MARK, maxsplit=1)[0] + MARK + "\n\n" + "\n".join(_table()) + "\n"
+
+
+def _table() -> Iterator[str]:
+    rows = []
+    for family in sorted(measured(), key=lambda family: family.name):
+        labels = sorted({label for sample in family.samples for label in sample.labels} - {"le", "quantile"})
+        name = {"counter": f"{family.name}_total", "info": f"{family.name}_info"}.get(family.type, family.name)
+        rows.append((f"``{name}``", family.type, ", ".join(labels), family.documentation.rstrip(".")))
+    rows.sort(key=lambda row: (not row[0].startswith("``contactd"), row[0]))
+    head = ("metric", "type", "labels", "what it tells")
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(4)]
+    rule = "  ".join("=" * width for width in widths)
+    yield rule
+    yield _line(head, widths)
+    yield rule
+    yield from (_line(row, widths) for row in rows)
+    yield rule
+
+
+def _line(row: tuple[str, ...], widths: list[int]) -> str:
+    return "  ".join((cell or "\\ ").ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+if __name__ == "__main__":
+    PAPER.write_text(paper(PAPER.read_text()))
+    print(f"wrote {PAPER.relative_to(ROOT)}")
