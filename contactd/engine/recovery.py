@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from contactd.core.events import AnyEvent
 from contactd.core.floor import SNAPSHOT_VERSION, Floor, FloorBug, LiveFloor
 from contactd.engine.appender import Appender, Fenced
+from contactd.engine.frame import Frame
 from contactd.engine.spool import Spool
 from contactd.metrics import POSTGRESQL_SECONDS
 from contactd.store.journal import FloorLock, FloorRow, Journal, StoreAway, StoreMisconfigured, StoreRefused
@@ -51,9 +53,11 @@ async def take_floor(
             if (locked := await lock.try_lock()) or take_over:
                 await journal.check_schema(migrations()[-1].number)
                 row = await journal.row()
-                was_ours = await _drain(journal, spool, row, waiting) or row.epoch == 0
-                row = await journal.next_epoch()
-                if not was_ours:
+                left = await _drain(journal, spool, row, waiting)
+                fresh = row.epoch == 0
+                # Past what the spool knows: no offer of a restored database may have the id of an earlier one.
+                row = await journal.next_epoch(after=left.epoch)
+                if not (left.was_ours or fresh):
                     await _let_it_notice(lock, locked, notice_s)
                 return await _rebuild(journal, row, waiting), row
             why = "another contactd holds the floor; this one stands by"
@@ -82,11 +86,17 @@ async def _let_it_notice(lock: FloorLock, locked: bool, notice_s: float) -> None
         await asyncio.sleep(0.1)
 
 
-async def _drain(journal: Journal, spool: Spool, row: FloorRow, waiting: Callable[[str], None]) -> bool:
-    """Append what our earlier life kept and did not get stored; under its own epoch, which must be the last one.
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What the spool says of our earlier life. was_ours: it was the last writer; it is dead, since we hold its spool.
+    epoch: the newest in it; newer than the floor's own where the database is from a backup."""
 
-    True: that life was the last writer. It is dead, since we hold its spool.
-    """
+    was_ours: bool
+    epoch: int
+
+
+async def _drain(journal: Journal, spool: Spool, row: FloorRow, waiting: Callable[[str], None]) -> _Left:
+    """Append what our earlier life kept and did not get stored; under its own epoch, which must be the last one."""
     appender = Appender(
         journal,
         spool,
@@ -96,30 +106,41 @@ async def _drain(journal: Journal, spool: Spool, row: FloorRow, waiting: Callabl
     )
     expected = row.seq + 1
     count = 0
+    unfit: list[Frame] = []
     left = spool.left_behind()
     for frame in left:
         if frame.last_seq <= row.seq:
             continue
         if frame.epoch != row.epoch or frame.first_seq != expected:
-            path = spool.quarantine(f"left-{frame.epoch}-{frame.first_seq}.bin", frame.encoded)
-            log.error(
-                "spool_quarantined",
-                file=str(path),
-                epoch=frame.epoch,
-                first_seq=frame.first_seq,
-                expected_epoch=row.epoch,
-                expected_seq=expected,
-                remedy="Another writer went on in between; these facts are not in the journal. Keep the file.",
-            )
+            unfit.append(frame)
             continue
         appender.put(frame)
         expected = frame.last_seq + 1
         count += 1
     await appender.drain()
+    if unfit:
+        path = spool.quarantine(
+            f"left-{unfit[0].epoch}-{unfit[0].first_seq}.bin", b"".join(frame.encoded for frame in unfit)
+        )
+        log.error(
+            "spool_quarantined",
+            file=str(path),
+            frames=len(unfit),
+            epoch=unfit[0].epoch,
+            first_seq=unfit[0].first_seq,
+            last_seq=unfit[-1].last_seq,
+            expected_epoch=row.epoch,
+            expected_seq=expected,
+            remedy="Another writer went on in between, or the database is from a backup: these facts are not in the"
+            " journal. Keep the file; docs/backup.rst tells what it means.",
+        )
     spool.forget_old()
     if count:
         log.info("spool_drained", frames=count, to_seq=appender.appended_seq)
-    return any(frame.epoch == row.epoch for frame in left)
+    return _Left(
+        was_ours=any(frame.epoch == row.epoch for frame in left),
+        epoch=max((frame.epoch for frame in left), default=0),
+    )
 
 
 async def _rebuild(journal: Journal, row: FloorRow, waiting: Callable[[str], None]) -> LiveFloor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from pathlib import Path
 
 import structlog
@@ -29,6 +30,7 @@ class _Segment:
         self.size = size
         self.used = 0
         self.last_seq = 0
+        self.since = time.monotonic()
         self.fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             os.posix_fallocate(self.fd, 0, size)
@@ -39,12 +41,23 @@ class _Segment:
 
 
 class Spool:
-    """One writer. folder: its own; segment_bytes and max_bytes bound it."""
+    """One writer. folder: its own; segment_bytes and max_bytes bound it.
 
-    def __init__(self, folder: Path, *, segment_bytes: int = 16 << 20, max_bytes: int = 512 << 20) -> None:
+    longest_s: how long a file is used. Frames hold numbers and names, and a quiet floor would keep last month's.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        segment_bytes: int = 16 << 20,
+        max_bytes: int = 512 << 20,
+        longest_s: float = 86400,
+    ) -> None:
         self._folder = folder
         self._segment_bytes = segment_bytes
         self._max_bytes = max_bytes
+        self._longest_s = longest_s
         self._segments: list[_Segment] = []
         self._number = 0
         self._dirty = False
@@ -111,8 +124,10 @@ class Spool:
             self.fault = str(error)
 
     def release(self, appended_seq: int) -> None:
-        """Drop the segments that the journal has passed; the one being written stays."""
-        while len(self._segments) > 1 and self._segments[0].last_seq <= appended_seq:
+        """Drop the segments that the journal has passed; the one being written stays, but for a day at most."""
+        while self._segments and self._segments[0].last_seq <= appended_seq:
+            if len(self._segments) == 1 and time.monotonic() - self._segments[0].since < self._longest_s:
+                break
             segment = self._segments.pop(0)
             os.close(segment.fd)
             segment.path.unlink(missing_ok=True)

@@ -91,12 +91,12 @@ class Journal:
     async def row(self, *, timeout_s: float | None = None) -> FloorRow:
         return await self._floor_row("floor_row", timeout_s)
 
-    async def next_epoch(self) -> FloorRow:
-        """Become the writer: everybody before is fenced. The row carries the new epoch."""
-        return await self._floor_row("next_epoch", None)
+    async def next_epoch(self, *, after: int = 0) -> FloorRow:
+        """Become the writer: everybody before is fenced. The row carries the new epoch; it is past the one named."""
+        return await self._floor_row("next_epoch", None, after)
 
-    async def _floor_row(self, name: str, timeout_s: float | None) -> FloorRow:
-        row = await self._fetchrow(query(name), self._floor, timeout_s=timeout_s)
+    async def _floor_row(self, name: str, timeout_s: float | None, *more: int) -> FloorRow:
+        row = await self._fetchrow(query(name), self._floor, *more, timeout_s=timeout_s)
         if row is None:
             raise StoreRefused(f"The database has no floor {self._floor}: run `contactd migrate`, or set floor = 1.")
         return FloorRow(row["epoch"], row["seq"], bytes(row["chain"]))
@@ -146,8 +146,11 @@ class Journal:
         """known: the number of this program's last migration. Raises SchemaUnfit, StoreAway."""
         try:
             row = await self._fetchrow(query("known_migrations"))
-        except (StoreRefused, StoreMisconfigured):
-            row = None  # older than the right to ask
+        except StoreMisconfigured as error:
+            unasked = isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError | asyncpg.UndefinedTableError)
+            if not unasked or "migration" not in str(error.__cause__):
+                raise
+            row = None  # older than the table, or than the right to ask
         if row is None or row["number"] < known:
             has = f"has {row['number']:04}" if row is not None else "is older"
             raise SchemaUnfit(

@@ -10,6 +10,7 @@ import asyncpg
 
 from contactd.core.errors import ContactdError
 from contactd.store.queries import sql_folder
+from contactd.store.trouble import away
 
 _FILE = re.compile(r"^(\d{4})_(\w+)\.sql$")
 _RUNS_WITH = re.compile(r"^-- runs with: (\d{4})$", re.MULTILINE)
@@ -65,10 +66,10 @@ async def migrate(
     options = {"password": password} if password else {}
     try:
         connection = await asyncpg.connect(dsn, timeout=10, **options)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        raise MigrationRefused(
-            f"Cannot reach PostgreSQL ({error}): is it running, are migrate_dsn and its password right?"
-        ) from error
+    except OSError as error:
+        raise MigrationRefused(f"{away(error)} This concerns migrate_dsn.") from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise MigrationRefused(f"PostgreSQL refused us ({error}): are migrate_dsn and its password right?") from error
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         await _table(connection)

@@ -13,8 +13,8 @@ import msgspec
 from contactd.core import events as ev
 from contactd.core.ids import ContactId, Instant, PbxId, call_started, contact_id
 from contactd.store.history import ContactRow, Fold
-from contactd.store.journal import StoreAway, StoreRefused
 from contactd.store.queries import query
+from contactd.store.trouble import StoreAway, StoreRefused, away
 
 _HEX = re.compile(r"^[0-9a-f]{1,32}$")
 _DAY_S = 86400.0
@@ -61,9 +61,7 @@ async def reader(
             dsn, timeout=timeout_s, command_timeout=30, server_settings=settings, **options
         )
     except (OSError, TimeoutError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as error:
-        raise StoreAway(
-            f"PostgreSQL does not answer ({type(error).__name__}: {error}). Is it running, is dsn right?"
-        ) from error
+        raise away(error) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise StoreRefused(
             f"PostgreSQL refused us ({error}): run this as a user whom it knows (sudo -u contactd ...),"

@@ -37,15 +37,23 @@ DATA = (
 AWAY = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, ValueError)
 
 _Kinds = tuple[type[BaseException], ...]
+_NO_TLS = "No TLS with PostgreSQL ({what}): compare the dsn's sslmode with ssl = on."
 # The first that fits. {what} is the error's name and text.
 _SENTENCES: tuple[tuple[_Kinds, type[StoreAway], str], ...] = (
+    (
+        # Neither the socket's nor the certificate's error says which file.
+        (FileNotFoundError, PermissionError),
+        StoreAway,
+        "PostgreSQL cannot be reached ({what}): the dsn names a socket's folder (host) or a CA (sslrootcert) that is"
+        " not there, or not for us to read. Is PostgreSQL running?",
+    ),
     (
         (ssl.SSLCertVerificationError,),
         StoreMisconfigured,
         "PostgreSQL's certificate is not accepted ({what}): renew it on the database's host (ssl_cert_file, then pg_ctl"
-        " reload), or correct sslrootcert and host in the dsn.",
+        " reload), or correct the dsn: sslrootcert names the CA that signed it, host is one of its names.",
     ),
-    ((ssl.SSLError,), StoreMisconfigured, "No TLS with PostgreSQL ({what}): compare the dsn's sslmode with ssl = on."),
+    ((ssl.SSLError,), StoreMisconfigured, _NO_TLS),
     (
         (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError),
         StoreMisconfigured,
@@ -78,4 +86,6 @@ def away(error: BaseException) -> StoreAway:
     for kinds, made, sentence in _SENTENCES:
         if isinstance(error, kinds):
             return made(sentence.format(what=what))
+    if type(error) is ConnectionError and "SSL" in str(error):  # asyncpg's own word for a server without TLS
+        return StoreMisconfigured(_NO_TLS.format(what=what))
     return StoreAway(f"PostgreSQL does not answer ({what}). Is it running, is the dsn right?")

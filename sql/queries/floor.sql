@@ -3,8 +3,8 @@
 SELECT epoch, seq, chain FROM floor WHERE id = $1;
 
 -- name: next_epoch
--- Take the pen: whoever wrote before is fenced from here on. $1 floor smallint
-UPDATE floor SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch, seq, chain;
+-- Take the pen: whoever wrote before is fenced from here on. $1 floor smallint, $2 an epoch that was used already bigint
+UPDATE floor SET epoch = greatest(epoch, $2) + 1 WHERE id = $1 RETURNING epoch, seq, chain;
 
 -- name: try_floor_lock
 -- Session-level; one holder a floor. A comfort for standbys, no fence. $1 floor smallint

@@ -12,7 +12,7 @@ import pytest
 from contactd.core.floor import SNAPSHOT_VERSION, LiveFloor
 from contactd.engine import recovery
 from contactd.engine.appender import Appender, Fenced
-from contactd.engine.frame import Frame
+from contactd.engine.frame import Frame, frames_in
 from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool
 from contactd.store.journal import FloorLock, FloorRow, StoreAway, StoreRefused
@@ -104,6 +104,30 @@ async def test_frames_of_another_epoch_are_quarantined_and_not_appended(database
     assert (await fetch(database, "SELECT seq FROM floor"))[0] == seq
     kept = sorted((tmp_path / "mine" / "quarantine").iterdir())
     assert [path.read_bytes() for path in kept] == [f.encoded for f in written[3:5] if f.last_seq > seq]
+
+
+async def test_a_database_from_a_backup_is_brought_up_to_date_from_the_spool(database: str, tmp_path: Path) -> None:
+    """The backup was taken in the last writer's time: its spool has what came after it."""
+    world = busy()
+    _, row = await start(database, tmp_path)
+    written = [frame(s) for s in world.steps if s.events]
+    await append(database, tmp_path, written[:3], row)
+    keep(tmp_path, written)
+    floor, _ = await start(database, tmp_path)
+    assert state_of(floor.state) == state_of(world.floor.state)
+    assert await seqs(database) == list(range(1, world.floor.seq + 1))
+
+
+async def test_no_epoch_that_the_spool_knows_is_used_again_on_a_database_from_a_backup(
+    database: str, tmp_path: Path
+) -> None:
+    """Else a new offer could have the id of one that still rings."""
+    await start(database, tmp_path)
+    keep(tmp_path, [raw(11, epoch=7), raw(12, epoch=7)])
+    _, row = await start(database, tmp_path)
+    assert row.epoch == 8
+    (path,) = (tmp_path / "quarantine").iterdir()
+    assert list(frames_in(path.read_bytes())) == [raw(11, epoch=7), raw(12, epoch=7)]
 
 
 async def test_a_gap_in_the_spool_quarantines_what_follows_it(database: str, tmp_path: Path) -> None:

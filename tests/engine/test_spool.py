@@ -107,6 +107,26 @@ def test_the_next_life_goes_on_after_the_old_numbers_and_forgets_only_the_old(fo
         spool.close()
 
 
+def test_a_file_is_used_for_a_day_at_most_and_not_dropped_before_the_journal_has_it(folder: Path) -> None:
+    """It holds numbers and names."""
+    spool = Spool(folder, segment_bytes=4096, longest_s=0)
+    spool.write(raw(1))
+    spool.write(raw(2))
+    spool.release(1)
+    assert files(folder) == ["0000000001.spool"]
+    spool.release(2)
+    assert files(folder) == []
+    spool.write(raw(3))
+    assert files(folder) == ["0000000002.spool"]
+    assert Spool(folder).left_behind() == [raw(3)]
+    spool.close()
+    young = Spool(folder / "young", segment_bytes=4096)
+    young.write(raw(1))
+    young.release(1)
+    assert files(folder / "young") == ["0000000001.spool"]
+    young.close()
+
+
 def test_what_is_quarantined_is_kept_byte_for_byte(folder: Path) -> None:
     spool = Spool(folder)
     path = spool.quarantine("frame-1-5.bin", raw(5).encoded)
