@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from contactd import __version__
-from contactd.config import DEFAULT_PATH, load
+from contactd.config import DEFAULT_PATH, ConfigErrors, load
 from contactd.core.errors import ContactdError
 
 FENCED = 75
@@ -26,7 +26,7 @@ FENCED = 75
     default=DEFAULT_PATH,
     show_default=True,
     envvar="CONTACTD_CONFIG",
-    help="The configuration file.",
+    help="The folder of the configuration, or its only file.",
 )
 @click.pass_context
 def cli(context: click.Context, path: Path) -> None:
@@ -50,7 +50,7 @@ def run(path: Path, take_over: bool) -> None:
     log.configure(settings.log_level)
 
     async def main() -> None:
-        await Daemon(path, settings, take_over=take_over).run()
+        await Daemon(settings, take_over=take_over).run()
 
     try:
         asyncio.run(main())
@@ -84,16 +84,21 @@ def migrate(path: Path) -> None:
 @click.pass_obj
 def check_config(path: Path) -> None:
     """Read the configuration whole, and say everything that is wrong with it."""
-    settings = load(path)
-    click.echo(
-        f"{path} is right: {len(settings.queues)} queues, {len(settings.agents)} agents, sha256 {settings.sha256}"
-    )
+    from contactd.config.summary import summary  # noqa: PLC0415
+
+    click.echo(summary(load(path)))
 
 
 def main() -> None:
     """The entry point: an operator reads a sentence, not a traceback."""
     try:
         cli(standalone_mode=True)
+    except ConfigErrors as refused:
+        for error in refused.errors:
+            click.echo(str(error), err=True)
+        count = "1 error" if len(refused.errors) == 1 else f"{len(refused.errors)} errors"
+        click.echo(f"contactd: {count} in the configuration; nothing of it is used.", err=True)
+        sys.exit(1)
     except ContactdError as error:
         click.echo(f"contactd: {error}", err=True)
         sys.exit(1)

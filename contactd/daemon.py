@@ -14,7 +14,8 @@ from typing import Any
 
 import structlog
 
-from contactd.config import ConfigErrors, Settings, load
+from contactd import log as logging
+from contactd.config import Settings
 from contactd.core import inputs as inp
 from contactd.core.errors import ContactdError
 from contactd.engine import fault
@@ -27,6 +28,7 @@ from contactd.engine.spool import Spool, SpoolBroken
 from contactd.metrics import FloorMetrics, Readings
 from contactd.notify import Notifier, Teller
 from contactd.pbx.voice import Voice
+from contactd.reload import Reload, Result, read_again
 from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, Journal, open_pool
@@ -38,21 +40,27 @@ _DRAIN_S = 5.0
 
 
 class Daemon:
-    """path: contactd.toml, read again on SIGHUP."""
+    """settings: as they were loaded; SIGHUP reads their files again."""
 
-    def __init__(self, path: Path, settings: Settings, *, take_over: bool = False) -> None:
-        self._path = path
+    def __init__(self, settings: Settings, *, take_over: bool = False) -> None:
         self._settings = settings
         self._take_over = take_over
         self._stop = asyncio.Event()
+        self._hup = asyncio.Event()
         self._systemd = Notifier()
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises Fenced when another contactd took over."""
-        settings = self._settings
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        # From the first moment on: unhandled, it would end us.
+        loop.add_signal_handler(signal.SIGHUP, self._hup.set)
+        while not self._stop.is_set():
+            # Comes back without a signal when new settings were read while standing by, with nothing opened yet.
+            await self._steer(self._settings)
+
+    async def _steer(self, settings: Settings) -> None:
         async with contextlib.AsyncExitStack() as stack:
             spool = self._spool(stack)
             password = settings.secrets.database.password
@@ -62,7 +70,7 @@ class Daemon:
             trail = AuditTrail(journal)
             lock = FloorLock(settings.database.dsn, settings.floor, password=password)
             stack.push_async_callback(lock.release)
-            taken = await self._or_stop(
+            taken = await self._or_signal(
                 take_floor(journal, lock, spool, take_over=self._take_over, waiting=self._systemd.waiting)
             )
             if taken is None:
@@ -99,12 +107,33 @@ class Daemon:
             for pbx in sorted(floor.steered):
                 circle.put(inp.PbxAbsent(pbx=pbx, why="contactd started"))
 
+            def take(new: Settings) -> None:
+                logging.set_level(new.log_level)
+                voice.reload(new)
+                circle.put(inp.ConfigurationLoaded(plan=new.plan()))
+
+            def reloaded(result: Result) -> None:
+                trail.put(Entry(None, "SIGHUP", "reload", outcome=f"{result}, sha256 {reload.settings.sha256}"))
+                if reload.refused:
+                    teller.reload_refused()
+                else:
+                    teller.reload_taken(len(reload.pending))
+                self._systemd.reloaded()
+
+            reload = Reload(
+                settings,
+                self._hup,
+                take=take,
+                keep=lambda new: journal.keep_config(new.sha256, new.files()),
+                began=self._systemd.reloading,
+                ended=reloaded,
+            )
+
             await voice.open(stack, self._insist)
-            surface = Surface(circle, lambda: self._settings, read, circle.clock.now, trail.put)
+            surface = Surface(circle, reload, read, circle.clock.now, trail.put)
             web, ctl = settings.web, settings.ctl
             await self._insist(lambda: stack.enter_async_context(serve_web(surface, web.listen, web.port)))
             await self._insist(lambda: stack.enter_async_context(serve_control(surface, ctl.socket)))
-            loop.add_signal_handler(signal.SIGHUP, lambda: self._reload(circle, voice, journal, teller, trail))
 
             tasks: list[Callable[[], Coroutine[Any, Any, None]]] = [
                 circle.run,
@@ -114,6 +143,7 @@ class Daemon:
                 watch.run,
                 teller.run,
                 trail.run,
+                reload.run,
                 functools.partial(History(pool, settings.floor).run, appended),
                 *voice.tasks(),
             ]
@@ -154,17 +184,29 @@ class Daemon:
 
     # --- running ----------------------------------------------------------------------------------------------------
 
-    async def _or_stop(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """The result, or None when a signal came first: a standby waits for ever."""
+    async def _or_signal(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """The result, or None when a signal came first: a standby waits for ever, and takes new settings whole."""
         self._systemd.ready("Standing by for the floor")
         task = asyncio.ensure_future(work)
-        stop = asyncio.ensure_future(self._stop.wait())
-        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
+        new: Settings | None = None
+        while not task.done() and not self._stop.is_set() and new is None:
+            signals = [asyncio.ensure_future(event.wait()) for event in (self._stop, self._hup)]
+            await asyncio.wait({task, *signals}, return_when=asyncio.FIRST_COMPLETED)
+            for one in signals:
+                one.cancel()
+            if self._hup.is_set() and not task.done():
+                self._hup.clear()
+                self._systemd.reloading()
+                new = await read_again(self._settings)
+                self._systemd.reloaded()
         if task.done():
+            if new is not None:
+                # The floor came in the meantime, and the settings of before with it: reload once more.
+                self._hup.set()
             return task.result()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        self._settings = new or self._settings
         return None
 
     async def _run_until_stopped(
@@ -202,37 +244,6 @@ class Daemon:
                 task.cancel()
             await asyncio.gather(*running, stop, return_exceptions=True)
         log.info("contactd_stopped", seq=circle.floor.seq, appended_seq=appender.appended_seq)
-
-    # --- reload -----------------------------------------------------------------------------------------------------
-
-    def _reload(self, circle: Circle, voice: Voice, journal: Journal, teller: Teller, trail: AuditTrail) -> None:
-        """SIGHUP: all of the new files or nothing of them."""
-        self._systemd.reloading()
-        try:
-            new = load(self._path)
-        except ConfigErrors as errors:
-            trail.put(Entry(None, "SIGHUP", "reload", outcome="refused"))
-            log.error("reload_refused", errors=str(errors), remedy="The old configuration stays in force.")
-            teller.reload_refused()
-            self._systemd.reloaded()
-            return
-        restart = self._settings.restart_needed(new)
-        if restart:
-            log.warning("reload_partial", restart_needed_for=restart)
-        self._settings = new
-        trail.put(Entry(None, "SIGHUP", "reload", outcome=f"done, sha256 {new.sha256}"))
-        voice.reload(new)
-        self._background = asyncio.ensure_future(self._keep_and_configure(new, circle, journal, teller))
-
-    async def _keep_and_configure(self, new: Settings, circle: Circle, journal: Journal, teller: Teller) -> None:
-        try:
-            await journal.keep_config(new.sha256, new.files())
-        except ContactdError as error:
-            log.warning("config_not_kept", error=str(error))
-        circle.put(inp.ConfigurationLoaded(plan=new.plan()))
-        teller.reload_taken()
-        self._systemd.reloaded()
-        log.info("configuration_loaded", sha256=new.sha256)
 
 
 def _readings(

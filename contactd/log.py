@@ -26,10 +26,21 @@ _SECRET_WORDS = frozenset({"pin", "secret", "password", "digits", "dsn", "token"
 WITHHELD = "(withheld)"
 
 
+_threshold = LEVELS["info"]
+
+
+def set_level(level: str) -> None:
+    """From now on. level: a key of LEVELS. Loggers are cached as they were made, so each line asks for it."""
+    global _threshold  # noqa: PLW0603
+    _threshold = LEVELS[level]
+    logging.getLogger().setLevel(max(_threshold, logging.INFO))
+
+
 def configure(level: str = "info", *, file: BinaryIO | None = None) -> None:
     """Once, at the start. level: a key of LEVELS. Libraries that use logging come out the same way."""
     structlog.configure(
         processors=[
+            drop_below_level,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
@@ -38,16 +49,22 @@ def configure(level: str = "info", *, file: BinaryIO | None = None) -> None:
             withhold_secrets,
             structlog.processors.JSONRenderer(serializer=_dumps),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.BytesLoggerFactory(file=file or sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
     root.handlers[:] = [_LibraryHandler()]
-    root.setLevel(max(LEVELS[level], logging.INFO))
+    set_level(level)
     # It writes whole AMI actions, the login among them.
     logging.getLogger("panoramisk").setLevel(logging.ERROR)
     logging.captureWarnings(True)
+
+
+def drop_below_level(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if structlog.processors.NAME_TO_LEVEL.get(method, logging.ERROR) < _threshold:
+        raise structlog.DropEvent
+    return event
 
 
 def withhold_secrets(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -109,12 +109,15 @@ class Teller:
         self._now = now
         self._since: dict[str, Instant] = {}
         self._refused_at: Instant | None = None
+        self._waiting = 0
 
     def reload_refused(self) -> None:
         self._refused_at = self._now()
 
-    def reload_taken(self) -> None:
+    def reload_taken(self, waiting: int = 0) -> None:
+        """waiting: keys of the configuration that only a restart takes."""
         self._refused_at = None
+        self._waiting = waiting
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -128,6 +131,8 @@ class Teller:
         told = [f"{what} since {_utc(self._since[what])}{more}" for what, more in amiss.items()]
         if self._refused_at is not None:
             told.append(f"configuration refused at {_utc(self._refused_at)}, the old one stays in force (see the log)")
+        elif self._waiting:
+            told.append(f"{self._waiting} changed keys of the configuration wait for a restart (contactctl plan)")
         return "; ".join([f"Steering as epoch {self._epoch}", *told])
 
     def _amiss(self, readings: Readings) -> Iterator[tuple[str, str]]:

@@ -136,3 +136,7 @@ def test_a_refused_configuration_is_told_until_one_is_taken() -> None:
     )
     teller.reload_taken()
     assert teller.text() == "Steering as epoch 7"
+    teller.reload_taken(waiting=2)
+    assert teller.text() == (
+        "Steering as epoch 7; 2 changed keys of the configuration wait for a restart (contactctl plan)"
+    )

@@ -1,6 +1,7 @@
-"""One file says everything an admin sets, one beside it every secret. Both are checked whole, then frozen."""
+"""Files say everything an admin sets, one beside them every secret. All of it is checked whole, then frozen."""
 
 from contactd.config.loading import DEFAULT_PATH, control_socket, database_access, load, pbx_names
+from contactd.config.plan import Change, Plan
 from contactd.config.problems import ConfigErrors, Problem
 from contactd.config.sections import (
     AgentSection,
@@ -22,12 +23,14 @@ __all__ = [
     "DEFAULT_PATH",
     "AgentSection",
     "Agi",
+    "Change",
     "ConfigErrors",
     "Ctl",
     "Database",
     "Line",
     "Menu",
     "Pbx",
+    "Plan",
     "Privacy",
     "Problem",
     "Queue",

@@ -1,71 +1,79 @@
-"""Reading the two files. Nothing takes effect unless all of both is right."""
+"""Reading the configuration. Nothing takes effect unless all of it is right."""
 
 from __future__ import annotations
 
 import os
-import stat
-import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from contactd.config.checks import check_secrets, check_sections
+from contactd.config.files import Opened, Source, open_files, open_secrets
 from contactd.config.problems import ConfigErrors, Problems
 from contactd.config.reader import read_struct
-from contactd.config.sections import SECRETS_FILE, Ctl, Database, DatabaseSecrets, Door, SecretSections, Sections
-from contactd.config.settings import Settings, as_settings, normalised
+from contactd.config.sections import Ctl, Database, DatabaseSecrets, Door, SecretSections, Sections
+from contactd.config.settings import Settings, as_settings
 from contactd.core.ids import PbxId
 
 D = TypeVar("D", bound=Door)
-DEFAULT_PATH = Path("/etc/contactd/contactd.toml")
-# Others may not read or write a secret, and a group may read it but not change it.
-_FORBIDDEN_MODE = stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
+DEFAULT_PATH = Path("/etc/contactd")
 
 
 def load(path: Path | str = DEFAULT_PATH) -> Settings:
-    """The configuration, or ConfigErrors with everything that is wrong in both files."""
-    path = Path(path)
-    text, table, problems = _open(path)
-    sections = read_struct(Sections, table, (), problems)
-    entries = check_sections(sections, problems)
-    found = problems.found
-    secrets = SecretSections()
-    if sections.secrets_file:
-        secrets_path = path.parent / sections.secrets_file
-        try:
-            _, secrets_table, secret_problems = _open(secrets_path, secret=True)
-        except ConfigErrors as refused:
-            found = found + refused.errors
-        else:
-            secrets = read_struct(SecretSections, secrets_table, (), secret_problems)
-            check_secrets(sections, secrets, secret_problems)
-            found = found + secret_problems.found
-    if found:
-        raise ConfigErrors(found)
-    sections = msgspec.structs.replace(
-        sections, agi=_advertised(sections.agi), audiosocket=_advertised(sections.audiosocket)
-    )
+    """The configuration of a folder or of one file, or ConfigErrors with everything that is wrong in it."""
+    opened = open_files(Path(path))
+    problems = opened.problems
+    sections = read_struct(Sections, opened.table, (), problems, whole=opened.whole)
+    entries = check_sections(sections, problems) if opened.whole else {}
+    secrets, secret_problems = _secrets(opened, sections)
+    problems.found += secret_problems.found
+    if problems.found:
+        raise ConfigErrors(problems.found)
+    return as_settings(_filled(sections), secrets, entries, str(path), opened.texts)
+
+
+def _secrets(opened: Opened, sections: Sections) -> tuple[SecretSections, Problems]:
+    path = opened.secrets_path()
+    problems = Problems(path)
+    if not sections.secrets_file:
+        return SecretSections(), problems
+    try:
+        source = open_secrets(path)
+    except ConfigErrors as refused:
+        problems.found += refused.errors
+        return SecretSections(), problems
+    problems.knows(path, source.text)
+    secrets = read_struct(SecretSections, source.table, (), problems)
+    if opened.whole:
+        check_secrets(sections, secrets, problems)
+    return secrets, problems
+
+
+def _filled(sections: Sections) -> Sections:
+    """What is left out and follows from the rest."""
     only = next(iter(sections.pbx))
     agents = {
         agent_id: agent if agent.pbx else msgspec.structs.replace(agent, pbx=only)
         for agent_id, agent in sections.agents.items()
     }
-    sections = msgspec.structs.replace(sections, agents=agents)
-    return as_settings(sections, secrets, entries, text)
+    return msgspec.structs.replace(
+        sections, agi=_advertised(sections.agi), audiosocket=_advertised(sections.audiosocket), agents=agents
+    )
 
 
 def _advertised(door: D) -> D:
     return door if door.advertise else msgspec.structs.replace(door, advertise=door.listen)
 
 
+# --- parts, for those who need no more and run where the rest may be wrong or not theirs to read ----------------------
+
+
 def control_socket(path: Path | str = DEFAULT_PATH) -> str:
     """Where contactctl finds the daemon; the other sections may be wrong and the secrets not ours to read."""
-    path = Path(path)
-    _, table, problems = _open(path)
-    ctl = read_struct(Ctl, table.get("ctl", {}), ("ctl",), problems)
-    if problems.found:
-        raise ConfigErrors(problems.found)
+    opened = open_files(Path(path))
+    ctl = read_struct(Ctl, opened.table.get("ctl", {}), ("ctl",), opened.problems)
+    _refuse(opened, "ctl")
     return ctl.socket
 
 
@@ -74,48 +82,34 @@ def database_access(path: Path | str = DEFAULT_PATH) -> tuple[Database, Database
 
     A secrets file that is not ours to read is no error: peer authentication needs none.
     """
-    path = Path(path)
-    _, table, problems = _open(path)
-    database = read_struct(Database, table.get("database", {}), ("database",), problems)
+    opened = open_files(Path(path))
+    database = read_struct(Database, opened.table.get("database", {}), ("database",), opened.problems)
     secrets = DatabaseSecrets()
-    secrets_path = path.parent / str(table.get("secrets_file", SECRETS_FILE))
+    secrets_path = opened.secrets_path()
     if os.access(secrets_path, os.R_OK):
-        _, secret_table, secret_problems = _open(secrets_path, secret=True)
-        secrets = read_struct(DatabaseSecrets, secret_table.get("database", {}), ("database",), secret_problems)
-        problems.found += secret_problems.found
-    if problems.found:
-        raise ConfigErrors(problems.found)
+        source = open_secrets(secrets_path)
+        secret_problems = _knowing(source)
+        secrets = read_struct(DatabaseSecrets, source.table.get("database", {}), ("database",), secret_problems)
+        opened.problems.found += secret_problems.found
+    _refuse(opened, "database")
     return database, secrets
 
 
 def pbx_names(path: Path | str = DEFAULT_PATH) -> list[PbxId]:
-    """The PBXes of the file, whatever else is wrong in it; with them a Uniqueid leads to its contact."""
-    _, table, _ = _open(Path(path))
-    found = table.get("pbx", {})
+    """The PBXes of the configuration, whatever else is wrong in it; with them a Uniqueid leads to its contact."""
+    found = open_files(Path(path)).table.get("pbx", {})
     return [PbxId(name) for name in found] if isinstance(found, dict) else []
 
 
-def _open(path: Path, *, secret: bool = False) -> tuple[str, dict[str, Any], Problems]:
-    """A TOML file's normalised text and its table, with an empty list of problems that knows its lines."""
-    problems = Problems(path)
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            raw = file.read()
-    except OSError as error:
-        remedy = "Name another file, or make this one readable for the user that runs contactd"
-        problems.add((), f"cannot be read ({error.strerror})", remedy)
-        raise ConfigErrors(problems.found) from None
-    if secret and mode & _FORBIDDEN_MODE:
-        problems.add((), f"others may read or change it (mode {stat.S_IMODE(mode):04o})", f"Run: chmod 0640 {path}")
-        raise ConfigErrors(problems.found)
-    try:
-        text = normalised(raw.decode("utf-8-sig"))
-        return text, tomllib.loads(text), Problems(path, text)
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        problems.add((), f"line {line} is not UTF-8", "Save the file as UTF-8")
-    except tomllib.TOMLDecodeError as error:
-        # Its sentence ends with the line and column, and quotes one character at most.
-        problems.add((), f"no TOML: {error}", "Mend that line")
-    raise ConfigErrors(problems.found)
+def _knowing(source: Source) -> Problems:
+    problems = Problems(source.path)
+    problems.knows(source.path, source.text)
+    return problems
+
+
+def _refuse(opened: Opened, section: str) -> None:
+    """Raise what is wrong with this section. A file that cannot be read counts only while the section may be there."""
+    sure = section in opened.table
+    found = [one for one in opened.problems.found if one.key.split(".")[0] == section or (not one.key and not sure)]
+    if found:
+        raise ConfigErrors(found)

@@ -12,6 +12,8 @@ from contactd.core.errors import ContactdError
 
 Key = tuple[str, ...]
 """The path to a value: ("queues", "sales", "ring_s")."""
+Place = tuple[str, int | None]
+"""A file and its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,29 @@ class ConfigErrors(ContactdError):
 
 
 class Problems:
-    """The problems of one file, collected while it is read."""
+    """The problems of one file, or of several that are read as one; collected while they are read.
 
-    def __init__(self, file: Path, text: str = "") -> None:
+    file: named where a problem has no place of its own, such as a key that is missing.
+    """
+
+    def __init__(self, file: Path | str) -> None:
         self.file = str(file)
         self.found: list[Problem] = []
-        self._lines = _lines_of_keys(text)
+        self._places: dict[Key, Place] = {}
 
-    def add(self, key: Key, what: str, remedy: str) -> None:
-        line = next((self._lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self._lines), None)
-        self.found.append(Problem(self.file, line, ".".join(key), what, remedy))
+    def knows(self, file: Path | str, text: str) -> None:
+        """From now on a key of this file is told with its line."""
+        for key, line in lines_of_keys(text).items():
+            self._places.setdefault(key, (str(file), line))
+
+    def add(self, key: Key, what: str, remedy: str, *, place: Place | None = None) -> None:
+        file, line = place or self.place(key)
+        self.found.append(Problem(file, line, ".".join(key), what, remedy))
+
+    def place(self, key: Key) -> Place:
+        """Where the key stands, or the nearest section above it."""
+        parts = (self._places[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self._places)
+        return next(parts, (self.file, None))
 
     def unknown(self, key: Key, known: Iterable[str]) -> None:
         """A key that nobody reads: most often a typing error, so the nearest known one is named."""
@@ -69,7 +84,7 @@ _ASSIGNED = re.compile(rf"^\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
 _PARTS = re.compile(_PART)
 
 
-def _lines_of_keys(text: str) -> dict[Key, int]:
+def lines_of_keys(text: str) -> dict[Key, int]:
     """Where each key stands. A hint for people, which text inside a multi-line string may mislead."""
     lines: dict[Key, int] = {}
     table: Key = ()

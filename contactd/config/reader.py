@@ -15,9 +15,12 @@ T = TypeVar("T", bound=msgspec.Struct)
 _BLANK: dict[type, Any] = {str: "", int: 0, tuple: (), dict: {}}
 
 
-def read_struct(kind: type[T], table: object, at: Key, into: Problems) -> T:
-    """table as kind. What is wrong goes into ``into`` and is left blank ("", 0, empty), which checks skip."""
-    missing_told = False
+def read_struct(kind: type[T], table: object, at: Key, into: Problems, *, whole: bool = True) -> T:
+    """table as kind. What is wrong goes into ``into`` and is left blank ("", 0, empty), which checks skip.
+
+    whole: False when more of it is in a file that could not be read; what is missing may be there.
+    """
+    missing_told = not whole
     if not isinstance(table, dict):
         into.add(at, f"this is {_kind_of(table)}, not a table", f"Write [{'.'.join(at)}] and its keys below it")
         table, missing_told = {}, True

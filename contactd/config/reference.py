@@ -18,7 +18,7 @@ import msgspec
 
 from contactd.config import sections
 from contactd.config.reader import wanted
-from contactd.config.sections import LIVE, LIVE_SECRETS, SecretSections, Sections
+from contactd.config.sections import LIVE, LIVE_SECRETS, SecretSections, Sections, is_live
 from contactd.config.writing import toml_key, toml_value
 
 Key = tuple[str, ...]
@@ -191,11 +191,6 @@ def _definitions(kind: type[msgspec.Struct], fields: Any, at: Key, live: tuple[K
 
 
 # --- what is known of a key -------------------------------------------------------------------------------------------
-
-
-def is_live(key: Key, live: tuple[Key, ...]) -> bool:
-    """Whether a reload takes the key."""
-    return any(key[: len(prefix)] == prefix for prefix in live)
 
 
 def _takes(field: Any, key: Key, live: tuple[Key, ...], *, quote: str = "") -> str:

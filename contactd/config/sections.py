@@ -78,6 +78,11 @@ LIVE: tuple[tuple[str, ...], ...] = (
 LIVE_SECRETS: tuple[tuple[str, ...], ...] = (("database", "migrate_password"), ("agents",))
 
 
+def is_live(key: tuple[str, ...], live: tuple[tuple[str, ...], ...]) -> bool:
+    """Whether a reload takes the key. live: LIVE, or LIVE_SECRETS."""
+    return any(key[: len(prefix)] == prefix for prefix in live)
+
+
 class Database(Struct, frozen=True, kw_only=True):
     """PostgreSQL 14 or newer. Passwords are in the secrets file."""
 

@@ -11,8 +11,8 @@ from contactd.config.sections import Line, SecretSections, Sections
 from contactd.core.ids import AgentId, PbxId
 from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan
 
-# A reload takes the rest. These are bound, opened or taken once, at the start.
-_FIXED = ("floor", "state_dir", "log_level", "database", "spool", "pbx", "agi", "audiosocket", "web", "ctl")
+KEPT = "(kept until a restart)"
+"""Beside the files' names: the sections in force that are not those of the files."""
 
 
 class Secrets(SecretSections, frozen=True, kw_only=True):
@@ -30,15 +30,24 @@ class Secrets(SecretSections, frozen=True, kw_only=True):
 class Settings(Sections, frozen=True, kw_only=True):
     """Sections that fit together, with the secrets beside them."""
 
-    text: str
-    """contactd.toml, with line ends and final newline made uniform: what sha256 names."""
+    path: str
+    """The folder, or the only file."""
+    texts: dict[str, str]
+    """Every file by its name, with line ends and final newline made uniform."""
+    kept: str = ""
+    """As TOML, whole sections: what runs on, though the files say something else, until a restart."""
     secrets: Secrets
     entries: dict[str, Line]
     """``lines``, parsed: the dialled number -> where it leads."""
 
     @property
     def sha256(self) -> str:
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        """Names files(): over each name and text, with their lengths, in the order of the names."""
+        made = hashlib.sha256()
+        for name, text in sorted(self.files().items()):
+            for part in (name.encode(), text.encode()):
+                made.update(b"%d:%b" % (len(part), part))
+        return made.hexdigest()
 
     def plan(self) -> FloorPlan:
         """What the floor decides by."""
@@ -63,8 +72,8 @@ class Settings(Sections, frozen=True, kw_only=True):
         )
 
     def files(self) -> dict[str, str]:
-        """What config_version keeps: no secret is in it."""
-        return {"contactd.toml": self.text}
+        """What config_version keeps: the configuration in force, whole. No secret is in it."""
+        return {**self.texts, **({KEPT: self.kept} if self.kept else {})}
 
     def pbx_of(self, agent: AgentId) -> PbxId:
         """The agent's PBX: the one that is named, else the only one."""
@@ -88,21 +97,9 @@ class Settings(Sections, frozen=True, kw_only=True):
         kept = self.secrets.agents.get(agent)
         return kept is not None and hmac.compare_digest(kept.pin.encode(), digits.encode())
 
-    def restart_needed(self, new: Settings) -> list[str]:
-        """The keys that differ in new and that a reload does not change."""
-        changed = [name for name in _FIXED if getattr(self, name) != getattr(new, name)]
-        if self.secrets.database != new.secrets.database:
-            changed.append("database (password)")
-        if self.secrets.pbx != new.secrets.pbx:
-            changed.append("pbx (secret)")
-        return changed
 
-
-def normalised(text: str) -> str:
-    """Line ends as \\n and one at the end: a file copied through another system is still the same."""
-    return text.replace("\r\n", "\n").rstrip("\n") + "\n"
-
-
-def as_settings(sections: Sections, secrets: SecretSections, entries: dict[str, Line], text: str) -> Settings:
+def as_settings(
+    sections: Sections, secrets: SecretSections, entries: dict[str, Line], path: str, texts: dict[str, str]
+) -> Settings:
     kept = Secrets(**msgspec.structs.asdict(secrets))
-    return Settings(**msgspec.structs.asdict(sections), secrets=kept, entries=entries, text=text)
+    return Settings(**msgspec.structs.asdict(sections), secrets=kept, entries=entries, path=path, texts=texts)

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-DEFAULT_CONFIG = Path("/etc/contactd/contactd.toml")
+DEFAULT_CONFIG = Path("/etc/contactd")
 DEFAULT_SOCKET = "/run/contactd/ctl.sock"
 
 

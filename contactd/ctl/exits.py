@@ -18,6 +18,7 @@ class Exit(IntEnum):
     REFUSED = 5
     UNREACHABLE = 6
     FORBIDDEN = 7
+    CHANGES = 8
 
     @property
     def meaning(self) -> str:
@@ -33,6 +34,7 @@ _MEANINGS = {
     Exit.REFUSED: "contactd said no: the agent is ready already, or too much is waiting; nothing was changed",
     Exit.UNREACHABLE: "the daemon, or PostgreSQL for what reads the past, does not answer",
     Exit.FORBIDDEN: "you may not: root, the user contactd, or for reading the group contactd",
+    Exit.CHANGES: "contactctl plan: a reload or a restart would change something",
 }
 
 # By name: importing the store for its errors would cost every command its start.

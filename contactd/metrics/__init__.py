@@ -9,6 +9,9 @@ from contactd.metrics.readings import PbxReading, Readings
 from contactd.metrics.registry import (
     AMI_EVENT_LAG_SECONDS,
     AMI_HEARTBEAT_SECONDS,
+    CONFIG_LOADED_AT,
+    CONFIG_RELOADS,
+    CONFIG_RESTART_PENDING,
     HISTORY_SEQ,
     HISTORY_SKIPPED,
     LOOP_LAG_SECONDS,
@@ -22,6 +25,9 @@ from contactd.metrics.registry import (
 __all__ = [
     "AMI_EVENT_LAG_SECONDS",
     "AMI_HEARTBEAT_SECONDS",
+    "CONFIG_LOADED_AT",
+    "CONFIG_RELOADS",
+    "CONFIG_RESTART_PENDING",
     "HISTORY_SEQ",
     "HISTORY_SKIPPED",
     "LOOP_LAG_SECONDS",

@@ -96,6 +96,17 @@ HISTORY_SKIPPED = Counter(
     "contactd_history_skipped", "Facts that the follower history could not read.", registry=REGISTRY
 )
 
+CONFIG_LOADED_AT = Gauge(
+    "contactd_config_loaded_timestamp_seconds", "When the configuration in force was taken.", registry=REGISTRY
+)
+CONFIG_RESTART_PENDING = Gauge(
+    "contactd_config_restart_pending", "Changed keys of the files that wait for a restart.", registry=REGISTRY
+)
+CONFIG_RELOADS = Counter("contactd_config_reloads", "Reloads by what came of them.", ["result"], registry=REGISTRY)
+# Seen as 0 from the start, so that the first one is a rise.
+for _result in ("taken", "partial", "held", "refused", "failed"):
+    CONFIG_RELOADS.labels(_result)
+
 _SLICE = 400
 """Samples written between two breaths of the loop: a millisecond or two."""
 

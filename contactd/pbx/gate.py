@@ -31,7 +31,7 @@ class Gate:
 
     def __init__(self, event: str, allow: Sequence[Network], refused: Counter[str]) -> None:
         self._event = event
-        self._allow = tuple(allow)
+        self.allow = tuple(allow)
         self._refused = refused
         self._quiet_until: dict[str, float] = {}
         self._unlogged: Counter[str] = Counter()
@@ -42,7 +42,7 @@ class Gate:
         address = ip_address(peer[0].partition("%")[0]) if peer else None
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
-        if address is None or not any(address in network for network in self._allow):
+        if address is None or not any(address in network for network in self.allow):
             raise Refused("address", f"{address} is in no allowed network; add it if it is a PBX of yours")
 
     def note(self, refused: Refused) -> None:

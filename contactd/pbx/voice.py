@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from contactd.config import Settings
@@ -16,12 +16,17 @@ from contactd.pbx.ami import AmiSettings
 from contactd.pbx.audiosocket import AudioSocketServer
 from contactd.pbx.codes import FeatureCodes
 from contactd.pbx.fastagi import FastAgiServer
+from contactd.pbx.gate import Network
 from contactd.pbx.ivr import Reception, TokenCheck, entries_of
 from contactd.pbx.steering import Steering
 
 Insist = Callable[[Callable[[], Coroutine[Any, Any, Any]]], Awaitable[None]]
 
 _GRACE_S = 0.5
+
+
+def networks(allow: Sequence[str]) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(network) for network in allow)
 
 
 class Voice:
@@ -36,7 +41,7 @@ class Voice:
         self.audio = AudioSocketServer(
             settings.audiosocket.listen,
             settings.audiosocket.port,
-            allow=[ipaddress.ip_network(network) for network in settings.audiosocket.allow],
+            allow=networks(settings.audiosocket.allow),
         )
         self._reception = Reception(
             self._pbx_of,
@@ -58,7 +63,7 @@ class Voice:
                 "agent/ready": self._codes.ready,
                 "agent/not-ready": self._codes.not_ready,
             },
-            allow=[ipaddress.ip_network(network) for network in settings.agi.allow],
+            allow=networks(settings.agi.allow),
             check=self._tokens,
         )
 
@@ -96,8 +101,10 @@ class Voice:
             link.acting = False
 
     def reload(self, settings: Settings) -> None:
-        """Take the lines, menus, PINs and reasons of a new configuration; calls in a menu finish the old one."""
+        """Take the lines, menus, PINs, reasons and networks of new settings; calls in a menu finish the old one."""
         self._settings = settings
+        self.agi.gate.allow = networks(settings.agi.allow)
+        self.audio.gate.allow = networks(settings.audiosocket.allow)
         self._reception.lines = entries_of(settings)
         self._reception.default = settings.default_queue
         self._codes.pin_right = settings.pin_right

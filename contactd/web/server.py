@@ -17,8 +17,9 @@ from contactd.config import Settings
 from contactd.core.errors import ContactdError
 from contactd.core.ids import Instant
 from contactd.core.inputs import TimePassed
+from contactd.reload import Reload
 from contactd.store.audit import Entry, Who
-from contactd.web import acts, peers, views
+from contactd.web import acts, configuration, peers, views
 from contactd.web.health import Check, Engine, Level, checks, worst
 
 log = structlog.get_logger()
@@ -33,7 +34,7 @@ class WebRefused(ContactdError):
 
 
 class Surface:
-    """What both doors read. settings is called at each request, since a reload changes it.
+    """What both doors read. reload: knows the settings in force, which change meanwhile.
 
     audit: told who acted; must not wait.
     """
@@ -41,16 +42,19 @@ class Surface:
     def __init__(
         self,
         engine: Engine,
-        settings: Callable[[], Settings],
+        reload: Reload,
         read: Callable[[], metrics.Readings],
         now: Callable[[], Instant],
         audit: Callable[[Entry], None],
     ) -> None:
         self.engine = engine
-        self.settings = settings
+        self.reload = reload
         self.read = read
         self.now = now
         self.audit = audit
+
+    def settings(self) -> Settings:
+        return self.reload.settings
 
     async def health(self) -> list[Check]:
         """Sends a request once round the circle. A TimePassed that comes early changes nothing."""
@@ -60,7 +64,8 @@ class Surface:
                 await self.engine.ask(TimePassed())
         except (TimeoutError, ContactdError):
             answers = False
-        return checks(self.engine.floor, self.read(), self.settings().pbx, answers=answers)
+        found = checks(self.engine.floor, self.read(), self.settings().pbx, answers=answers)
+        return [*found, configuration.check(self.reload)]
 
 
 # --- TCP: numbers only ---
@@ -112,6 +117,7 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
             "version": __version__,
             "level": worst(found),
             **views.status_view(floor, surface.settings(), surface.now()),
+            "configuration": configuration.view(surface.reload),
             "checks": [check.json() for check in found],
             "readings": surface.read(),
         }
@@ -125,6 +131,9 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
 
     async def contacts(_: web.Request) -> web.Response:
         return _json(views.contacts_view(floor, surface.now()))
+
+    async def plan(_: web.Request) -> web.Response:
+        return _json((await surface.reload.plan()).json())
 
     async def act(request: web.Request) -> web.Response:
         agent, name = request.match_info["agent"], request.match_info["act"]
@@ -143,6 +152,7 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
     app.router.add_get("/agents", agents)
     app.router.add_get("/queues", queues)
     app.router.add_get("/contacts", contacts)
+    app.router.add_get("/plan", plan)
     app.router.add_post("/agents/{agent}/{act}", act)
     return app
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -345,17 +344,6 @@ def test_the_plan_says_what_the_sections_say(tmp_path: Path) -> None:
         ("bob", "pbx1", "1002", ("service",)),
     ]
     assert (plan.default_queue, plan.pin_tries, plan.pin_lock_s) == ("sales", 3, 300)
-
-
-def test_a_reload_says_what_it_cannot_change(tmp_path: Path) -> None:
-    old = load(write(tmp_path, sample()))
-    table = copy.deepcopy(sample())
-    table["queues"]["sales"]["ring_s"] = 10
-    assert old.restart_needed(load(write(tmp_path, table))) == []
-    table["agi"]["allow"] = ["10.0.0.0/24"]
-    table["spool"]["max_mb"] = 64
-    table["audiosocket"]["advertise"] = "cc.example.org"
-    assert old.restart_needed(load(write(tmp_path, table))) == ["spool", "agi", "audiosocket"]
 
 
 def test_the_socket_and_the_database_are_found_in_a_file_with_other_faults(tmp_path: Path) -> None:

@@ -139,3 +139,30 @@ async def test_after_a_restart_of_postgresql_exactly_one_of_two_acts(tmp_path: P
 def _holds_lock(floor: Floor) -> int:
     """Sessions that hold the floor's lock."""
     return int(floor.stack.postgres.psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"))
+
+
+async def test_a_standby_takes_the_files_that_it_was_told_to_read_while_it_waited(tmp_path: Path) -> None:
+    async with Floor(tmp_path, seed=59, pace=PACE, **STACK) as floor:
+        first, second = floor.stack.daemon, floor.stack.standby()
+        try:
+            await _waits(second)
+            toml = second.config.read_text()
+            second.write(toml + "floor = 0\n")
+            second.hup()
+            await until(lambda: "reload_refused" in second.log.read_text(), "the standby to refuse a wrong file")
+            # A part that no reload of a running contactd takes, and one that it would.
+            queue, queues = "[queues.night]\nwrap_up_s = 0\n", "[queues."
+            spool = "[spool]\nmax_mb = 64\n"
+            second.write(toml.replace(queues, f"{spool}{queue}{queues}", 1))
+            second.hup()
+            await until(lambda: "configuration_read" in second.log.read_text(), "the standby to read its files")
+            assert second.alive() and first.healthy() and not second.healthy()
+            await asyncio.to_thread(first.kill)
+            await steering(second)
+            status = second.status("status")
+            assert isinstance(status, dict)
+            assert "night" in {queue["id"] for queue in status["queues"]}
+            assert status["readings"]["spool_max_bytes"] == 64 << 20
+            assert status["configuration"]["restart_pending"] == []
+        finally:
+            await asyncio.to_thread(second.stop)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from contactd.config import Settings
 from contactd.core.errors import ContactdError
 from contactd.core.floor import LiveFloor
@@ -9,6 +11,7 @@ from contactd.core.ids import Instant
 from contactd.core.inputs import Input
 from contactd.core.step import Step, step
 from contactd.metrics import PbxReading, Readings
+from contactd.reload import Reload
 from contactd.store.audit import Entry
 from contactd.web.server import Surface
 from tests.store.walk import PBX, Walk
@@ -24,13 +27,16 @@ class Bench:
     def __init__(self, settings: Settings) -> None:
         self.walk = Walk()
         self.settings = settings
+        self.reload = Reload(settings, asyncio.Event(), take=lambda _: None, keep=self._keep)
         self.full = False
+        self.kept: list[str] = []
         self.asked: list[Input] = []
         self.readings = Readings(holds_epoch=True, pbx={PBX: PbxReading(connected=True)})
         self.audited: list[Entry] = []
-        self.surface = Surface(
-            self, lambda: self.settings, lambda: self.readings, lambda: self.now, audit=self.audited.append
-        )
+        self.surface = Surface(self, self.reload, lambda: self.readings, lambda: self.now, audit=self.audited.append)
+
+    async def _keep(self, settings: Settings) -> None:
+        self.kept.append(settings.sha256)
 
     @property
     def floor(self) -> LiveFloor:

@@ -61,7 +61,9 @@ async def post(session: aiohttp.ClientSession, path: str, **body: Any) -> tuple[
 async def test_a_daemon_that_steers_is_healthy(base: str) -> None:
     status, body = await get(f"{base}/healthz")
     assert (status, body["level"]) == (200, "ok")
-    assert [check["name"] for check in body["checks"]] == ["epoch", "inbox", "pbx pbx1", "spool", "append", "facts"]
+    assert [check["name"] for check in body["checks"]] == [
+        *("epoch", "inbox", "pbx pbx1", "spool", "append", "facts", "configuration")
+    ]
 
 
 @pytest.mark.parametrize(

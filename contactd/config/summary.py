@@ -1,0 +1,80 @@
+"""What contactd check-config tells of a configuration that is right: what was read, and what is worth a look."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from contactd.config.files import open_files
+from contactd.config.settings import Settings
+
+_WIDTH = 100
+_INDENT = 12
+_MOST = 20
+
+
+def summary(settings: Settings) -> str:
+    opened = open_files(Path(settings.path))
+    lines = [f"{settings.path} is right.", ""]
+    for number, source in enumerate(opened.sources):
+        named = [f"{name} ({len(value)})" if isinstance(value, dict) else name for name, value in source.table.items()]
+        lines += _row("" if number else "files", f"{source.path.name}: {', '.join(named) or 'nothing'}")
+    lines += _row("secrets", str(opened.secrets_path()))
+    if opened.ignored:
+        lines += _row("not read", ", ".join(opened.ignored))
+    lines.append("")
+    for number, (name, pbx) in enumerate(settings.pbx.items()):
+        lines += _row("" if number else "PBXes", f"{name}: {pbx.username} at {pbx.host}:{pbx.port}")
+    lines += _row("database", settings.database.dsn)
+    lines += _row("listens", ", ".join(_doors(settings)))
+    lines += _row("lines", _few(f"{number} = {where}" for number, where in settings.lines.items()))
+    lines += _row("queues", _few(settings.queues))
+    lines += _row("menus", _few(settings.menus))
+    lines += _row("agents", f"{len(settings.agents)}: {_few(settings.agents)}")
+    lines += _row("sha256", settings.sha256)
+    doubts = list(_doubts(settings))
+    if doubts:
+        lines += ["", "Worth a look:", *(f"  {doubt}" for doubt in doubts)]
+    return "\n".join(lines)
+
+
+def _doors(settings: Settings) -> Iterator[str]:
+    yield f"agi {settings.agi.listen}:{settings.agi.port}"
+    yield f"audiosocket {settings.audiosocket.listen}:{settings.audiosocket.port}"
+    yield f"web {settings.web.listen}:{settings.web.port}"
+    yield f"ctl {settings.ctl.socket}"
+
+
+def _doubts(settings: Settings) -> Iterator[str]:
+    """Right, and perhaps not meant."""
+    served = {queue for agent in settings.agents.values() for queue in agent.queues}
+    for queue in settings.queues:
+        if queue not in served:
+            yield f"queues.{queue}: no agent serves it; its callers wait until they hang up"
+    for agent_id, agent in settings.agents.items():
+        if not agent.queues:
+            yield f"agents.{agent_id}: serves no queue, and is offered nothing"
+    reached = {line.target for line in settings.entries.values() if line.kind == "menu"}
+    for menu in settings.menus:
+        if menu not in reached:
+            yield f"menus.{menu}: no line leads to it"
+
+
+def _few(names: Iterable[str]) -> str:
+    """The first of many; the rest as a number."""
+    every = list(names)
+    more = [f"and {len(every) - _MOST} more"] if len(every) > _MOST else []
+    return ", ".join([*every[:_MOST], *more]) or "none"
+
+
+def _row(name: str, text: str) -> list[str]:
+    first = f"{name:<{_INDENT}}"
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=" " * _INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [first.rstrip()]
