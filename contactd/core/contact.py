@@ -42,6 +42,8 @@ class Outcome(StrEnum):
     ABANDONED_IN_MENU = "abandoned_in_menu"
     ABANDONED_WAITING = "abandoned_waiting"
     ABANDONED_RINGING = "abandoned_ringing"
+    TIMED_OUT = "timed_out"
+    """Sent away after the longest wait (CONTACTD_MAX_WAIT): the caller did not give up, we did."""
     HANDLED = "handled"
     MERGED = "merged"
     """An agent's call to a line of ours on a caller's behalf, until the caller was put through: the story goes on in

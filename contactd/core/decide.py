@@ -116,7 +116,8 @@ def _caller_hung_up(floor: LiveFloor, input_: inp.CallerHungUp, at: Instant, int
     contact = floor.contacts.get(input_.contact)
     if contact is None:
         return
-    outcome = Outcome.HANDLED if contact.handled else Outcome.ABANDONED_WAITING
+    gave_up = Outcome.TIMED_OUT if input_.timed_out else Outcome.ABANDONED_WAITING
+    outcome = Outcome.HANDLED if contact.handled else gave_up
     match contact.state:
         case ContactState.MENU:
             outcome = Outcome.ABANDONED_IN_MENU

@@ -127,6 +127,8 @@ class OfferFailed(Input, frozen=True, kw_only=True):
 class CallerHungUp(Input, frozen=True, kw_only=True):
     contact: ContactId
     cause: int
+    timed_out: bool = False
+    """The dialplan sent the caller away, after the longest wait that it allows."""
 
 
 class AgentHungUp(Input, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ _OUTCOME = {
     Outcome.ABANDONED_IN_MENU: "the caller hung up in the menu",
     Outcome.ABANDONED_WAITING: "the caller hung up while waiting",
     Outcome.ABANDONED_RINGING: "the caller hung up while a handset rang",
+    Outcome.TIMED_OUT: "sent away after the longest wait",
     Outcome.PBX_LOST: "the PBX restarted and lost the call",
     Outcome.UNSEEN: "it ended unseen, while an offer was running",
 }

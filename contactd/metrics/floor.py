@@ -28,6 +28,15 @@ _MEDIA = frozenset({"voice", "tty", "mail", "chat", "sms", "social"})
 _SIGN_IN = frozenset({"wrong_pin", "locked"})
 
 
+_UNANSWERED = {
+    Outcome.ABANDONED_IN_MENU: "abandoned",
+    Outcome.ABANDONED_WAITING: "abandoned",
+    Outcome.ABANDONED_RINGING: "abandoned",
+    Outcome.TIMED_OUT: "timed_out",
+}
+"""Of a wait that ended without a talk: its result."""
+
+
 class FloorMetrics(Collector):
     """publish() after every batch; the rest is read when Prometheus asks.
 
@@ -123,8 +132,9 @@ class FloorMetrics(Collector):
         self._offered_at.pop(event.contact, None)
         queue = self._queue(event.queue)
         self._child(r.ENDED, queue, _one_of(Outcome, event.outcome)).inc()
-        if event.waited_s is not None and event.outcome.startswith("abandoned"):
-            self._child(r.WAIT_SECONDS, queue, "abandoned").observe(event.waited_s)
+        result = _UNANSWERED.get(event.outcome)
+        if event.waited_s is not None and result is not None:
+            self._child(r.WAIT_SECONDS, queue, result).observe(event.waited_s)
 
     def _refused(self, event: ev.AgentRefused, _: Instant) -> None:
         self._child(r.SIGN_IN_REFUSED, event.reason if event.reason in _SIGN_IN else OTHER).inc()

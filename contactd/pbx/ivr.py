@@ -22,6 +22,7 @@ from contactd.engine.inbox import Private
 from contactd.pbx.agi_session import AgiBroken, AgiRefused, AgiSession, AgiTimedOut, CallerGone, SessionClosed
 from contactd.pbx.audiosocket import AudioHandler, AudioSession, AudioSocketServer
 from contactd.protocols.agi import AgiRequest
+from contactd.protocols.sip import unescape
 
 log = structlog.get_logger()
 
@@ -73,6 +74,13 @@ def entries_of(settings: Settings) -> dict[str, Entry]:
             case "echo":
                 found[number] = AudioLine(echo)
     return found
+
+
+def audio_numbers(entries: Mapping[str, Entry]) -> str:
+    """The numbers that make no contact, as the dialplan looks one up while contactd is away: -5900-p4930123-."""
+    numbers = [number for number, entry in entries.items() if isinstance(entry, AudioLine)]
+    # "+" has a meaning in the dialplan's regular expressions.
+    return "".join(f"-{number.replace('+', 'p')}" for number in sorted(numbers)) + "-"
 
 
 async def echo(session: AudioSession) -> None:
@@ -138,19 +146,23 @@ class Reception:
         request = session.request
         dnis = request.args[2] if len(request.args) > 2 else ""
         entry = self.lines.get(dnis, self.default)
-        if isinstance(entry, AudioLine):
-            await self._hand_over(session, entry)
-            return
         now: Instant = self._circle.clock.now()
         pbx = self._pbx_of(request.uniqueid)
         contact = contact_id(pbx, request.uniqueid, now)
+        if isinstance(entry, AudioLine):
+            await self._hand_over(session, entry, transferred=contact in self._circle.floor.contacts)
+            return
         if not self._accepting():
             # The journal cannot take more: what is on the floor is finished, the rest is the static queue's.
             await session.set_variable("CONTACTD_STATIC", "yes")
             return
         self._circle.put(
             inp.CallArrived(contact=contact, pbx=pbx, call=request.uniqueid, channel=request.channel, dnis=dnis),
-            private=Private(contact, _known(request, "agi_callerid"), _known(request, "agi_calleridname")),
+            private=Private(
+                contact,
+                _printable(request.env.get("agi_callerid", "")),
+                _printable(unescape(request.env.get("agi_calleridname", ""))),
+            ),
         )
         try:
             if isinstance(entry, Menu):
@@ -169,10 +181,14 @@ class Reception:
             # The dialplan goes on into the hold, with the default queue.
             log.warning("menu_broke_off", contact=contact, error=str(error))
 
-    async def _hand_over(self, session: AgiSession, line: AudioLine) -> None:
-        """The dialplan goes on into [contactd-audio], which ends the call when no audio comes about."""
-        # First of all: what has no CONTACTD_CALL is nobody's contact, in events and in comparisons.
-        await session.set_variable("CONTACTD_CALL", "")
+    async def _hand_over(self, session: AgiSession, line: AudioLine, *, transferred: bool) -> None:
+        """The dialplan goes on into [contactd-audio], which ends the call when no audio comes about.
+
+        transferred: it is a contact already, whom an agent sent here; it stays one to its end.
+        """
+        if not transferred:
+            # First of all: what has no CONTACTD_CALL is nobody's contact, in events and in comparisons.
+            await session.set_variable("CONTACTD_CALL", "")
         try:
             token = self._audio.issue(line.handler)
         except ContactdError as error:
@@ -207,7 +223,7 @@ async def _play(session: AgiSession, sounds: tuple[str, ...], keys: str) -> str:
     return ""
 
 
-def _known(request: AgiRequest, name: str) -> str | None:
+def _printable(text: str) -> str | None:
     # A telephone may send any byte as its name: no line break or escape sequence reaches whoever shows it.
-    value = "".join(letter for letter in request.env.get(name, "") if letter.isprintable())
+    value = "".join(letter for letter in text if letter.isprintable())
     return None if value in ("", "unknown") else value[:_MOST_TEXT]

@@ -31,7 +31,7 @@ _LOCAL_TIME = "%Y-%m-%d %H:%M:%S"
 
 
 class Steering:
-    """globals_: what the dialplan must know of us (CONTACTD_AGI, CONTACTD_KEY); set at every connect.
+    """globals_: what the dialplan must know of us (CONTACTD_AGI and so on); set at every connect.
 
     accepting: False sends new callers to the static queue, and leaves them there.
     """
@@ -47,7 +47,7 @@ class Steering:
     ) -> None:
         self.pbx = PbxId(settings.name)
         self._circle = circle
-        self._globals = globals_
+        self._globals = dict(globals_)
         self._accepting = accepting
         self._compare_s = compare_s
         self._touched: set[ContactId] | None = None
@@ -177,6 +177,13 @@ class Steering:
             )
         )
         log.debug("pbx_compared", pbx=self.pbx, why=why, calls=len(calls), unsure=len(touched))
+
+    def tell(self, name: str, value: str) -> None:
+        """Change what the dialplan knows of us: now if the PBX is there, and at every connect."""
+        self._globals[name] = value
+        if self.acting:
+            # When it fails, the link goes down, and the next connect tells everything.
+            self.link.post({"Action": "Setvar", "Variable": name, "Value": value}, lambda _: None)
 
     # --- out --------------------------------------------------------------------------------------------------------
 

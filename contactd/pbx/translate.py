@@ -129,7 +129,8 @@ def _hangup(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
     call = caller_of(message)
     if not call:
         return None
-    return inp.CallerHungUp(contact=contact_id(pbx, call, now), cause=number(message.get("Cause")))
+    timed_out = (message.get("Context"), message.get("Exten")) == ("contactd-after", "max-wait")
+    return inp.CallerHungUp(contact=contact_id(pbx, call, now), cause=number(message.get("Cause")), timed_out=timed_out)
 
 
 def _blind_transfer(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:

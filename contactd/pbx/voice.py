@@ -17,7 +17,7 @@ from contactd.pbx.audiosocket import AudioSocketServer
 from contactd.pbx.codes import FeatureCodes
 from contactd.pbx.fastagi import FastAgiServer
 from contactd.pbx.gate import Network
-from contactd.pbx.ivr import Reception, TokenCheck, entries_of
+from contactd.pbx.ivr import Reception, TokenCheck, audio_numbers, entries_of
 from contactd.pbx.steering import Steering
 
 Insist = Callable[[Callable[[], Coroutine[Any, Any, Any]]], Awaitable[None]]
@@ -72,7 +72,11 @@ class Voice:
         for server in (self.audio, self.agi):
             await insist(server.start)
             stack.push_async_callback(server.close, _GRACE_S)
-        globals_ = {"CONTACTD_AGI": f"{self._settings.agi_host}:{self.agi.port}", "CONTACTD_KEY": self._tokens.key}
+        globals_ = {
+            "CONTACTD_AGI": f"{self._settings.agi_host}:{self.agi.port}",
+            "CONTACTD_KEY": self._tokens.key,
+            "CONTACTD_TEST_LINES": audio_numbers(self._reception.lines),
+        }
         for name, section in self._settings.pbx.items():
             secret = self._settings.pbx_secret(name)
             self._links[name] = Steering(
@@ -107,6 +111,8 @@ class Voice:
         self.audio.gate.allow = networks(settings.audiosocket.allow)
         self._reception.lines = entries_of(settings)
         self._reception.default = settings.default_queue
+        for link in self._links.values():
+            link.tell("CONTACTD_TEST_LINES", audio_numbers(self._reception.lines))
         self._codes.pin_right = settings.pin_right
         self._codes.reasons = settings.sign_in.not_ready_reasons
 

@@ -268,6 +268,19 @@ def test_an_event_that_cannot_follow_raises_and_changes_nothing() -> None:
         assert world.contact(call).state is ContactState.WAITING
 
 
+def test_who_is_sent_away_after_the_longest_wait_timed_out_and_who_was_served_before_is_handled() -> None:
+    world = open_world()
+    call = world.arrive(SALES)
+    world.wait(7200).put(inp.CallerHungUp(contact=call.contact, cause=16, timed_out=True))
+    assert (ended(world).outcome, ended(world).waited_s) == (Outcome.TIMED_OUT, 7200.0)
+    world.sign_in(ANNA)
+    served = world.arrive(SALES)
+    world.answer(served)
+    world.hold(served, SUPPORT)
+    world.put(inp.CallerHungUp(contact=served.contact, cause=16, timed_out=True))
+    assert ended(world).outcome is Outcome.HANDLED
+
+
 def test_a_stamp_before_the_arrival_makes_no_negative_time() -> None:
     world = open_world()
     call = world.arrive(SALES)

@@ -14,7 +14,7 @@ from contactd.core.errors import ContactdError
 from contactd.core.ids import PbxId, QueueId, contact_id
 from contactd.engine.inbox import Private
 from contactd.pbx.agi_session import AgiBroken, AgiTimedOut, CallerGone, SessionClosed
-from contactd.pbx.ivr import Entry, Menu, Reception, TokenCheck
+from contactd.pbx.ivr import AudioLine, Entry, Menu, Reception, TokenCheck, audio_numbers, echo
 from contactd.protocols.agi import AgiRequest, parse_request
 
 PBX, NOW = PbxId("pbx1"), 1_800_000_000.0
@@ -75,6 +75,7 @@ class Circle:
 
     told: list[tuple[inp.Input, Private | None]] = field(default_factory=list)
     clock: Any = field(default_factory=lambda: SimpleNamespace(now=lambda: NOW))
+    floor: Any = field(default_factory=lambda: SimpleNamespace(contacts={}))
 
     def put(self, input_: inp.Input, at: float | None = None, private: Private | None = None) -> None:
         self.told.append((input_, private))
@@ -114,6 +115,11 @@ async def test_a_caller_is_announced_with_the_number_beside_and_not_within() -> 
     contact = contact_id(PBX, CALL, NOW)
     assert arrived == inp.CallArrived(contact=contact, pbx=PBX, call=CALL, channel="PJSIP/trunk-00000001", dnis="5000")
     assert private == Private(contact, "+49301234", "Mara")
+
+
+async def test_a_name_is_kept_as_it_was_meant_and_shows_no_control_character() -> None:
+    _, circle = await meet(["1"], agi_callerid=r"4930\1", agi_calleridname=r"\"Bob\" O\\Neill" + "\\\x1b[2J")
+    assert circle.told[0][1] == Private(contact_id(PBX, CALL, NOW), r"4930\1", r'"Bob" O\Neill[2J')
 
 
 @pytest.mark.parametrize("unknown", ["unknown", ""])
@@ -173,6 +179,25 @@ async def test_while_the_spool_is_full_new_callers_go_to_the_static_queue() -> N
     session = Session(request("menu", "t", "n", "5000"))
     await desk(session)  # type: ignore[arg-type]
     assert (session.variables, circle.told) == ({"CONTACTD_STATIC": "yes"}, [])
+
+
+def test_the_dialplan_knows_the_numbers_that_make_no_contact() -> None:
+    line = AudioLine(echo)
+    assert audio_numbers({"5000": MENU, "5001": SALES}) == "-"
+    assert audio_numbers({"5900": line, "5000": MENU, "+49301": line}) == "-p49301-5900-"
+
+
+@pytest.mark.parametrize("transferred", [False, True])
+async def test_who_reaches_the_echo_line_is_no_contact_unless_an_agent_sent_a_contact_there(transferred: bool) -> None:
+    desk, circle = reception(AudioLine(echo))
+    if transferred:
+        circle.floor.contacts[contact_id(PBX, CALL, NOW)] = object()
+    desk._audio = SimpleNamespace(issue=lambda handler: "a-uuid", port=9)  # type: ignore[assignment]
+    session = Session(request("menu", "t", "n", "5000"))
+    await desk(session)  # type: ignore[arg-type]
+    assert session.variables["CONTACTD_AUDIO"] == "a-uuid"
+    assert ("CONTACTD_CALL" in session.variables) is not transferred
+    assert circle.told == []
 
 
 # --- tokens -----------------------------------------------------------------------------------------------------------

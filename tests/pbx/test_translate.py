@@ -69,6 +69,13 @@ def test_a_caller_who_hangs_up_waiting() -> None:
     assert ended == inp.CallerHungUp(contact=contact_id(PBX, call, NOW), cause=0)
 
 
+def test_a_caller_who_was_sent_away_did_not_give_up() -> None:
+    event = changed(first("hang_up_waiting", "Hangup"), Context="contactd-after", Exten="max-wait")
+    told = translate(PBX, event, NOW)
+    assert isinstance(told, inp.CallerHungUp) and told.timed_out
+    assert not any(input_.timed_out for input_ in said("agent_hung_up") if isinstance(input_, inp.CallerHungUp))
+
+
 def test_a_caller_who_hangs_up_while_ringing_is_no_agents_hang_up() -> None:
     assert [type(input_) for input_ in said("hang_up_ringing")] == [inp.CallerHungUp]
 

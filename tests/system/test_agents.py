@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from tests.lab.stack import Person
 from tests.system.centre import AGENT_HZ, Centre
-from tests.system.telling import kinds, talk
+from tests.system.telling import about, kinds, talk
 
 
 async def typed(centre: Centre, agent: str, code: str, digits: str = "", **then: str) -> None:
@@ -86,12 +88,8 @@ async def test_a_pause_taken_during_the_talk_holds_after_it_and_ready_cuts_the_w
 
 async def test_wrong_pins_lock_the_agent_out(centre: Centre) -> None:
     pin = centre.person("david").pin
-    handset = await centre.handset("david")
-    for count, digits in enumerate(("1", "22", "333", pin), 1):
-        call = await (await handset.dial("*45")).wait("confirmed")
-        await call.dtmf(digits + "#")
-        await centre.until(lambda count=count: len(centre.facts("kind = 'AgentRefused'")) == count, f"refusal {count}")
-        await call.hangup()
+    for digits in ("1", "22", "333", pin):
+        await tried(centre, "david", digits)
     refused = centre.facts("kind = 'AgentRefused'")
     assert [fact.body["reason"] for fact in refused] == ["wrong_pin", "wrong_pin", "wrong_pin", "locked"]
     assert [fact.body["locked_until"] is None for fact in refused] == [True, True, False, False]
@@ -100,6 +98,37 @@ async def test_wrong_pins_lock_the_agent_out(centre: Centre) -> None:
     assert centre.agent("david")["status"] == "signed_out"
     # Nobody else is.
     await typed(centre, "anna", "*45", centre.person("anna").pin + "#", status="ready")
+
+
+async def tried(centre: Centre, agent: str, pin: str) -> None:
+    """A PIN that is refused; the agent does not wait to be told."""
+    before = len(centre.facts("kind = 'AgentRefused'"))
+    call = await (await (await centre.handset(agent)).dial("*45")).wait("confirmed")
+    await call.dtmf(pin + "#")
+    await centre.until(lambda: len(centre.facts("kind = 'AgentRefused'")) > before, "the refusal")
+    await call.hangup()
+
+
+async def test_the_lock_ends_by_itself(centre: Centre) -> None:
+    daemon = centre.stack.daemon
+    toml, pin = daemon.config.read_text(), centre.person("carla").pin
+    try:
+        daemon.write(toml + "\n[sign_in]\npin_tries = 1\nlock_s = 10\n")
+        daemon.hup()
+        await centre.until_fact("FloorConfigured")
+        await tried(centre, "carla", "1")
+        locked = await centre.until_fact("AgentRefused", agent="carla", reason="wrong_pin")
+        assert about(locked.body["locked_until"] - locked.at, 10, 0.01)
+        await tried(centre, "carla", pin)
+        refused = await centre.until_fact("AgentRefused", agent="carla", reason="locked")
+        assert refused.at < locked.body["locked_until"]
+        await centre.until(lambda: time.time() > locked.body["locked_until"], "the lock to end")
+        await centre.code("carla", "*45", pin + "#")
+        await centre.until_agent("carla", status="ready")
+    finally:
+        daemon.write(toml)
+        daemon.hup()
+        await centre.until_fact("FloorConfigured")
 
 
 async def test_a_handset_signs_in_nobody_but_its_own_agent(centre: Centre) -> None:

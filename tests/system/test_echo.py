@@ -10,6 +10,7 @@ from contactd.config import load
 from contactd.protocols import audiosocket as wire
 from tests.lab.stack import ECHO
 from tests.system.centre import CALLER_HZ, Centre
+from tests.system.telling import about, body, kinds, transferred
 
 
 def metric(centre: Centre, line: str) -> float:
@@ -77,6 +78,23 @@ async def test_an_agent_tries_the_headset_without_being_signed_in(centre: Centre
     await call.play(1200)
     await call.hears_only(1200)
     await call.hangup()
+
+
+async def test_a_caller_whom_an_agent_sends_to_the_echo_line_stays_a_contact_to_the_end(centre: Centre) -> None:
+    (anna,) = await centre.duty("anna")
+    call = await centre.dial("5001")
+    at_anna = await (await anna.next_call()).wait("confirmed")
+    await at_anna.blind_transfer(ECHO)
+    await transferred(at_anna)
+    await call.hears_only(CALLER_HZ)
+    await centre.until_agent("anna", state="idle", status="ready")
+    assert [contact["state"] for contact in centre.contacts()] == ["released"]
+    await call.hangup()
+    story = await centre.story()
+    assert kinds(story)[-2:] == ["TalkEnded", "ContactEnded"]
+    ended = body(story, "ContactEnded")
+    assert (ended["outcome"], ended["seen_late"]) == ("handled", False)
+    assert about(ended["lasted_s"], call.times["disconnected"] - call.times["invite"])
 
 
 async def test_an_echo_call_is_ended_after_its_time(centre: Centre) -> None:

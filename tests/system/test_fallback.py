@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.lab.phones import Call, Handset
+from tests.lab.stack import ECHO
 from tests.system.centre import AGENT_HZ, Centre
 from tests.system.telling import hears_music, kinds, talk
 
@@ -45,6 +46,12 @@ def in_static_queue(centre: Centre) -> int:
 def is_up(centre: Centre, handset_number: str) -> int:
     shown = centre.stack.asterisk.cli("core show channels concise")
     return sum(line.startswith(f"PJSIP/{handset_number}-") for line in shown.splitlines())
+
+
+def caller_channel(centre: Centre) -> str:
+    """Of the only call."""
+    (line,) = centre.stack.asterisk.cli("core show channels concise").splitlines()
+    return line.partition("!")[0]
 
 
 async def at_the_desk(centre: Centre, agent: str) -> Handset:
@@ -141,6 +148,25 @@ async def test_a_frozen_contactd_is_as_gone_as_a_dead_one(centre: Centre) -> Non
     centre.act("bilal", "sign-in")
     await serve_in_order(centre, "bilal", calls, order)
     await centre.until_ended(3)
+
+
+async def test_an_echo_call_is_sent_away_while_contactd_is(centre: Centre) -> None:
+    """There is nothing to hear, and nobody is there who should be helped."""
+    centre.stack.daemon.kill()
+    held = await centre.dial("5001")
+
+    def away() -> bool:
+        return "CONTACTD_AWAY=1" in centre.stack.asterisk.cli(f"core show channel {caller_channel(centre)}")
+
+    await centre.until(away, "the dialplan to take contactd for gone", LATE_S + 12)
+    call = await centre.dial(ECHO)
+    assert await call.tone() > 0, "nothing was said"
+    await call.wait("disconnected", 8)
+    assert held.state == "confirmed"
+    await asyncio.to_thread(centre.stack.daemon.start)
+    (adopted,) = await centre.until_queued(1)
+    assert {fact.body["contact"] for fact in centre.facts("contact IS NOT NULL")} == {adopted}
+    await held.hangup()
 
 
 async def test_the_returning_contactd_rings_a_signed_in_agent_once_and_for_the_oldest(centre: Centre) -> None:

@@ -64,8 +64,10 @@ async def test_a_hostile_name_is_only_a_name(centre: Centre, kind: str) -> None:
     ]
     ani, kept = private(centre, story[0].body["contact"])
     assert ani == "4930555019"
-    # As it was sent, from its beginning, with SIP's escapes.
-    assert kept and name.replace("\\", "\\\\").replace('"', '\\"').startswith(kept), kept
+    # As it was meant, from its beginning: SIP's escapes are undone.
+    assert kept and name.startswith(kept), kept
+    if kind == "quotes":
+        assert kept == name
     for needle in ("needle", "DROP", "4930555019", "Ünïcødé"):
         assert not rows_with(centre, needle)
     log = centre.stack.daemon.log.read_text()

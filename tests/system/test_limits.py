@@ -38,7 +38,7 @@ async def test_a_waiting_caller_is_sent_away_in_the_end(centre: Centre) -> None:
     assert about(call.times["disconnected"] - call.times["confirmed"], 5, 1.1)
     story = await centre.story()
     assert kinds(story) == ["ContactArrived", "ContactQueued", "ContactEnded"]
-    assert body(story, "ContactEnded")["outcome"] == "abandoned_waiting"
+    assert body(story, "ContactEnded")["outcome"] == "timed_out"
 
 
 async def test_a_talk_ends_in_the_end(centre: Centre) -> None:
