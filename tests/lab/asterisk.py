@@ -30,7 +30,10 @@ from tests.lab.progress import LAB, ROOT, LabError
 
 OLDEST = 18
 PACKAGES = ("asterisk", "asterisk-core-sounds-en-gsm")
+# The oldest suite with an Asterisk: 16.28, before AudioSocket and before event filters by name.
+OLD_SUITE = "bullseye"
 TEMPLATES = Path(__file__).with_name("asterisk")
+FREEPBX_TEMPLATES = Path(__file__).with_name("freepbx")
 DROP_INS = ROOT / "asterisk-config"
 # Modules decline to load, with an error, where their file is missing.
 EMPTY = (
@@ -94,6 +97,8 @@ class Asterisk:
     cel: write every channel event to `cel_path`, a CSV of time (epoch seconds with microseconds), event,
         uniqueid, linkedid, channel, context, extension, application, extra (JSON).
     prefix: put before the server's command, such as ("taskset", "-c", "0").
+    installation: which Asterisk; None: the one that find() finds.
+    layout: "plain", or "freepbx": the files and includes of a FreePBX, joined as asterisk-config/freepbx says.
     """
 
     def __init__(
@@ -111,6 +116,8 @@ class Asterisk:
         verbose: int = 0,
         rtp_ports: int = 1000,
         prefix: Sequence[str] = (),
+        installation: Installation | None = None,
+        layout: str = "plain",
     ) -> None:
         self.folder = folder.resolve()
         self.listen = listen
@@ -125,6 +132,9 @@ class Asterisk:
         self._substitutions = {SECRET_PLACEHOLDER: ami_secret, **(substitutions or {})}
         self._cel, self._cdr, self._verbose = cel, cdr, verbose
         self._prefix = tuple(prefix)
+        self._layout = layout
+        if installation is not None:
+            self.installation = installation
         self._sip, self._ami, self._http = ports.reserve(), ports.reserve(), ports.reserve()
         self._rtp = ports.reserve_block(rtp_ports)
         self._lab_secret = secrets.token_hex(8)
@@ -263,8 +273,12 @@ class Asterisk:
             "manager_drop_in": MANAGER_DROP_INS[self.installation.filters_by_name],
         }
         etc = self.folder / "etc"
-        self._drop_ins(etc / "contactd")
         files = {path.name: fill(path.read_text(), values) for path in TEMPLATES.glob("*.conf")}
+        if self._layout == "freepbx":
+            files |= {path.name: fill(path.read_text(), values) for path in FREEPBX_TEMPLATES.glob("*.conf")}
+            self._drop_ins(etc)
+        else:
+            self._drop_ins(etc / "contactd")
         for name in EMPTY:
             files.setdefault(f"{name}.conf", "")
         for name, text in self._extra_conf.items():
@@ -284,7 +298,10 @@ class Asterisk:
         """Copy the product's files with the substitutions done."""
         for old in target.glob("*.conf"):
             old.unlink()
-        for path in DROP_INS.glob("*.conf"):
+        paths = list(DROP_INS.glob("*.conf"))
+        if self._layout == "freepbx":
+            paths += (DROP_INS / "freepbx").glob("*.conf")
+        for path in paths:
             text = path.read_text()
             for old_text, new_text in self._substitutions.items():
                 text = text.replace(old_text, new_text)
@@ -363,9 +380,17 @@ def find() -> Installation:
     host = shutil.which("asterisk", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if host and (found := _inspect(Path(host))) and english_prompts(found.data):
         return found
-    root = debs.ensure(PACKAGES, LAB / "asterisk-root")
+    return _unpacked(debs.ensure(PACKAGES, LAB / "asterisk-root"))
+
+
+def find_old() -> Installation:
+    """Asterisk 16, the oldest that the drop-ins serve."""
+    return _unpacked(debs.ensure(PACKAGES, LAB / "asterisk-16-root", OLD_SUITE))
+
+
+def _unpacked(root: Path) -> Installation:
     argv = debs.runner(root, "usr/sbin/asterisk")
-    modules = next(root.glob("usr/lib/*/asterisk/modules"))
+    modules = next(path for path in root.glob("usr/lib/**/asterisk/modules") if path.is_dir())
     return Installation(tuple(argv), modules, root / "usr/share/asterisk", _version(argv))
 
 

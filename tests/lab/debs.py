@@ -3,6 +3,7 @@
 Everything comes from sid, on Debian stable and Ubuntu too: it is the suite that has a current Asterisk, and
 a root with its own C library asks nothing of the host but the kernel. apt's state (package lists, fetched
 .debs) is kept in .lab/debs, because sid moves: a second root is made of the same snapshot, without network.
+Another suite, such as bullseye for the oldest Asterisk that the drop-ins serve, has a state of its own beside it.
 
 Standard library only: bootstrap.py uses this under the system's python.
 """
@@ -27,6 +28,8 @@ STATE = LAB / "debs"
 KEYRING_PACKAGE = "debian-archive-keyring"
 HOST_KEYRINGS = tuple(Path(f"/usr/share/keyrings/{KEYRING_PACKAGE}.{end}") for end in ("gpg", "pgp"))
 PUBLIC_MIRROR = "http://deb.debian.org/debian"
+# Where Debian moves a suite that it no longer supports.
+ARCHIVE = "http://archive.debian.org/debian"
 STAMP = ".packages"
 # Programs that tests drive servers with: the package that brings each, and where it lies.
 TOOLS = {
@@ -38,19 +41,20 @@ TOOLS = {
 }
 
 
-def ensure(packages: Sequence[str], into: Path) -> Path:
-    """Make folder `into` hold `packages` and all they depend on; nothing to do when it already does.
+def ensure(packages: Sequence[str], into: Path, suite: str = SUITE) -> Path:
+    """Make folder `into` hold `packages` of a suite and all they depend on; nothing to do when it already does.
 
     Safe when two processes ask at once: the second waits, then finds the work done.
     """
     wanted = " ".join(sorted(packages))
     if _stamp(into) == wanted:
         return into
-    STATE.mkdir(parents=True, exist_ok=True)
-    with _locked(STATE / "lock"):
+    apt = _Apt(STATE if suite == SUITE else STATE.with_name(f"{STATE.name}-{suite}"), suite)
+    apt.state.mkdir(parents=True, exist_ok=True)
+    with _locked(apt.state / "lock"):
         if _stamp(into) == wanted:
             return into
-        debs = _fetch(sorted(packages))
+        debs = apt.fetch(sorted(packages))
         fresh = into.with_name(into.name + ".new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
@@ -69,12 +73,18 @@ def ensure(packages: Sequence[str], into: Path) -> Path:
 def runner(root: Path, binary: str) -> list[str]:
     """The argv that starts `binary` (such as usr/sbin/asterisk) of an unpacked root with its own libraries.
 
-    The triple in the loader's path differs between machines, so it is looked for.
+    The triple in the loader's path differs between machines, so it is looked for. Before bookworm libraries lie in
+    /lib and in /usr/lib, or in no folder of the triple at all.
     """
-    loaders = sorted(root.glob("usr/lib/*/ld-linux*.so.*")) + sorted(root.glob("usr/lib/ld-linux*.so.*"))
+    places = ("usr/lib/*", "usr/lib", "lib/*", "lib")
+    loaders = [loader for place in places for loader in sorted(root.glob(f"{place}/ld-linux*.so.*"))]
     if not loaders or not (root / binary).exists():
         raise LabError(f"{root} holds no runnable {binary}; `make clean` and start again")
-    folders = [loaders[0].parent, *sorted({lib.parent for lib in loaders[0].parent.glob("*/lib*.so*")})]
+    own = loaders[0].parent
+    folders = [own, *sorted({lib.parent for lib in own.glob("*/lib*.so*")})]
+    if (root / "lib") in own.parents:
+        usr = root / "usr" / own.relative_to(root)
+        folders += [usr, *sorted({lib.parent for lib in usr.glob("*/lib*.so*")}), root / "usr/lib"]
     return [str(loaders[0]), "--library-path", ":".join(map(str, folders)), str(root / binary)]
 
 
@@ -141,69 +151,85 @@ def _keyring() -> Path:
     )
 
 
-def _fetch(packages: Sequence[str]) -> list[Path]:
-    """Download `packages` with all their dependencies; the paths of the .debs."""
-    for tool in ("apt-get", "dpkg-deb"):
-        if not shutil.which(tool):
-            raise LabError(
-                f"there is no {tool} here: the lab fetches servers as Debian packages; on another "
-                "system install asterisk (18 or newer) and name it in CONTACTD_LAB_ASTERISK"
-            )
-    environment = _private_apt()
-    if not list((STATE / "state/lists").glob("*Packages*")):
-        _update(environment)
-    archives = STATE / "cache/archives"
-    with step(f"downloading {' '.join(packages)} from {_mirror()} {SUITE}"):
-        install = ["apt-get", "-yqo", "Acquire::Retries=3", "--download-only", "install", *packages]
-        try:
-            _run(install, env=environment)
-        except LabError:
-            # The list is old and sid no longer has a file it names.
-            _update(environment)
-            _run(install, env=environment)
-        # Which they are: as apt would fetch them had it none.
-        listing = ["apt-get", "-yqq", "--print-uris", "-o", f"Dir::Cache::archives={STATE}/none", "install"]
-        wanted = re.findall(r"^'\S+' (\S+\.deb) ", _run([*listing, *packages], env=environment), re.MULTILINE)
-    missing = [name for name in wanted if not (archives / name).exists()]
-    if missing or not wanted:
-        raise LabError(f"apt did not fetch {missing or packages}; `make clean` and start again")
-    return [archives / name for name in wanted]
+class _Apt:
+    """apt's private state for one suite, below `state`."""
 
+    def __init__(self, state: Path, suite: str) -> None:
+        self.state = state
+        self.suite = suite
+        self.mirror = _mirror()
 
-def _update(environment: dict[str, str]) -> None:
-    with step(f"reading the package list of {_mirror()} {SUITE}"):
-        try:
-            _run(["apt-get", "-qo", "Acquire::Retries=1", "update"], env=environment)
-        except LabError as error:
-            raise LabError(
-                f"the Debian mirror {_mirror()} does not answer; check the network and apt's proxy, or name "
-                f"another mirror in CONTACTD_LAB_MIRROR: {_last_line(str(error))}"
-            ) from None
+    def fetch(self, packages: Sequence[str]) -> list[Path]:
+        """Download `packages` with all their dependencies; the paths of the .debs."""
+        for tool in ("apt-get", "dpkg-deb"):
+            if not shutil.which(tool):
+                raise LabError(
+                    f"there is no {tool} here: the lab fetches servers as Debian packages; on another "
+                    "system install asterisk (18 or newer) and name it in CONTACTD_LAB_ASTERISK"
+                )
+        if not list((self.state / "state/lists").glob("*Packages*")):
+            self._update()
+        environment = self._environment()
+        archives = self.state / "cache/archives"
+        with step(f"downloading {' '.join(packages)} from {self.mirror} {self.suite}"):
+            install = ["apt-get", "-yqo", "Acquire::Retries=3", "--download-only", "install", *packages]
+            try:
+                _run(install, env=environment)
+            except LabError:
+                # The list is old and the suite no longer has a file it names.
+                self._update()
+                environment = self._environment()
+                _run(install, env=environment)
+            # Which they are: as apt would fetch them had it none.
+            listing = ["apt-get", "-yqq", "--print-uris", "-o", f"Dir::Cache::archives={self.state}/none", "install"]
+            wanted = re.findall(r"^'\S+' (\S+\.deb) ", _run([*listing, *packages], env=environment), re.MULTILINE)
+        missing = [name for name in wanted if not (archives / name).exists()]
+        if missing or not wanted:
+            raise LabError(f"apt did not fetch {missing or packages}; `make clean` and start again")
+        return [archives / name for name in wanted]
 
+    def _update(self) -> None:
+        """Read the package list; a suite that has left the mirror is looked for in Debian's archive."""
+        update = ["apt-get", "-qo", "Acquire::Retries=1", "update"]
+        with step(f"reading the package list of {self.mirror} {self.suite}"):
+            try:
+                _run(update, env=self._environment())
+            except LabError as error:
+                first, self.mirror = self.mirror, ARCHIVE
+                try:
+                    if self.suite == SUITE:
+                        raise
+                    _run(update, env=self._environment())
+                except LabError:
+                    raise LabError(
+                        f"the Debian mirror {first} does not answer; check the network and apt's proxy, or name "
+                        f"another mirror in CONTACTD_LAB_MIRROR: {_last_line(str(error))}"
+                    ) from None
 
-def _private_apt() -> dict[str, str]:
-    """Lay out apt's private state; the environment that makes apt-get use it."""
-    for folder in (
-        "etc/apt/apt.conf.d",
-        "etc/apt/preferences.d",
-        "state/lists/partial",
-        "cache/archives/partial",
-        "none/partial",
-        "dpkg",
-    ):
-        (STATE / folder).mkdir(parents=True, exist_ok=True)
-    (STATE / "dpkg/status").touch()
-    source = f"deb [signed-by={_keyring()}] {_mirror()} {SUITE} main\n"
-    listing = STATE / "etc/apt/sources.list"
-    if not listing.exists() or listing.read_text() != source:
-        listing.write_text(source)
-        shutil.rmtree(STATE / "state/lists")
-        (STATE / "state/lists/partial").mkdir(parents=True)
-    config = STATE / "apt.conf"
-    config.write_text(f"""\
-Dir "{STATE}";
+    def _environment(self) -> dict[str, str]:
+        """Lay out the state; the environment that makes apt-get use it."""
+        state = self.state
+        for folder in (
+            "etc/apt/apt.conf.d",
+            "etc/apt/preferences.d",
+            "state/lists/partial",
+            "cache/archives/partial",
+            "none/partial",
+            "dpkg",
+        ):
+            (state / folder).mkdir(parents=True, exist_ok=True)
+        (state / "dpkg/status").touch()
+        source = f"deb [signed-by={_keyring()}] {self.mirror} {self.suite} main\n"
+        listing = state / "etc/apt/sources.list"
+        if not listing.exists() or listing.read_text() != source:
+            listing.write_text(source)
+            shutil.rmtree(state / "state/lists")
+            (state / "state/lists/partial").mkdir(parents=True)
+        config = state / "apt.conf"
+        config.write_text(f"""\
+Dir "{state}";
 Dir::State "state";
-Dir::State::status "{STATE}/dpkg/status";
+Dir::State::status "{state}/dpkg/status";
 Dir::Cache "cache";
 Dir::Etc "etc/apt";
 Dir::Etc::sourcelist "sources.list";
@@ -217,7 +243,7 @@ APT::Sandbox::User "";
 APT::Update::Error-Mode "any";
 Debug::NoLocking "true";
 {_host_proxy()}""")
-    return {**os.environ, "APT_CONFIG": str(config), "LC_ALL": "C.UTF-8"}
+        return {**os.environ, "APT_CONFIG": str(config), "LC_ALL": "C.UTF-8"}
 
 
 def _host_proxy() -> str:

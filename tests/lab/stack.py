@@ -18,7 +18,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from tests.lab import ports
-from tests.lab.asterisk import Asterisk, Handset
+from tests.lab.asterisk import Asterisk, Handset, Installation
 from tests.lab.postgres import Postgres
 from tests.lab.process import Process, tail, until
 from tests.lab.progress import ROOT, LabError
@@ -190,6 +190,7 @@ class Stack:
 
     prompt: sounds of the menu's prompt; greeting likewise. queues: id to (ring_s, wrap_up_s).
     pbx_prefix, contactd_prefix, postgres_prefix: put before the commands, such as ("taskset", "-c", "0").
+    installation, layout: see Asterisk. context: of the handsets' own calls.
     """
 
     def __init__(
@@ -211,6 +212,9 @@ class Stack:
         compare_s: int = 10,
         postgres_settings: Mapping[str, str] | None = None,
         log_level: str = "info",
+        installation: Installation | None = None,
+        layout: str = "plain",
+        context: str = "contactd-agent",
     ) -> None:
         self.folder = folder
         self.people = list(people if people is not None else staff())
@@ -224,12 +228,14 @@ class Stack:
             folder / "pbx",
             listen=listen,
             ami_secret=secrets.token_hex(16),
-            handsets=[Handset(p.number, p.password) for p in self.people],
+            handsets=[Handset(p.number, p.password, context) for p in self.people],
             cel=cel,
             extra_conf=extra_conf,
             substitutions=substitutions,
             rtp_ports=rtp_ports,
             prefix=pbx_prefix,
+            installation=installation,
+            layout=layout,
         )
         self._contactd_prefix = contactd_prefix
         self._password = secrets.token_hex(12)
