@@ -57,7 +57,7 @@ CEL_COLUMNS = {
 }
 # The product's AMI account, by whether event filters by name are known.
 MANAGER_DROP_INS = {True: "manager_contactd.conf", False: "manager_contactd_regex.conf"}
-SECRET_PLACEHOLDER = "CHANGE-ME"
+SECRET_PLACEHOLDER, TEST_SECRET_PLACEHOLDER = "CHANGE-ME", "CHANGE-ME-TOO"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,10 @@ class Asterisk:
         self.cel_path = self.folder / "log/cel-custom/Master.csv"
         self.spool = self.folder / "spool"
         self._extra_conf = dict(extra_conf or {})
-        self._substitutions = {SECRET_PLACEHOLDER: ami_secret, **(substitutions or {})}
+        self.test_secret = secrets.token_hex(16)
+        # The longer placeholder first: it begins with the other.
+        own = {TEST_SECRET_PLACEHOLDER: self.test_secret, SECRET_PLACEHOLDER: ami_secret}
+        self._substitutions = {**own, **(substitutions or {})}
         self._cel, self._cdr, self._verbose = cel, cdr, verbose
         self._prefix = tuple(prefix)
         self._layout = layout
@@ -244,6 +247,7 @@ class Asterisk:
             "spool/outgoing",
             "spool/tmp",
             "share/sounds",
+            "share/moh/.nomusic_reserved",
             "lib/keys",
         ):
             (self.folder / sub).mkdir(parents=True, exist_ok=True)
@@ -270,6 +274,9 @@ class Asterisk:
             "cel_modules": "load = res_cdrel_custom.so\nload = cel_custom.so" if self._cel else "",
             "cel_mapping": self._cel_mapping(),
             "handsets": "\n".join(handset_conf(one) for one in self.handsets),
+            "freepbx_endpoints": "\n".join(_freepbx_endpoint(one, self.listen) for one in self.handsets),
+            "freepbx_aors": "\n".join(_freepbx_aor(one) for one in self.handsets),
+            "freepbx_auths": "\n".join(_freepbx_auth(one) for one in self.handsets),
             "manager_drop_in": MANAGER_DROP_INS[self.installation.filters_by_name],
         }
         etc = self.folder / "etc"
@@ -319,7 +326,6 @@ class Asterisk:
             english.symlink_to(prompts)
         music = share / "moh/tune.ulaw"
         if not music.exists():
-            music.parent.mkdir(exist_ok=True)
             music.write_bytes(tune())
 
 
@@ -475,6 +481,51 @@ password = {handset.password}
 
 [{handset.name}](contactd-aor)
 """
+
+
+def _freepbx_endpoint(handset: Handset, listen: str) -> str:
+    """What FreePBX writes for an extension; its options as of its release 16."""
+    return f"""\
+[{handset.name}]
+type=endpoint
+aors={handset.name}
+auth={handset.name}-auth
+tos_audio=ef
+cos_audio=5
+allow=ulaw,alaw,gsm
+context={handset.context}
+callerid="{handset.name}" <{handset.name}>
+dtmf_mode=rfc4733
+direct_media=yes
+aggregate_mwi=yes
+rtcp_mux=no
+bundle=no
+ice_support=no
+media_use_received_transport=no
+trust_id_inbound=yes
+media_encryption=no
+timers=yes
+send_pai=yes
+rtp_symmetric=yes
+rewrite_contact=yes
+force_rport=yes
+language=en
+media_address={listen}
+bind_rtp_to_media_address=yes
+"""
+
+
+def _freepbx_aor(handset: Handset) -> str:
+    return (
+        f"[{handset.name}]\ntype=aor\nmax_contacts=1\nremove_existing=yes\nmaximum_expiration=7200\n"
+        "minimum_expiration=60\nqualify_frequency=60\n"
+    )
+
+
+def _freepbx_auth(handset: Handset) -> str:
+    return (
+        f"[{handset.name}-auth]\ntype=auth\nauth_type=userpass\npassword={handset.password}\nusername={handset.name}\n"
+    )
 
 
 def tune(seconds: int = 30) -> bytes:

@@ -1,0 +1,127 @@
+"""The drop-ins elsewhere than on the newest Asterisk: on 16, which has neither AudioSocket nor event filters by name, and
+joined to a FreePBX."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.asterisk import find_old
+from tests.lab.phones import Handset
+from tests.system.centre import AGENT_HZ, Centre
+from tests.system.conftest import CREW
+from tests.system.telling import body, hears_music, kinds, talk
+
+
+@pytest.fixture(scope="module")
+async def old(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Centre]:
+    folder = tmp_path_factory.mktemp("old")
+    queues = {"sales": (5, 0), "support": (5, 0)}
+    async with Centre(folder, people=CREW[:2], queues=queues, installation=find_old()) as centre:
+        yield centre
+
+
+@pytest.fixture
+async def centre(old: Centre) -> AsyncIterator[Centre]:
+    await old.clear()
+    yield old
+    await old.clear()
+
+
+async def test_it_is_the_old_one_and_it_says_nothing_against_the_drop_ins(centre: Centre) -> None:
+    pbx = centre.stack.asterisk
+    assert pbx.cli("core show version").startswith("Asterisk 16.")
+    complaints = re.findall(r".*(?:WARNING|ERROR)\[.*", pbx.log.read_text())
+    assert not complaints
+
+
+async def test_a_call_goes_from_the_menu_to_the_agent_on_asterisk_16(centre: Centre) -> None:
+    (anna,) = await centre.sign_in("anna", tone_hz=AGENT_HZ)
+    await whole_call(centre, anna)
+
+
+async def test_a_refused_call_keeps_its_place_and_a_transferred_one_comes_back_on_asterisk_16(centre: Centre) -> None:
+    anna, bilal = await centre.duty("anna", "bilal")
+    await anna.set_policy("decline")
+    call = await centre.dial("5001")
+    await anna.next_call()
+    at_bilal = await (await bilal.next_call()).wait("confirmed")
+    await centre.until_agent("anna", status="not_ready", reason="declined")
+    await talk(call, at_bilal)
+    await anna.set_policy("auto")
+    centre.act("anna", "ready")
+    await centre.until_agent("anna", status="ready", handset="free")
+    await at_bilal.blind_transfer("5002")
+    at_anna = await (await anna.next_call()).wait("confirmed")
+    await talk(call, at_anna)
+    await call.hangup()
+
+
+async def test_the_callers_of_a_dead_contactd_wait_and_are_served_when_it_is_back_on_asterisk_16(
+    centre: Centre,
+) -> None:
+    (anna,) = await centre.duty("anna")
+    talking = await centre.dial("5001")
+    at_anna = await (await anna.next_call()).wait("confirmed")
+    waiting = await centre.dial("5001")
+    (contact,) = await centre.until_queued(1)
+    centre.stack.daemon.kill()
+    await hears_music(waiting)
+    await talk(talking, at_anna)
+    await asyncio.to_thread(centre.stack.daemon.start)
+    assert await centre.until_queued(1) == [contact]
+    await at_anna.hangup()
+    await talk(waiting, await (await anna.next_call()).wait("confirmed"))
+    await waiting.hangup()
+    await centre.until_ended(2)
+
+
+async def test_the_echo_line_is_refused_in_words_where_there_is_no_audiosocket(centre: Centre) -> None:
+    call = await centre.dial("5900")
+    assert await call.tone() > 0, "nothing was said"
+    await call.wait("disconnected", 10)
+    (line,) = re.findall(r"contactd: line \d+ needs.*", centre.stack.asterisk.log.read_text())
+    assert line.startswith("contactd: line 5900 needs AudioSocket: Asterisk 18 or newer")
+
+
+async def test_a_call_goes_through_a_freepbx_and_its_own_dialplan_stays_what_it_was(tmp_path: Path) -> None:
+    queues = {"sales": (5, 0), "support": (5, 0)}
+    options = {"layout": "freepbx", "context": "from-internal"}
+    async with Centre(tmp_path, people=CREW[:2], queues=queues, **options) as centre:
+        # *45 is FreePBX's own code too: contactd's is found first.
+        (anna,) = await centre.sign_in("anna", tone_hz=AGENT_HZ)
+        await whole_call(centre, anna)
+        # An Emergency route of FreePBX is met as before, and so is the other extension.
+        emergency = await (await anna.dial("112")).wait("confirmed")
+        assert await emergency.tone() > 0
+        bilal = await centre.handset("bilal")
+        await bilal.register()
+        await emergency.hangup()
+        await anna.dial("1002")
+        await (await bilal.next_call()).wait("confirmed")
+        assert [fact.kind for fact in centre.facts()].count("ContactArrived") == 1
+        unwanted = re.findall(r".*(?:WARNING|ERROR)\[.*", centre.stack.asterisk.log.read_text())
+        # FreePBX's own contexts name ones that an administrator may make.
+        assert [line for line in unwanted if "tries to include nonexistent context 'from-" not in line] == []
+
+
+async def whole_call(centre: Centre, handset: Handset) -> None:
+    """From the greeting by a key to the agent of the handset, and both hear each other."""
+    call = await centre.dial("5000")
+    assert await call.tone() > 0, "no greeting was heard"
+    await call.dtmf("1")
+    at_agent = await (await handset.next_call()).wait("confirmed")
+    await talk(call, at_agent)
+    await at_agent.hangup()
+    await call.wait("disconnected")
+    story = await centre.story()
+    assert kinds(story) == [
+        *("ContactArrived", "MenuChosen", "ContactQueued", "ContactOffered", "ContactConnected", "TalkEnded"),
+        "ContactEnded",
+    ]
+    assert body(story, "TalkEnded")["by"] == "agent"
+    assert body(story, "ContactEnded")["outcome"] == "handled"
