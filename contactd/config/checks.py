@@ -108,6 +108,13 @@ def _lines(sections: Sections, into: Problems) -> dict[str, Line]:
         known = known_targets.get(kind)
         if not text:
             continue
+        if number in sections.emergency_numbers:
+            into.add(
+                ("lines", number),
+                "an emergency number, which must reach help and no menu or queue",
+                f'Take this line out; where {number} is an ordinary number, take "{number}" out of emergency_numbers',
+            )
+            continue
         if text == "echo":
             entries[number] = Line("echo")
         elif known is None or not target:

@@ -75,7 +75,7 @@ EXAMPLE: dict[str, Any] = {
 }
 SECRETS_EXAMPLE: dict[str, Any] = {
     "database": {"password": "change-me", "migrate_password": "change-me-too"},
-    "pbx": {"pbx1": {"secret": "change-me"}},
+    "pbx": {"pbx1": {"secret": "change-me", "test_secret": "change-me-as-well"}},
     "agents": {"alice": {"pin": "4711"}, "bob": {"pin": "0815"}},
 }
 

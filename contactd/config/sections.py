@@ -63,6 +63,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("log_level",),
     ("secrets_file",),
     ("default_queue",),
+    ("emergency_numbers",),
     # The daemon itself never uses it.
     ("database", "migrate_dsn"),
     ("agi", "allow"),
@@ -110,7 +111,7 @@ class Spool(Struct, frozen=True, kw_only=True):
 
 class Pbx(Struct, frozen=True, kw_only=True):
     """One section for each Asterisk, at least one. The name (pbx1) is the ``systemname`` in its asterisk.conf. The AMI
-    account needs ``allowmultiplelogin=no``; its secret is in the secrets file."""
+    account is the one of manager_contactd.conf; its secret is in the secrets file."""
 
     host: _Host
     """Where Asterisk listens for AMI."""
@@ -262,6 +263,9 @@ class Sections(Struct, frozen=True, kw_only=True):
     named secrets.toml goes before it."""
     default_queue: _Queue
     """Where a caller waits whose choice is unknown: the menu broke off, or the dialplan names no queue."""
+    emergency_numbers: tuple[_Dialled, ...] = ("112", "911", "999")
+    """What the dialplan sends straight to the trunk, as [contactd-emergency] of extensions_contactd_site.conf lists it.
+    None of them may be a line. Where one is an ordinary number in your country, write the list without it."""
     database: Database
     spool: Spool = Spool()
     pbx: dict[_Pbx, Pbx] = {}
@@ -300,6 +304,15 @@ class PbxSecrets(Struct, frozen=True, kw_only=True):
         ),
     ]
     """The secret of its account in manager.conf."""
+    test_secret: (
+        Annotated[
+            str,
+            Meta(pattern=r"^[^\0-\x1f\x7f]{1,128}\Z", description="the secret in quotes, without control characters"),
+        ]
+        | None
+    ) = None
+    """The secret of the account contactd-test in manager.conf, by which ``contactctl testcall`` and ``doctor``
+    place calls; contactd itself cannot. Left out: they say that they may not."""
 
 
 class AgentSecrets(Struct, frozen=True, kw_only=True):

@@ -19,6 +19,8 @@ MAX_WORDS = 126  # MAX_ARGS - 1 less the terminator
 HEADER_LINES = 300
 REPLY_LINES = 1_000
 HEADER_CHARS = 8_192
+BEYOND = 2_000_000_000
+"""A sample offset behind the end of every sound: with it STREAM FILE plays nothing, and tells whether there is a file."""
 
 _VERB = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)*")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@+-]+")
@@ -193,3 +195,8 @@ class ReplyParser:
 
 def _text(value: bytes) -> str:
     return value.decode("utf-8", "replace").replace("\0", "")
+
+
+def sound_missing(reply: Reply) -> bool:
+    """Of a STREAM FILE from BEYOND: Asterisk repeats the offset of what it cannot open, else it tells the file's end."""
+    return reply.endpos == BEYOND

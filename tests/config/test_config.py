@@ -193,6 +193,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     ("a line to a menu that is not there", set_("lines", "5000", to="menu:other"), "lines.5000"),
     ("a line of another kind", set_("lines", "5000", to="agent:alice"), "lines.5000"),
     ("an echo of something", set_("lines", "5900", to="echo:sales"), "lines.5900"),
+    ("a line of an emergency number", set_("lines", "112", to="queue:sales"), "lines.112"),
     ("a line's number with a space", set_("lines", "50 00", to="queue:sales"), "lines.50 00"),
     ("an agent's queue that is not there", set_("agents", "bob", "queues", to=["x"]), "agents.bob.queues"),
     ("a handset of two agents", set_("agents", "bob", "endpoint", to="1001"), "agents.bob.endpoint"),
@@ -358,3 +359,11 @@ def test_the_socket_and_the_database_are_found_in_a_file_with_other_faults(tmp_p
     assert pbx_names(path) == ["pbx1"]
     (tmp_path / "secrets.toml").unlink()
     assert database_access(path)[1].password is None
+
+
+def test_an_emergency_number_is_a_line_only_where_the_list_says_that_it_is_none(tmp_path: Path) -> None:
+    table = sample()
+    table["lines"]["911"] = "queue:sales"
+    assert 'take "911" out of emergency_numbers' in str(refusal(write(tmp_path, table)))
+    table["emergency_numbers"] = ["112"]
+    assert load(write(tmp_path, table)).entries["911"].target == "sales"

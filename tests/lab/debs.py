@@ -36,6 +36,7 @@ TOOLS = {
     "sipp": ("sip-tester", "usr/bin/sipp"),
     "minimodem": ("minimodem", "usr/bin/minimodem"),
     "sox": ("sox", "usr/bin/sox"),
+    "openssl": ("openssl", "usr/bin/openssl"),
     "systemd-analyze": ("systemd", "usr/bin/systemd-analyze"),
     "promtool": ("prometheus", "usr/bin/promtool"),
 }

@@ -402,9 +402,12 @@ class Phone:
         user: str,
         password: str | None,
         expires: int,
+        ca: str | None,
     ) -> None:
         config = pj.AccountConfig()
         config.idUri = uri
+        if ca is not None:
+            self._secure(config, ca)
         if registrar:
             config.regConfig.registrarUri = registrar
         config.regConfig.registerOnAdd = False
@@ -419,6 +422,16 @@ class Phone:
         config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_INACTIVE
         self.account = Account(self)
         self.account.create(config)
+
+    def _secure(self, config: Any, ca: str) -> None:
+        """TLS whose certificate is checked against a CA's file, and no media but SRTP."""
+        transport = pj.TransportConfig()
+        transport.boundAddress = transport.publicAddress = LOOPBACK
+        transport.tlsConfig.CaListFile = ca
+        transport.tlsConfig.verifyServer = True
+        config.sipConfig.transportId = self.endpoint.transportCreate(pj.PJSIP_TRANSPORT_TLS, transport)
+        config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY
+        config.mediaConfig.srtpSecureSignaling = 1
 
     def do_policy(self, policy: str | int, answer_after: float) -> None:
         if isinstance(policy, str) and not policy.startswith("forward:") and policy not in POLICIES:

@@ -78,6 +78,19 @@ class Rtp:
     lost: int
 
 
+@dataclass(frozen=True, slots=True)
+class Secure:
+    """SIP over TLS to this port, with a certificate that the CA of a file signed, and SRTP or nothing."""
+
+    port: int
+    ca: Path
+    host: str = LOOPBACK
+
+    @property
+    def registrar(self) -> str:
+        return f"{self.host}:{self.port};transport=tls"
+
+
 class Line:
     """One phone process: commands go down, events come up."""
 
@@ -352,8 +365,18 @@ class Call:
 class Phone:
     """What handsets and callers share: an account, its calls, and the processes they are in."""
 
-    def __init__(self, phones: Phones, name: str, identity: str, password: str | None, tone_hz: int | None) -> None:
+    def __init__(
+        self,
+        phones: Phones,
+        name: str,
+        identity: str,
+        password: str | None,
+        tone_hz: int | None,
+        secure: Secure | None = None,
+    ) -> None:
         self.name = name
+        self._secure = secure
+        self._registrar = secure.registrar if secure else phones.registrar
         self.calls: list[Call] = []
         self._phones, self._identity, self._password, self._tone = phones, identity, password, tone_hz
         self._lines: list[Line] = []
@@ -377,7 +400,7 @@ class Phone:
         return [trouble for line in self._lines for trouble in line.troubles]
 
     def uri(self, target: str) -> str:
-        return target if target.startswith("sip:") else f"sip:{target}@{self._phones.registrar}"
+        return target if target.startswith("sip:") else f"sip:{target}@{self._registrar}"
 
     async def _add_line(self) -> Line:
         suffix = f"-{len(self._lines) + 1}" if self._lines else ""
@@ -387,10 +410,11 @@ class Phone:
         await line.command(
             "account",
             uri=self._identity,
-            registrar=f"sip:{self._phones.registrar}",
+            registrar=f"sip:{self._registrar}",
             user=self.name,
             password=self._password,
             expires=60,
+            ca=str(self._secure.ca) if self._secure else None,
         )
         await line.command("tone", hz=self._tone)
         await line.command("policy", policy=self._policy, answer_after=self._answer_after_s)
@@ -473,8 +497,10 @@ class Phone:
 class Handset(Phone):
     """An agent's phone: registered, and answering by its policy."""
 
-    def __init__(self, phones: Phones, name: str, password: str, tone_hz: int | None) -> None:
-        super().__init__(phones, name, f"sip:{name}@{phones.registrar}", password, tone_hz)
+    def __init__(
+        self, phones: Phones, name: str, password: str, tone_hz: int | None, secure: Secure | None = None
+    ) -> None:
+        super().__init__(phones, name, f"sip:{name}@{phones.registrar}", password, tone_hz, secure)
         self.registered = False
         self.register_code = 0
         self._registration_changed = asyncio.Event()
@@ -630,9 +656,10 @@ class Phones:
         answer_after_s: float = 0.0,
         tone_hz: int | None = 0,
         register: bool = True,
+        secure: Secure | None = None,
     ) -> Handset:
         """A phone for one of the PBX's accounts; it plays silence unless given a tone."""
-        handset = Handset(self, name, password, tone_hz)
+        handset = Handset(self, name, password, tone_hz, secure)
         handset._policy, handset._answer_after_s = answer, answer_after_s
         await self._take_in(handset)
         if register:

@@ -1,5 +1,4 @@
-"""The drop-ins elsewhere than on the newest Asterisk: on 16, which has neither AudioSocket nor event filters by name, and
-joined to a FreePBX."""
+"""The drop-ins on Asterisk 16, which has neither AudioSocket nor event filters by name, and joined to a FreePBX."""
 
 from __future__ import annotations
 
