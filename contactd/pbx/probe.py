@@ -32,9 +32,7 @@ class Probe:
 
     async def __call__(self, session: AgiSession) -> None:
         missing = [
-            sound
-            for sound in self.sounds
-            if sound_missing(await session.command("STREAM FILE", sound, "", BEYOND))
+            sound for sound in self.sounds if sound_missing(await session.command("STREAM FILE", sound, "", BEYOND))
         ]
         await session.set_variable("CONTACTD_PROBE_MISSING", " ".join(missing))
         await session.set_variable("CONTACTD_PROBE_ANSWER", "contactd")

@@ -20,7 +20,7 @@ HEADER_LINES = 300
 REPLY_LINES = 1_000
 HEADER_CHARS = 8_192
 BEYOND = 2_000_000_000
-"""A sample offset behind the end of every sound: with it STREAM FILE plays nothing, and tells whether there is a file."""
+"""A sample offset behind the end of every sound: STREAM FILE then plays nothing, and tells whether there is a file."""
 
 _VERB = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)*")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@+-]+")
@@ -198,5 +198,5 @@ def _text(value: bytes) -> str:
 
 
 def sound_missing(reply: Reply) -> bool:
-    """Of a STREAM FILE from BEYOND: Asterisk repeats the offset of what it cannot open, else it tells the file's end."""
+    """Of a STREAM FILE from BEYOND: Asterisk repeats the offset for what it cannot open, else it tells the end."""
     return reply.endpos == BEYOND

@@ -37,8 +37,7 @@ class Checkup:
 
 async def checkup(connection: asyncpg.Connection) -> Checkup:
     """connection: of store.reading.reader, with writes. Raises asyncpg's errors, which that one translates."""
-    about = await connection.fetchrow(query("checkup_about"))
-    assert about is not None
+    (about,) = await connection.fetch(query("checkup_about"))
     rows = await connection.fetch(query("checkup_settings"))
     # A database that nobody migrated has no table to ask for rights on.
     migrated = bool(about["migrated"])

@@ -347,7 +347,8 @@ default_choice = "{first}"
     def secrets(self) -> str:
         pins = "\n".join(f'[agents.{p.id}]\npin = "{p.pin}"' for p in self.people)
         database = f'[database]\npassword = "{self._password}"\nmigrate_password = "{self._owner()[1]}"\n'
-        return f'{database}[pbx.{self.asterisk.name}]\nsecret = "{self.asterisk.ami_secret}"\n{pins}\n'
+        pbx = f'secret = "{self.asterisk.ami_secret}"\ntest_secret = "{self.asterisk.test_secret}"\n'
+        return f"{database}[pbx.{self.asterisk.name}]\n{pbx}{pins}\n"
 
     def _owner(self) -> tuple[str, str]:
         """Name and password of the database's owner."""

@@ -1,7 +1,7 @@
 """A synchronous AMI session for commands: pyst2's manager, with its holes stopped.
 
 As it comes it waits for ever for an answer that does not come, dies in Python 3 on the ChanVariable lines that our own
-channelvars puts on events, and passes line breaks through. Status is not to be asked: it takes the list for one message.
+channelvars puts on events, and passes line breaks through. Never ask it Status: it takes the list for one message.
 """
 
 from __future__ import annotations
@@ -161,9 +161,7 @@ class Session:
     def events(self, name: str, **fields: str) -> list[Headers]:
         """Those that arrived so far, oldest first; ``At`` is our time.monotonic() of each."""
         with self._changed:
-            return [
-                one for one in self._arrived if one.get("Event") == name and fields.items() <= dict(one).items()
-            ]
+            return [one for one in self._arrived if one.get("Event") == name and fields.items() <= dict(one).items()]
 
     @property
     def arrived(self) -> list[Headers]:

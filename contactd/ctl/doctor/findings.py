@@ -15,7 +15,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """subject: pbx1, database, files...; check: a stable word for scripts; remedy: empty when there is nothing to do."""
+    """subject: pbx1, database, files...; check: a stable word for scripts; remedy: empty when all is well."""
 
     subject: str
     check: str

@@ -1,0 +1,73 @@
+"""The drop-ins on the PBX: are they there, are they ours, and do emergency numbers lead out?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from contactd.ctl.doctor.ami import Denied, Headers, Session
+from contactd.ctl.doctor.findings import Subject, names
+from contactd.protocols.dialplan import CONTEXTS, EDITION
+
+_INCLUDE = (
+    "Include extensions_contactd.conf and extensions_contactd_site.conf from extensions.conf, and: dialplan reload."
+)
+
+
+_COPY = "Copy the one of this version over it (your extensions_contactd_site.conf stays), and: dialplan reload."
+
+
+def check_dialplan(pbx: Subject, session: Session) -> None:
+    told = session.variable("CONTACTD_DIALPLAN")
+    missing = [context for context in CONTEXTS if _context(session, context) is None]
+    if missing:
+        pbx.error("dialplan", f"the dialplan has no context {names(missing)}", _INCLUDE)
+    if not told.isdigit():
+        if not missing:
+            pbx.error("dialplan-edition", "the dialplan does not say which edition it is: it is an old one", _COPY)
+    elif int(told) != EDITION:
+        which = "older" if int(told) < EDITION else "newer"
+        pbx.error("dialplan-edition", f"extensions_contactd.conf is edition {told}, this is {EDITION}: {which}", _COPY)
+    elif not missing:
+        pbx.ok("dialplan", f"edition {told}, with all of its {len(CONTEXTS)} contexts")
+
+
+def check_emergency(pbx: Subject, session: Session, numbers: Collection[str], contexts: Collection[str]) -> None:
+    """contexts: of the agents' handsets. A handset in a context of the PBX's own has its numbers there."""
+    foreign = sorted({one for one in contexts if one and not one.startswith("contactd-")})
+    if foreign:
+        pbx.ok(
+            "emergency",
+            f"handsets dial in {names(foreign)}, which is yours: whether {names(numbers)} work there, only a call"
+            " tells (ask your carrier for its test number)",
+        )
+    if contexts and all(one.startswith("contactd-") is False for one in contexts if one):
+        return
+    rows = _context(session, "contactd-emergency")
+    if rows is None:
+        return  # said already
+    listed = {str(row.get("Extension", "")) for row in rows}
+    missing = [number for number in numbers if number not in listed]
+    if missing:
+        pbx.error(
+            "emergency",
+            f"{names(missing)} of emergency_numbers cannot be dialled: [contactd-emergency] does not list it",
+            "Add a line for each to extensions_contactd_site.conf, or take what is none out of emergency_numbers.",
+        )
+    trunk = session.variable("CONTACTD_TRUNK")
+    if not trunk:
+        pbx.error(
+            "emergency-trunk",
+            "emergency calls of the agents' handsets have no trunk",
+            "Set CONTACTD_TRUNK in extensions_contactd_site.conf to your trunk's PJSIP endpoint, and: dialplan reload.",
+        )
+    elif not missing:
+        pbx.ok("emergency", f"{names(numbers)} go to the trunk {trunk}")
+
+
+def _context(session: Session, name: str) -> list[Headers] | None:
+    try:
+        return session.rows("ShowDialPlan", Context=name)
+    except Denied as denied:
+        if denied.permission:
+            raise
+        return None

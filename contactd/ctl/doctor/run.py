@@ -1,0 +1,112 @@
+"""The round: every subject in the order in which one stands on another."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from contactd.config import ConfigErrors, Settings, load
+from contactd.core.errors import ContactdError
+from contactd.core.ids import PbxId
+from contactd.ctl.doctor import dialplan, files, handsets, pbx, way
+from contactd.ctl.doctor.ami import Denied, LoginRefused, PbxUnreachable, Session
+from contactd.ctl.doctor.daemon import check_daemon
+from contactd.ctl.doctor.database import check_database
+from contactd.ctl.doctor.findings import Findings, Subject
+from contactd.ctl.doctor.listeners import PortTaken, StandIn
+
+
+def examine(path: Path, socket: str) -> Findings:
+    """Everything that can be seen from here. The configuration comes first, since all else is read from it."""
+    found = Findings()
+    config = found.at("configuration")
+    try:
+        settings = load(path)
+    except ConfigErrors as errors:
+        for error in errors.errors:
+            config.error("file", str(error), "Then run this again: nothing else could be looked at.")
+        return found
+    config.ok("file", f"{path} is right: {len(settings.agents)} agents, {len(settings.queues)} queues")
+    host = found.at("host")
+    files.check_secrets(host, path.parent / settings.secrets_file)
+    files.check_state_dir(host, settings)
+    files.check_socket(host, settings)
+    files.check_time(host, files.clock_synchronised())
+    asyncio.run(check_database(found.at("database"), settings))
+    runs = check_daemon(found.at("contactd"), socket)
+    with _answering(found.at("host"), settings, runs=runs):
+        for name in settings.pbx:
+            check_pbx(found.at(name), settings, name)
+    return found
+
+
+def sounds_of(settings: Settings) -> list[str]:
+    """Every sound that a caller may hear, once."""
+    found = [sound for menu in settings.menus.values() for sound in (*menu.greeting, *menu.prompt)]
+    return list(dict.fromkeys(found))
+
+
+@contextlib.contextmanager
+def _answering(host: Subject, settings: Settings, *, runs: bool) -> Iterator[None]:
+    """Somebody answers at the ports of [agi] and [audiosocket]: the daemon, or a stand-in."""
+    if runs:
+        yield
+        return
+    try:
+        stand_in = StandIn(settings, sounds_of(settings)).__enter__()
+    except PortTaken as taken:
+        host.error("ports", str(taken), "Then run this again.")
+        yield
+        return
+    try:
+        yield
+    finally:
+        stand_in.__exit__(None, None, None)
+        if stand_in.refused:
+            host.error(
+                "allow",
+                f"connections came from {', '.join(sorted(set(stand_in.refused)))}, which is not in allow",
+                "Write the PBX's address into allow of [agi] and [audiosocket].",
+            )
+
+
+def check_pbx(subject: Subject, settings: Settings, name: PbxId) -> None:
+    section = settings.pbx[name]
+    agents = {str(agent): one.endpoint for agent, one in settings.agents.items() if one.pbx == name}
+    echo_lines = [number for number, line in settings.entries.items() if line.kind == "echo"]
+    try:
+        # With events: the test call's own ones are what shows the read rights.
+        with Session(section.host, section.port, section.username, settings.pbx_secret(name), events=True) as session:
+            subject.ok("ami", f"AMI at {section.host}:{section.port} takes the account {section.username}")
+            pbx.check_rights(subject, session)
+            major = pbx.check_version(subject, session)
+            pbx.check_name(subject, session)
+            offset_s, zone = pbx.read_clock(session)
+            pbx.check_clock(subject, offset_s, zone, pbx.own_zone())
+            pbx.check_modules(subject, session, major=major, echo_lines=echo_lines)
+            dialplan.check_dialplan(subject, session)
+            endpoints = handsets.read_endpoints(session, agents)
+            handsets.check_handsets(subject, endpoints)
+            handsets.check_codecs(subject, session, endpoints)
+            contexts = [one.context for one in endpoints if one.known]
+            dialplan.check_emergency(subject, session, settings.emergency_numbers, contexts)
+            way.check_way(subject, settings, name, session, sounds=sounds_of(settings))
+    except LoginRefused as refused:
+        subject.error(
+            "ami",
+            str(refused),
+            "Compare username in [pbx] and the secret with manager_contactd.conf, its permit lines with our address;"
+            " then: manager reload.",
+        )
+    except PbxUnreachable as away:
+        subject.error("ami", str(away), "Then run this again.")
+    except Denied as denied:
+        subject.error(
+            "rights",
+            f"the account {section.username} may not ask what contactd asks ({denied})",
+            "Give it write = call,reporting in manager_contactd.conf, and: manager reload.",
+        )
+    except (ContactdError, ValueError) as odd:
+        subject.error("ami", f"Asterisk answered what is not understood: {odd}", "Look at its version and its log.")

@@ -1,0 +1,43 @@
+"""The contract with asterisk-config/: what contactd and its tools expect of the dialplan. A test compares."""
+
+EDITION = 2
+"""CONTACTD_DIALPLAN of extensions_contactd.conf. It rises whenever the program needs another dialplan."""
+
+CONTEXTS = (
+    *("contactd-in", "contactd-agi", "contactd-audio", "contactd-hold", "contactd-offer", "contactd-after"),
+    *("contactd-fallback", "contactd-return", "contactd-codes", "contactd-code"),
+    *("contactd-emergency", "contactd-emergency-call", "contactd-callback", "contactd-test"),
+)
+
+MODULES = {
+    "res_agi.so": "the menus",
+    "res_musiconhold.so": "music for waiting callers",
+    "res_manager_devicestate.so": "the handsets' states",
+    "chan_pjsip.so": "handsets",
+    "app_dial.so": "ringing a handset",
+    "app_queue.so": "the static queue",
+    "app_stack.so": "Gosub()",
+    "app_userevent.so": "telling contactd what happens",
+    "app_playback.so": "prompts",
+    "app_verbose.so": "Log()",
+    "func_callerid.so": "CALLERID()",
+    "func_channel.so": "CHANNEL()",
+    "func_cut.so": "CUT()",
+    "func_db.so": "DB(), by which help that calls back finds the handset",
+    "func_global.so": "GLOBAL()",
+    "func_logic.so": "IF()",
+    "func_rand.so": "RAND()",
+    "func_sha1.so": "SHA1(), the one-time tokens",
+    "func_strings.so": "FILTER() and STRFTIME()",
+    "func_timeout.so": "TIMEOUT(), the limits",
+}
+"""What the dialplan cannot do without, and for what."""
+
+TEST_MODULES = {
+    "app_senddtmf.so": "pressing keys in a test call",
+    "app_waitforsilence.so": "hearing in a test call",
+}
+AUDIO_MODULES = {"res_audiosocket.so": "echo lines", "app_audiosocket.so": "echo lines"}
+
+OLDEST_PBX, NEWEST_PBX, FIRST_WITH_AUDIOSOCKET = 16, 22, 18
+"""Major versions of Asterisk: those that the drop-ins were tried with lie between."""
