@@ -85,7 +85,11 @@ class PendingAction(Action):  # type: ignore[misc]  # panoramisk has no types
             elif not self.end_event:
                 self.future.set_result([message])
         elif message.event.lower() == self.end_event or message.get("EventList", "").lower() == "complete":
-            self.future.set_result(self.lines)
+            # Asterisk says how many there were: who is missing from half a list would count as hung up.
+            if message.get("ListItems", str(len(self.lines))) == str(len(self.lines)):
+                self.future.set_result(self.lines)
+            else:
+                self.future.set_exception(PbxRefused(self.pbx, self.label, "its list came incomplete"))
         elif len(self.lines) >= self.limit:
             self.future.set_exception(
                 PbxRefused(self.pbx, self.label, f"its list is longer than {self.limit}; ask for less")

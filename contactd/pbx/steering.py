@@ -105,8 +105,7 @@ class Steering:
             # Asterisk tells whole seconds; what came in the last one before a quick restart is lost as well.
             self._booted_at = max(boot, self._lost_at)
             self._boot = boot
-        for name, value in {**self._globals, "CONTACTD_EPOCH": str(self._circle.floor.epoch)}.items():
-            await self._set_global(name, value)
+        await self._tell_dialplan()
         await self._beat()
         await self._compare("connected")
         beat_at = time.monotonic() + BEAT_S
@@ -133,8 +132,22 @@ class Steering:
         self._lost_at = self._circle.clock.now()
         self._circle.put(inp.PbxAbsent(pbx=self.pbx, why=why))
 
+    async def _tell_dialplan(self) -> None:
+        """Who steers, and how it is reached."""
+        for name, value in {**self._globals, "CONTACTD_EPOCH": str(self._circle.floor.epoch)}.items():
+            await self._set_global(name, value)
+
     async def _beat(self) -> None:
         """In the PBX's own clock: two hosts never agree."""
+        epoch = await self.link.send({"Action": "Getvar", "Variable": "CONTACTD_EPOCH"})
+        if not epoch.get("Value"):
+            log.warning(
+                "pbx_globals_lost",
+                pbx=self.pbx,
+                remedy="The dialplan was loaded with clearglobalvars=yes; they are set again. Set it to no in"
+                " extensions.conf: for up to two seconds new callers meet no menu.",
+            )
+            await self._tell_dialplan()
         began = time.monotonic()
         answer = await self.link.send({"Action": "Getvar", "Variable": "EPOCH"})
         await self._set_global("CONTACTD_BEAT", answer.get("Value", "0"))
