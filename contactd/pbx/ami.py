@@ -235,7 +235,9 @@ class AmiLink:
             self.stats.failures += 1
             if not protocol.lost.done():
                 log.exception("pbx_resynchronisation_failed", pbx=self.settings.name)
-            why = str(error) if isinstance(error, ContactdError) else f"an error of contactd's own, see above ({error!r})"
+            why = (
+                str(error) if isinstance(error, ContactdError) else f"an error of contactd's own, see above ({error!r})"
+            )
             protocol.give_up(f"steering it failed, and begins anew: {why}")
 
     async def _fall(self, protocol: Connection, task: asyncio.Task[None] | None) -> None:
