@@ -145,3 +145,17 @@ async def test_a_standby_reads_all_of_it_or_nothing(part: Part) -> None:
     assert new is not None and new.sha256 != part.reload.settings.sha256
     change(part, ring_s=1)
     assert await read_again(new) is None
+
+
+async def test_a_new_file_in_the_folder_is_read(tmp_path: Path) -> None:
+    write(tmp_path, sample())
+    part = Part(load(tmp_path))
+    task = asyncio.create_task(part.reload.run())
+    try:
+        (tmp_path / "40-vip.toml").write_text("[queues.vip]\n")
+        assert [one.key for one in (await part.reload.plan()).changes] == ["queues.vip"]
+        await part.again()
+        assert part.reload.settings.files().keys() == {"contactd.toml", "40-vip.toml"}
+        assert "vip" in set(part.reload.settings.queues)
+    finally:
+        task.cancel()

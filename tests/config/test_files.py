@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -179,3 +181,45 @@ def test_the_systemd_credential_goes_before_the_file(
     credential.chmod(0o644)
     told = refusal(folder).errors
     assert [(error.file, error.key) for error in told] == [(str(credential), "")]
+
+
+# --- check-config -----------------------------------------------------------------------------------------------------
+
+
+def check_config(path: Path) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "contactd", "--config", str(path), "check-config"]
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+def test_check_config_shows_what_was_read_and_what_is_worth_a_look(folder: Path) -> None:
+    (folder / "10-site.toml~").touch()
+    (folder / "40-more.toml").write_text("[queues.idle]\n")
+    ran = check_config(folder)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith(f"{folder} is right.\n")
+    for said in (
+        "10-site.toml: floor, state_dir",
+        f"secrets     {folder / 'secrets.toml'}",
+        "not read    10-site.toml~",
+        "PBXes       pbx1: contactd at 127.0.0.1:5038",
+        "lines       5000 = menu:main, 5001 = queue:sales, 5900 = echo",
+        "queues      sales, service, idle",
+        "agents      2: alice, bob",
+        load(folder).sha256,
+        "queues.idle: no agent serves it",
+    ):
+        assert said in ran.stdout
+    assert "change-me" not in ran.stdout
+    assert "0815" not in ran.stdout
+
+
+def test_check_config_tells_everything_wrong_a_line_each_and_ends_with_1(folder: Path) -> None:
+    service = folder / "21-service.toml"
+    service.write_text(service.read_text().replace('"ring_s" = 25', '"ring_s" = 2'))
+    (folder / "90-again.toml").write_text("[web]\n")
+    ran = check_config(folder)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    first, second, last = ran.stderr.splitlines()
+    assert first.startswith(f"{service}:")
+    assert second.startswith(f"{folder / '90-again.toml'}:1: web: ")
+    assert last == "contactd: 2 errors in the configuration; nothing of it is used."

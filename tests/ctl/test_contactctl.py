@@ -31,7 +31,7 @@ from contactd.ctl.words import _OFFER, _OUTCOME, _WORDS, words
 from contactd.store.journal import StoreAway
 from contactd.store.migrate import migrate
 from contactd.web import serve_control
-from tests.config.files import sample, write
+from tests.config.files import dump, sample, write
 from tests.lab.postgres import Postgres
 from tests.store.walk import PBX, Walk, keep
 from tests.web.bench import Bench
@@ -142,6 +142,46 @@ async def test_wrong_usage_and_a_wrong_configuration_are_exit_code_2(tmp_path: P
     none = await contactctl("--config", str(tmp_path / "none.toml"), "status")
     assert none.code == 2
     assert "none.toml" in none.err
+
+
+async def test_plan_has_exit_codes_for_scripts(daemon: tuple[Bench, tuple[str, str]]) -> None:
+    bench, options = daemon
+    path = Path(options[1])
+
+    def now(*changes: tuple[str, str], more: str = "") -> None:
+        text = dump(sample() | {"ctl": {"socket": bench.settings.ctl.socket}})
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        path.write_text(text + more)
+
+    same = await contactctl(*options, "plan")
+    assert (same.code, same.out) == (Exit.FINE, f"Nothing to change: {path} says what is in force.\n")
+    now(more="\n# a word\n")
+    words = await contactctl(*options, "plan")
+    assert words.code == Exit.FINE
+    assert "only comments" in words.out
+    now(('"ring_s" = 20', '"ring_s" = 15'), ('"port" = 4573', '"port" = 4999'))
+    change = await contactctl(*options, "plan")
+    assert change.code == Exit.CHANGES
+    assert change.out.splitlines() == [
+        *("A reload takes:", "  ~ queues.sales.ring_s  20  ->  15"),
+        *("Only a restart takes:", "  ~ agi.port  4573  ->  4999", ""),
+        "systemctl reload contactd takes it; the rest runs on as it is until a restart.",
+    ]
+    now(('"ring_s" = 20', '"ring_s" = 1'))
+    wrong = await contactctl(*options, "plan")
+    assert wrong.code == Exit.USAGE
+    assert "queues.sales.ring_s" in wrong.out
+    assert "1 error: a reload would take nothing" in wrong.out
+    as_json = json.loads((await contactctl(*options, "plan", "--json")).out)
+    assert len(as_json["errors"]) == 1
+    # Nothing of it was kept, or is in force.
+    assert bench.kept == []
+    assert bench.reload.settings is bench.settings
+    nobody = await contactctl("--socket", str(path.parent / "none.sock"), "plan")
+    assert nobody.code == Exit.UNREACHABLE
+    assert "check-config" in nobody.err
 
 
 async def test_a_daemon_that_does_not_answer_has_a_code_and_a_remedy(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,20 @@ def walls(unit: Path) -> set[str]:
     """The lines that take something away from the service."""
     below = unit.read_text().partition("# --- What it cannot do ---")[2].partition("[Install]")[0]
     return {line for line in below.splitlines() if re.match(r"\w+=", line)}
+
+
+def test_systemd_knows_every_line_of_the_drop_in_for_the_secrets(tmp_path: Path) -> None:
+    """As docs/configuration.rst gives it, over the unit as it is."""
+    paper = (ROOT / "docs/configuration.rst").read_text()
+    block = re.search(r"^    \[Service\]\n(?:    .*\n)+", paper, flags=re.MULTILINE)
+    assert block and "LoadCredential=secrets.toml:" in block[0]
+    # Neither is installed here.
+    unit = re.sub(
+        r"^(Exec\w+=)\S+", r"\1/bin/true", (ROOT / "systemd/contactd.service").read_text(), flags=re.MULTILINE
+    )
+    (tmp_path / "contactd.service").write_text(unit.replace("file:///usr/share/doc/contactd/", "https://example.org/"))
+    (tmp_path / "contactd.service.d").mkdir()
+    override = tmp_path / "contactd.service.d/override.conf"
+    override.write_text(textwrap.dedent(block[0]).replace("/usr/bin/contactd", "/bin/true"))
+    done = analyze("verify", str(tmp_path / "contactd.service"))
+    assert str(override) not in done.stderr, done.stderr

@@ -11,11 +11,19 @@ from contactd.ctl.exits import Exit
 def command(door: Door) -> Exit:
     """What a reload would change, what needs a restart, and what is wrong in the files.
 
-    The daemon reads its files and compares; nothing is changed.
+    The daemon reads its files and compares; nothing is changed. Exit codes: 0 nothing would change, 8 something would,
+    2 the files are wrong.
     """
     from contactd.ctl.changes import show_plan
+    from contactd.ctl.client import DaemonUnreachable
 
-    plan = door.ask("GET", "/plan")
+    try:
+        plan = door.ask("GET", "/plan")
+    except DaemonUnreachable as error:
+        raise DaemonUnreachable(
+            f"{error} Without it there is nothing to compare with: a start takes the files whole, and"
+            " contactd check-config tells whether they are right."
+        ) from None
     door.show(plan, show_plan)
     if plan["errors"]:
         return Exit.USAGE
