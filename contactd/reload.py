@@ -34,6 +34,13 @@ async def read_again(settings: Settings) -> Settings | None:
     return new
 
 
+def _plan(running: Settings) -> Plan:
+    try:
+        return plan(running, load(Path(running.path)))
+    except ConfigErrors as errors:
+        return refused(running, errors)
+
+
 def _tell_refused(errors: Iterable[Problem]) -> None:
     log.error(
         "reload_refused",
@@ -93,12 +100,8 @@ class Reload:
 
     async def plan(self) -> Plan:
         """What a reload would do now. Nothing is changed."""
-        # In a thread: thousands of agents take their time to read, and callers must not wait for it.
-        try:
-            new = await asyncio.to_thread(load, Path(self.settings.path))
-        except ConfigErrors as errors:
-            return refused(self.settings, errors)
-        return plan(self.settings, new)
+        # In a thread: five thousand agents take a second to read, and callers must not wait for it.
+        return await asyncio.to_thread(_plan, self.settings)
 
     async def _reload(self) -> Result:
         made = await self.plan()
