@@ -46,7 +46,13 @@ TRANSITIONS: dict[AgentState, frozenset[AgentState]] = {
 }
 
 UNREGISTERED = "unregistered"
-"""The one reason that ends by itself: the handset comes back, the agent is ready again."""
+"""A reason that ends by itself: the handset comes back, the agent is ready again."""
+BUSY_AGAIN_S = (5.0, 15.0, 60.0)
+"""How long a handset that answers busy is left alone: the first time, the second, and every other one.
+
+The PBX thought that it was free. The agent may have picked it up to dial, the static queue may have rung it in the same
+moment, or it may still be ending a call that the caller gave up just when the agent answered: none of these lasts.
+"""
 
 
 class Agent(msgspec.Struct, kw_only=True):
@@ -68,6 +74,10 @@ class Agent(msgspec.Struct, kw_only=True):
     wrap_up_until: Instant | None = None
     pin_failures: int = 0
     locked_until: Instant | None = None
+    ready_at: Instant | None = None
+    """Not ready until then, and ready again by itself."""
+    busy_offers: int = 0
+    """How often in a row the handset answered busy."""
 
     def available(self) -> bool:
         """May be offered a contact now."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.agent import AgentState, Status
+from contactd.core.agent import BUSY_AGAIN_S, AgentState, Status
 from contactd.core.commands import ComparePbx, ReturnToHold
 from contactd.core.compare import compare
 from contactd.core.contact import Contact, ContactState, Outcome
@@ -161,7 +161,9 @@ def _offer_failed(floor: LiveFloor, input_: inp.OfferFailed, at: Instant, into: 
     if outcome not in (OfferOutcome.CALLER_GONE, OfferOutcome.LOST):
         agent = floor.agents[contact.agent]
         if agent.status is Status.READY:
-            into.events.append(ev.AgentNotReady(agent=agent.id, reason=str(outcome)))
+            pause_s = BUSY_AGAIN_S[min(agent.busy_offers, len(BUSY_AGAIN_S) - 1)]
+            until = at + pause_s if outcome is OfferOutcome.BUSY else None
+            into.events.append(ev.AgentNotReady(agent=agent.id, reason=str(outcome), until=until))
 
 
 def outcome_of(dial_status: str, cause: int) -> OfferOutcome:
@@ -295,6 +297,8 @@ def _not_ready_asked(floor: LiveFloor, input_: inp.NotReadyAsked, at: Instant, i
 def _time_passed(floor: LiveFloor, input_: inp.TimePassed, at: Instant, into: Decision) -> None:
     due = sorted((until, agent) for agent, until in floor.wrap_ups.items() if until <= at)
     into.events += [ev.WrapUpEnded(agent=agent) for _, agent in due]
+    back = sorted((ready_at, agent) for agent, ready_at in floor.pauses.items() if ready_at <= at)
+    into.events += [ev.AgentReady(agent=agent) for _, agent in back]
     late = sorted((by, contact) for contact, by in floor.returning.items() if by <= at)
     into.events += [ev.ReturnOverdue(contact=contact) for _, contact in late]
 

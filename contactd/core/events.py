@@ -172,6 +172,8 @@ class AgentReady(Event, frozen=True, kw_only=True):
 class AgentNotReady(Event, frozen=True, kw_only=True):
     agent: AgentId
     reason: str
+    until: Instant | None = None
+    """Ready again by itself then; None: not before somebody says so."""
 
 
 class WrapUpEnded(Event, frozen=True, kw_only=True):

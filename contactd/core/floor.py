@@ -54,6 +54,8 @@ class LiveFloor:
         """Contacts that may be offered now, the longest waiting first."""
         self.available: dict[AgentId, Agent] = {}
         self.wrap_ups: dict[AgentId, Instant] = {}
+        self.pauses: dict[AgentId, Instant] = {}
+        """Agents who are not ready, and ready again by themselves."""
         self.returning: dict[ContactId, Instant] = {}
         """Callers on their way back from the static queue, and until when their places are kept free."""
         self._index_plan()
@@ -82,7 +84,7 @@ class LiveFloor:
 
     def wake_at(self) -> Instant | None:
         """When TimePassed is due; None while nothing is timed."""
-        return min((*self.wrap_ups.values(), *self.returning.values()), default=None)
+        return min((*self.wrap_ups.values(), *self.pauses.values(), *self.returning.values()), default=None)
 
     def apply(self, event: ev.Event, at: Instant) -> None:
         """The only way in. at: when it happened."""
@@ -140,9 +142,12 @@ class LiveFloor:
             agent.wrap_up_until = None
         self._index_agent(agent)
 
-    def choose(self, agent: Agent, status: Status, reason: str, at: Instant) -> None:
+    def choose(
+        self, agent: Agent, status: Status, reason: str, at: Instant, *, ready_at: Instant | None = None
+    ) -> None:
         agent.status = status
         agent.reason = reason
+        agent.ready_at = ready_at
         agent.since = at
         agent.idle_since = at
         self._index_agent(agent)
@@ -165,8 +170,9 @@ class LiveFloor:
             if agent.state is AgentState.IDLE:
                 del self.agents[agent_id]
                 self.available.pop(agent_id, None)
+                self.pauses.pop(agent_id, None)
             else:
-                agent.status, agent.reason = Status.SIGNED_OUT, ""
+                agent.status, agent.reason, agent.ready_at = Status.SIGNED_OUT, "", None
         self._index_plan()
         for agent in self.agents.values():
             self._index_agent(agent)
@@ -188,6 +194,10 @@ class LiveFloor:
             self.wrap_ups[agent.id] = agent.wrap_up_until
         else:
             self.wrap_ups.pop(agent.id, None)
+        if agent.ready_at is not None:
+            self.pauses[agent.id] = agent.ready_at
+        else:
+            self.pauses.pop(agent.id, None)
 
 
 def _place(contact: Contact) -> tuple[Instant, ContactId]:
@@ -284,6 +294,7 @@ def _connected(floor: LiveFloor, event: ev.ContactConnected, at: Instant) -> Non
     floor.enter(contact, ContactState.CONNECTED)
     contact.agent, contact.offer = agent.id, event.offer
     contact.connected_at, contact.handled = at, True
+    agent.busy_offers = 0
     agent.contact, agent.offer = contact.id, event.offer
     floor.occupy(agent, AgentState.BUSY, at)
 
@@ -306,7 +317,7 @@ def _ended(floor: LiveFloor, event: ev.ContactEnded, at: Instant) -> None:
 
 def _signed_in(floor: LiveFloor, event: ev.AgentSignedIn, at: Instant) -> None:
     agent = floor.agents[event.agent]
-    agent.pin_failures, agent.locked_until = 0, None
+    agent.pin_failures, agent.locked_until, agent.busy_offers = 0, None, 0
     floor.choose(agent, Status.READY, "", at)
 
 
@@ -325,7 +336,9 @@ def _ready(floor: LiveFloor, event: ev.AgentReady, at: Instant) -> None:
 
 
 def _not_ready(floor: LiveFloor, event: ev.AgentNotReady, at: Instant) -> None:
-    floor.choose(floor.agents[event.agent], Status.NOT_READY, event.reason, at)
+    agent = floor.agents[event.agent]
+    agent.busy_offers = 0 if event.until is None else agent.busy_offers + 1
+    floor.choose(agent, Status.NOT_READY, event.reason, at, ready_at=event.until)
 
 
 def _wrap_up_ended(floor: LiveFloor, event: ev.WrapUpEnded, at: Instant) -> None:

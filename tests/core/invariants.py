@@ -73,7 +73,10 @@ def _check_indexes(floor: LiveFloor) -> None:
     back = {c.id: c.return_by for c in floor.contacts.values() if c.return_by is not None}
     assert floor.returning == back
     assert all(floor.contacts[c].state is ContactState.FALLBACK for c in back)
-    due = [until for until in (*timed.values(), *back.values()) if until is not None]
+    paused = {a.id: a.ready_at for a in floor.agents.values() if a.ready_at is not None}
+    assert floor.pauses == paused
+    assert all(floor.agents[agent].status is Status.NOT_READY for agent in paused)
+    due = [until for until in (*timed.values(), *back.values(), *paused.values()) if until is not None]
     assert floor.wake_at() == min(due, default=None)
     for (pbx, endpoint), agent in floor.by_endpoint.items():
         assert agent is floor.agents[agent.id]

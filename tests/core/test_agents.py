@@ -230,6 +230,60 @@ def test_no_other_reason_ends_by_itself(reason: str) -> None:
     assert world.agent(ANNA).reason == reason
 
 
+def refuse(world: World) -> float:
+    """Anna's handset answers busy to the next caller, who goes home; until when she is left alone."""
+    call = world.arrive(SALES)
+    world.fail(call, "BUSY", 17)
+    world.hang_up(call)
+    refused = world.facts(ev.AgentNotReady)[-1]
+    assert isinstance(refused, ev.AgentNotReady) and refused.reason == "busy" and refused.until is not None
+    return refused.until
+
+
+def test_a_busy_handset_is_tried_again_by_itself_and_less_and_less_often() -> None:
+    world = open_world()
+    world.sign_in(ANNA)
+    for pause_s in (5, 15, 60, 60):
+        until = refuse(world)
+        assert about(until - world.now, pause_s) and world.floor.wake_at() == until
+        world.wait(pause_s - 1).put(inp.TimePassed())
+        assert not world.agent(ANNA).available()
+        world.wait(1).put(inp.TimePassed())
+        assert world.agent(ANNA).available()
+    call = world.arrive(SALES)
+    world.answer(call)
+    world.agent_hangs_up(call)
+    world.put(inp.ReadyAsked(agent=ANNA))
+    assert about(refuse(world) - world.now, 5)
+
+
+def about(seconds: float, wanted: float) -> bool:
+    return abs(seconds - wanted) < 1.5
+
+
+def test_what_the_agent_chooses_meanwhile_stays() -> None:
+    for choose, then in (
+        (inp.NotReadyAsked(agent=ANNA, reason="break"), (Status.NOT_READY, "break")),
+        (inp.SignOutAsked(agent=ANNA), (Status.SIGNED_OUT, "")),
+        (inp.ReadyAsked(agent=ANNA), (Status.READY, "")),
+    ):
+        world = open_world()
+        world.sign_in(ANNA)
+        refuse(world)
+        world.put(choose)
+        assert world.floor.wake_at() is None
+        world.wait(90).put(inp.TimePassed())
+        assert (world.agent(ANNA).status, world.agent(ANNA).reason) == then
+
+
+def test_who_leaves_the_configuration_meanwhile_is_not_waited_for() -> None:
+    world = open_world()
+    world.sign_in(ANNA)
+    refuse(world)
+    world.put(inp.ConfigurationLoaded(plan=plan({BILAL: (SALES,)}, mark="b")))
+    assert world.floor.wake_at() is None
+
+
 def test_the_same_handset_state_twice_is_said_once() -> None:
     world = open_world()
     world.handset(ANNA, Handset.FREE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections import Counter
@@ -49,6 +50,13 @@ async def verdict(
     await floor.close()
     daemon = daemon or floor.stack.daemon
     await floor.settled(daemon)
+
+    async def none_busy() -> bool:
+        return not [agent for agent in await floor.agents(daemon) if agent["reason"] == "busy"]
+
+    # Whose handset answered busy a moment ago comes back; who does not is told of below.
+    with contextlib.suppress(AssertionError):
+        await until(none_busy, "the busy handsets to be tried again", 20)
     idle = [(agent["id"], agent["reason"]) for agent in await floor.agents(daemon) if agent["status"] != "ready"]
     await asyncio.to_thread(daemon.stop)
     journal = Journal.read(floor.stack.postgres)

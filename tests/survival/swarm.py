@@ -120,6 +120,9 @@ class Swarm(asyncio.DatagramProtocol):
         self.on_ringing: Callable[[Leg], None] = lambda leg: None
         self.on_answered: Callable[[Leg], None] = lambda leg: None
         self.on_ended: Callable[[Leg], None] = lambda leg: None
+        self.crossing: Callable[[], bool] = lambda: False
+        """Asked when a ring is called off: was the handset answered in that very moment? It is busy then until the PBX
+        has hung up again."""
         self._requests: dict[str, asyncio.TimerHandle] = {}
         self._registering: dict[str, asyncio.Future[Message]] = {}
         self._transport: asyncio.DatagramTransport | None = None
@@ -275,7 +278,10 @@ class Swarm(asyncio.DatagramProtocol):
                 pass
             case "CANCEL" if leg is not None and leg._invite is not None:
                 self._reply(message, "200 OK")
-                if leg.answered is None and leg.ended is None:
+                if leg.answered is None and leg.ended is None and self.crossing():
+                    self._respond(leg, leg._invite, "200 OK", self._sdp(leg))
+                    self._insist(leg, "200", leg._last_response)
+                elif leg.answered is None and leg.ended is None:
                     self._respond(leg, leg._invite, "487 Request Terminated")
                     self._end(leg, "them")
             case "BYE" if leg is not None:

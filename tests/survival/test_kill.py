@@ -89,10 +89,16 @@ async def test_a_frozen_contactd_costs_nobody_the_call_or_the_place(tmp_path: Pa
 
 async def test_the_static_queue_takes_over_and_gives_the_callers_back(tmp_path: Path) -> None:
     """Away for longer than the callers are held: the PBX's own queue serves them, and whoever it did not reach comes
-    back into the old place."""
+    back into the old place.
+
+    Every other handset whose ring is called off was answered in that moment. It is busy until the PBX has hung up
+    again, and an offer may come first: its agent is ready again all the same.
+    """
     dialplan = {"CONTACTD_PATIENCE=60 ": "CONTACTD_PATIENCE=2 ", "CONTACTD_LATE=10 ": "CONTACTD_LATE=3 "}
     async with Floor(tmp_path, seed=23, pace=PACE, **{**STACK, "substitutions": dialplan}) as floor:
         daemon = floor.stack.daemon
+        dice = random.Random(23)
+        floor.swarm.crossing = lambda: dice.random() < 0.5
         floor.open()
         states = await floor.busy(LEAST)
         with floor.nobody_listens():
@@ -112,7 +118,4 @@ async def test_the_static_queue_takes_over_and_gives_the_callers_back(tmp_path: 
         # Who rang for the static queue in that moment is called off: its callers are offered by their place in line.
         members = tuple(f"handset {person.number} stopped ringing" for person in floor.stack.people[:4])
         report.problems = [problem for problem in report.problems if not problem.startswith(members)]
-        # Seen once, its reason not captured: one agent of 40 not ready at the end. Printed here until it is understood.
-        refused = [problem for problem in report.problems if "is not ready any more" in problem]
-        print(refused)
-        assert len(refused) <= 1 and report.problems == refused, report
+        assert not report.problems, report

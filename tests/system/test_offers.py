@@ -47,6 +47,18 @@ async def test_the_next_agent_gets_the_caller_whom_the_first_refuses(
     assert not anna.calls or anna.calls[-1].state == "disconnected"
 
 
+async def test_a_handset_that_was_busy_for_a_moment_is_offered_callers_again(centre: Centre) -> None:
+    (anna,) = await centre.duty("anna")
+    await anna.set_policy("busy")
+    call = await centre.dial("5001")
+    await anna.next_call()
+    refused = await centre.until_fact("AgentNotReady", agent="anna", reason="busy")
+    await anna.set_policy("auto")
+    await talk(call, await (await anna.next_call()).wait("confirmed"))
+    ready = await centre.until_fact("AgentReady", agent="anna")
+    assert about(ready.at, refused.body["until"], 0.3) and about(ready.at - refused.at, 5, 0.3)
+
+
 async def test_who_does_not_answer_loses_the_caller_who_keeps_the_place(centre: Centre) -> None:
     (anna,) = await centre.duty("anna")
     await anna.set_policy("manual")
