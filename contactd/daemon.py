@@ -25,6 +25,7 @@ from contactd.engine.clock import Clock
 from contactd.engine.inbox import Inbox
 from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool, SpoolBroken
+from contactd.log import flood
 from contactd.metrics import FloorMetrics, Readings
 from contactd.notify import Notifier, Teller
 from contactd.pbx.voice import Voice
@@ -144,6 +145,7 @@ class Daemon:
                 teller.run,
                 trail.run,
                 reload.run,
+                flood.tell_every_period,
                 functools.partial(History(pool, settings.floor).run, appended),
                 *voice.tasks(),
             ]
@@ -267,6 +269,7 @@ def _readings(
         append_retries=appender.retries,
         quarantined=appender.quarantined,
         postgresql_up=not watch.store_away,
+        log_withheld=flood.withheld,
         pbx=voice.readings(),
         agi_sessions=voice.agi.active,
         agi_failures=voice.agi.stats.failures,

@@ -7,10 +7,14 @@ times that.
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import json
 import logging
 import sys
-from collections.abc import MutableMapping
+import threading
+import time
+from collections.abc import Callable, MutableMapping
 from typing import Any, BinaryIO
 
 import orjson
@@ -24,6 +28,89 @@ LEVELS = {
 }
 _SECRET_WORDS = frozenset({"pin", "secret", "password", "digits", "dsn", "token", "ani"})
 WITHHELD = "(withheld)"
+
+TOLD = "log_lines_withheld"
+
+
+class Flood:
+    """A processor: the first lines of a kind in each period; the rest are counted, and one line tells how many.
+
+    A kind is the event's name with those of its values that the code or the configuration bounds, so a flood of one
+    kind hides no other. Informative lines, which belong to calls, have a limit that calls alone do not reach; debug has
+    none. Nothing is lost uncounted: the next line of the kind, tell() and the process's end tell what was withheld.
+    """
+
+    KEYS = ("kind", "pbx", "library")
+    MOST_KINDS = 1000
+
+    def __init__(
+        self,
+        *,
+        most: int = 10,
+        most_info: int = 1000,
+        period_s: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.period_s = period_s
+        self.withheld = 0
+        self._most, self._most_info = most, most_info
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kinds: dict[tuple[Any, ...], list[float]] = {}
+        """Of each: when its period began, the lines that passed in it, those that did not."""
+
+    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        name = event.get("event")
+        if method == "debug" or name == TOLD:
+            return event
+        kind: tuple[Any, ...] = (name, *(str(event[key]) if key in event else None for key in self.KEYS))
+        now = self._clock()
+        ended: float = 0
+        with self._lock:
+            counts = self._kinds.get(kind)
+            if counts is None:
+                if len(self._kinds) >= self.MOST_KINDS:
+                    kind = ("other", None, None, None)
+                counts = self._kinds.setdefault(kind, [now, 0, 0])
+            if now - counts[0] >= self.period_s:
+                began, _, ended = counts
+                counts[:] = [now, 0, 0]
+            passes = counts[1] < (self._most_info if method == "info" else self._most)
+            counts[1 if passes else 2] += 1
+            self.withheld += not passes
+        if ended:
+            _tell(kind, ended, now - began)
+        if not passes:
+            raise structlog.DropEvent
+        return event
+
+    def tell(self, *, all_of_it: bool = False) -> None:
+        """What was withheld in periods that have ended; kinds that are quiet again are forgotten."""
+        now = self._clock()
+        with self._lock:
+            over = [
+                (kind, counts) for kind, counts in self._kinds.items() if all_of_it or now - counts[0] >= self.period_s
+            ]
+            for kind, _ in over:
+                del self._kinds[kind]
+        for kind, (began, _, withheld) in over:
+            if withheld:
+                _tell(kind, withheld, now - began)
+
+    async def tell_every_period(self) -> None:
+        """Until cancelled: a flood that has stopped is told of as well."""
+        while True:
+            await asyncio.sleep(self.period_s)
+            self.tell()
+
+
+def _tell(kind: tuple[Any, ...], count: float, for_s: float) -> None:
+    values = {key: value for key, value in zip(Flood.KEYS, kind[1:], strict=True) if value is not None}
+    structlog.get_logger().warning(TOLD, of=kind[0], count=int(count), for_s=round(for_s, 1), **values)
+
+
+flood = Flood()
+"""This process's."""
 
 
 _threshold = LEVELS["info"]
@@ -41,6 +128,8 @@ def configure(level: str = "info", *, file: BinaryIO | None = None) -> None:
     structlog.configure(
         processors=[
             drop_below_level,
+            # Early: in a flood the line that is not written must cost next to nothing.
+            flood,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
@@ -53,6 +142,8 @@ def configure(level: str = "info", *, file: BinaryIO | None = None) -> None:
         logger_factory=structlog.BytesLoggerFactory(file=file or sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
+    atexit.unregister(_tell_the_rest)
+    atexit.register(_tell_the_rest)
     root = logging.getLogger()
     root.handlers[:] = [_LibraryHandler()]
     set_level(level)
@@ -65,6 +156,10 @@ def drop_below_level(logger: Any, method: str, event: MutableMapping[str, Any]) 
     if structlog.processors.NAME_TO_LEVEL.get(method, logging.ERROR) < _threshold:
         raise structlog.DropEvent
     return event
+
+
+def _tell_the_rest() -> None:
+    flood.tell(all_of_it=True)
 
 
 def withhold_secrets(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -12,7 +12,6 @@ from contactd.core.errors import ContactdError
 log = structlog.get_logger()
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-LOG_EVERY_S = 10.0  # for each kind of refusal: a scanner must not fill the disk
 CANCEL_S = 2.0
 
 Network = IPv4Network | IPv6Network
@@ -27,14 +26,12 @@ class Refused(Exception):
 
 
 class Gate:
-    """event: the log's word for a refusal, told once every LOG_EVERY_S for each kind; refused counts them all."""
+    """event: the log's word for a refusal (log.py keeps a scanner from filling the disk); refused counts them all."""
 
     def __init__(self, event: str, allow: Sequence[Network], refused: Counter[str]) -> None:
         self._event = event
         self.allow = tuple(allow)
         self._refused = refused
-        self._quiet_until: dict[str, float] = {}
-        self._unlogged: Counter[str] = Counter()
 
     def admit(self, writer: asyncio.StreamWriter) -> None:
         """Raises Refused for a peer in no allowed network."""
@@ -47,13 +44,7 @@ class Gate:
 
     def note(self, refused: Refused) -> None:
         self._refused[refused.kind] += 1
-        now = asyncio.get_running_loop().time()
-        if now < self._quiet_until.get(refused.kind, now):
-            self._unlogged[refused.kind] += 1
-            return
-        self._quiet_until[refused.kind] = now + LOG_EVERY_S
-        unlogged = self._unlogged.pop(refused.kind, 0)
-        log.warning(self._event, kind=refused.kind, reason=str(refused), unlogged=unlogged)
+        log.warning(self._event, kind=refused.kind, reason=str(refused))
 
 
 async def listen(

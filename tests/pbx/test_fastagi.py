@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from contactd.core.errors import ContactdError
-from contactd.pbx import agi_session, gate
+from contactd.pbx import agi_session
 from contactd.pbx.fastagi import (
     AgiBroken,
     AgiRefused,
@@ -310,4 +310,3 @@ async def test_many_sessions_leave_nothing_behind(house: Build) -> None:
     gc.collect()
     assert home.server.stats.sessions == 500
     assert sum(isinstance(thing, agi_session.AgiSession) for thing in gc.get_objects()) < 20
-    assert gate.LOG_EVERY_S > 1
