@@ -26,14 +26,14 @@ from contactd.engine.inbox import Inbox
 from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool, SpoolBroken
 from contactd.log import flood
-from contactd.metrics import FloorMetrics, Readings
+from contactd.metrics import STANDBY, FloorMetrics, Readings
 from contactd.notify import Notifier, Teller
 from contactd.pbx.voice import Voice
 from contactd.reload import Reload, Result, read_again
 from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, Journal, open_pool
-from contactd.web.server import Surface, serve_control, serve_web
+from contactd.web import Lobby, Surface, serve_control, serve_web
 
 log = structlog.get_logger()
 
@@ -71,11 +71,19 @@ class Daemon:
             trail = AuditTrail(journal)
             lock = FloorLock(settings.database.dsn, settings.floor, password=password)
             stack.push_async_callback(lock.release)
-            taken = await self._or_signal(
-                take_floor(journal, lock, spool, take_over=self._take_over, waiting=self._systemd.waiting)
-            )
+            lobby = Lobby(functools.partial(_ask_store, journal))
+            web, ctl = settings.web, settings.ctl
+            opened = await self._open_early(stack, lobby)
+            STANDBY.set(1)
+
+            def waiting(why: str) -> None:
+                lobby.why = why
+                self._systemd.waiting(why)
+
+            taken = await self._or_signal(take_floor(journal, lock, spool, take_over=self._take_over, waiting=waiting))
             if taken is None:
                 return
+            STANDBY.set(0)
             floor, row = taken
             if self._take_over:
                 trail.put(Entry(Who.me(), "contactd run", "take-over", outcome=f"epoch {row.epoch}"))
@@ -131,9 +139,11 @@ class Daemon:
             )
 
             await voice.open(stack, self._insist)
-            surface = Surface(circle, reload, read, circle.clock.now, trail.put)
-            web, ctl = settings.web, settings.ctl
-            await self._insist(lambda: stack.enter_async_context(serve_web(surface, web.listen, web.port)))
+            probes = {"agi": voice.probe, "disk": spool.probe}
+            surface = Surface(circle, reload, read, circle.clock.now, trail.put, probes)
+            lobby.surface = surface
+            if not opened:
+                await self._insist(lambda: stack.enter_async_context(serve_web(lobby, web.listen, web.port)))
             await self._insist(lambda: stack.enter_async_context(serve_control(surface, ctl.socket)))
 
             tasks: list[Callable[[], Coroutine[Any, Any, None]]] = [
@@ -171,6 +181,15 @@ class Daemon:
                 f"Another contactd uses {folder}: stop it, or give this one a state_dir of its own."
             ) from error
         return spool
+
+    async def _open_early(self, stack: contextlib.AsyncExitStack, lobby: Lobby) -> bool:
+        """A standby answers /healthz and /metrics too; unless the contactd that it waits for holds the same port."""
+        try:
+            await stack.enter_async_context(serve_web(lobby, self._settings.web.listen, self._settings.web.port))
+        except ContactdError as error:
+            log.info("web_opens_later", error=str(error))
+            return False
+        return True
 
     async def _insist(self, start: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         """A port may still be held for a moment by the contactd that was taken over."""
@@ -246,6 +265,10 @@ class Daemon:
                 task.cancel()
             await asyncio.gather(*running, stop, return_exceptions=True)
         log.info("contactd_stopped", seq=circle.floor.seq, appended_seq=appender.appended_seq)
+
+
+async def _ask_store(journal: Journal) -> None:
+    await journal.row(timeout_s=1)
 
 
 def _readings(

@@ -61,7 +61,8 @@ def ask(
         ) from None
     except (OSError, http.client.HTTPException) as error:
         raise DaemonUnreachable(
-            f"Nobody answers at {path} ({error}). Is it running (systemctl status contactd)? Is it this"
+            f"Nobody answers at {path} ({error}). Is it running (systemctl status contactd)? A"
+            " standby opens its socket when it takes over. Is it this"
             " socket (--socket, or socket in [ctl] of the file that --config names)?"
         ) from None
     finally:

@@ -132,6 +132,23 @@ class Spool:
             os.close(segment.fd)
             segment.path.unlink(missing_ok=True)
 
+    async def probe(self) -> None:
+        """Whether the disk takes something new and says that it has it. Raises SpoolBroken."""
+        try:
+            await asyncio.to_thread(self._write_and_sync)
+        except OSError as error:
+            raise SpoolBroken(f"{self._folder} cannot be written to: {error.strerror}") from error
+
+    def _write_and_sync(self) -> None:
+        path = self._folder / "probe"
+        fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, bytes(4096))
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
+            path.unlink(missing_ok=True)
+
     async def sync_every_second(self) -> None:
         """fdatasync in a thread, until cancelled."""
         while True:

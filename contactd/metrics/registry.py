@@ -91,6 +91,7 @@ POSTGRESQL_SECONDS = Histogram(
     buckets=_LAG_BUCKETS,
     registry=REGISTRY,
 )
+STANDBY = Gauge("contactd_standby", "1 while this daemon stands by for the floor.", registry=REGISTRY)
 HISTORY_SEQ = Gauge("contactd_history_seq", "How far the follower history has come.", registry=REGISTRY)
 HISTORY_SKIPPED = Counter(
     "contactd_history_skipped", "Facts that the follower history could not read.", registry=REGISTRY

@@ -57,7 +57,7 @@ class FastAgiServer:
         self.reply_timeout_s = reply_timeout_s
         self.gate = Gate("agi_connection_refused", allow, self.stats.refused)
         self.check = check
-        self._host = host
+        self.host = host
         self._port = port
         self._routes = {path.strip("/"): route for path, route in routes.items()}
         self._server: asyncio.Server | None = None
@@ -76,7 +76,7 @@ class FastAgiServer:
 
     async def start(self) -> None:
         self._application = _Application(self, self._routes)
-        self._server = await listen("FastAGI", self._host, self._port, self._application.handler)
+        self._server = await listen("FastAGI", self.host, self._port, self._application.handler)
 
     async def close(self, grace_s: float) -> None:
         if self._server is None or self._application is None:

@@ -32,10 +32,14 @@ class Gate:
         self._event = event
         self.allow = tuple(allow)
         self._refused = refused
+        self.own: set[tuple[str, int]] = set()
+        """Addresses and ports of our own probes, whatever is allowed."""
 
     def admit(self, writer: asyncio.StreamWriter) -> None:
         """Raises Refused for a peer in no allowed network."""
         peer = writer.get_extra_info("peername")
+        if peer and peer[:2] in self.own:
+            return
         address = ip_address(peer[0].partition("%")[0]) if peer else None
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped

@@ -106,15 +106,17 @@ class TokenCheck:
         if len(request.args) < 2:
             return False
         token, nonce = request.args[0], request.args[1]
-        verb = request.path.strip("/")
-        text = f"{self.key}:{request.uniqueid}:{verb}:{nonce}:{self.key}"
-        right = sha1(text.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
+        right = self.token(request.uniqueid, request.path.strip("/"), nonce)
         if not compare_digest(right.encode(), token.encode("utf-8", "replace")) or token in self._used:
             return False
         self._used[token] = None
         if len(self._used) > self._remember:
             del self._used[next(iter(self._used))]
         return True
+
+    def token(self, call: str, verb: str, nonce: str) -> str:
+        text = f"{self.key}:{call}:{verb}:{nonce}:{self.key}"
+        return sha1(text.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
 
 
 class Reception:

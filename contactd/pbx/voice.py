@@ -12,6 +12,7 @@ from contactd.core.commands import Command
 from contactd.core.ids import PbxId
 from contactd.engine.circle import Circle
 from contactd.metrics import PbxReading
+from contactd.pbx.agi_probe import VERB, answer_probe, probe
 from contactd.pbx.ami import AmiSettings
 from contactd.pbx.audiosocket import AudioSocketServer
 from contactd.pbx.codes import FeatureCodes
@@ -65,6 +66,7 @@ class Voice:
                 "agent/sign-out": self._codes.sign_out,
                 "agent/ready": self._codes.ready,
                 "agent/not-ready": self._codes.not_ready,
+                VERB: answer_probe,
             },
             allow=networks(settings.agi.allow),
             check=self._tokens,
@@ -97,6 +99,10 @@ class Voice:
         link = self._links.get(command.pbx)
         if link is not None:
             link.act(command)
+
+    async def probe(self) -> None:
+        """One FastAGI session with ourselves. Raises a ContactdError."""
+        await probe(self.agi, self._tokens)
 
     @property
     def acting(self) -> bool:

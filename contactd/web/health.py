@@ -1,8 +1,8 @@
-"""Is somebody steering? One check a thing that must be so, each with its remedy."""
+"""Can a call be answered, can a fact be kept? One check a thing that must be so, each with its remedy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -13,6 +13,8 @@ from contactd.core.inputs import Input
 from contactd.core.step import Step
 from contactd.metrics import Readings
 
+BEAT_LATE_S = 10.0
+"""CONTACTD_LATE of the dialplan: from then on it takes contactd for gone."""
 APPEND_LAG_S = 30.0
 """PostgreSQL away this long is worth a look; the calls go on, so it alone is no failure."""
 
@@ -47,14 +49,26 @@ class Check:
         return asdict(self)
 
 
-def checks(floor: LiveFloor, readings: Readings, wanted_pbx: Iterable[PbxId], *, answers: bool) -> list[Check]:
-    """wanted_pbx: those of the configuration. answers: a request went through the circle just now."""
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What came of trying something. error: empty when it went well."""
+
+    took_s: float
+    error: str = ""
+
+
+def checks(
+    floor: LiveFloor, readings: Readings, wanted_pbx: Iterable[PbxId], probed: Mapping[str, Probed]
+) -> list[Check]:
+    """wanted_pbx: those of the configuration. probed: circle (a request went round it), and what else was tried."""
     return [
         _epoch(floor, readings),
-        _inbox(readings, answers),
+        _circle(readings, probed["circle"]),
         *(_pbx(floor, readings, pbx) for pbx in wanted_pbx),
+        *(_probed(name, probed[name]) for name in _REMEDY if name in probed),
         _spool(readings),
         _append(readings),
+        _postgresql(readings),
         _bugs(readings),
     ]
 
@@ -75,22 +89,44 @@ def _epoch(floor: LiveFloor, readings: Readings) -> Check:
     )
 
 
-def _inbox(readings: Readings, answers: bool) -> Check:
-    if answers:
-        return Check("inbox", Level.OK, f"{readings.inbox_depth} inputs waiting")
+def _circle(readings: Readings, probed: Probed) -> Check:
+    if not probed.error:
+        return Check(
+            "circle", Level.OK, f"turned in {probed.took_s * 1000:.0f} ms, {readings.inbox_depth} inputs waiting"
+        )
     return Check(
-        "inbox",
+        "circle",
         Level.FAILING,
-        f"no answer; {readings.inbox_depth} inputs waiting, the loop is {readings.loop_lag_s:.1f} s late",
+        f"{probed.error}; {readings.inbox_depth} inputs waiting, the loop is {readings.loop_lag_s:.1f} s late",
         "Look at journalctl -u contactd; if it goes on, systemctl restart contactd: no call is lost by it",
     )
 
 
+_REMEDY = {
+    "agi": "The dialplan cannot ask contactd: new callers wait without a menu. Look at journalctl -u contactd for agi_",
+    "disk": "Look at the disk of state_dir (df, dmesg): what PostgreSQL does not have yet is in memory only",
+}
+
+
+def _probed(name: str, probed: Probed) -> Check:
+    if not probed.error:
+        return Check(name, Level.OK, f"answered in {probed.took_s * 1000:.0f} ms")
+    return Check(name, Level.FAILING, probed.error, _REMEDY[name])
+
+
 def _pbx(floor: LiveFloor, readings: Readings, pbx: PbxId) -> Check:
     name = f"pbx {pbx}"
-    if pbx in floor.steered:
-        return Check(name, Level.OK, "steered")
     reading = readings.pbx.get(pbx)
+    if pbx in floor.steered:
+        beat_age_s = reading.beat_age_s if reading is not None else None
+        if beat_age_s is not None and beat_age_s > BEAT_LATE_S:
+            return Check(
+                name,
+                Level.FAILING,
+                f"the last heartbeat came back {beat_age_s:.0f} s ago: its dialplan takes contactd for gone",
+                f"Look at the load of {pbx} and of this host, and at the network between them",
+            )
+        return Check(name, Level.OK, "steered" if beat_age_s is None else f"steered, heartbeat {beat_age_s:.1f} s ago")
     if reading is not None and reading.connected:
         return Check(
             name,
@@ -133,6 +169,17 @@ def _append(readings: Readings) -> Check:
         f"PostgreSQL has taken nothing for {readings.append_lag_s:.0f} s; facts are kept on disk meanwhile",
         readings.append_trouble
         or "Is PostgreSQL running, and has its disk room? Nothing is lost while the spool holds",
+    )
+
+
+def _postgresql(readings: Readings) -> Check:
+    if readings.postgresql_up:
+        return Check("postgresql", Level.OK, "answers")
+    return Check(
+        "postgresql",
+        Level.WARNING,
+        "does not answer; the calls go on, and no standby could take over",
+        readings.append_trouble or "Is PostgreSQL running, and reachable from here?",
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,19 +12,15 @@ import structlog
 from aiohttp import web
 
 from contactd import __version__, metrics
-from contactd.config import Settings
 from contactd.core.errors import ContactdError
-from contactd.core.ids import Instant
-from contactd.core.inputs import TimePassed
-from contactd.reload import Reload
 from contactd.store.audit import Entry, Who
 from contactd.web import acts, configuration, peers, views
-from contactd.web.health import Check, Engine, Level, checks, worst
+from contactd.web.health import Check, Level, worst
+from contactd.web.surface import Face, Surface
 
 log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_PROBE_S = 2.0
 _GRACE_S = 2.0
 
 
@@ -33,65 +28,36 @@ class WebRefused(ContactdError):
     """A port cannot be listened on."""
 
 
-class Surface:
-    """What both doors read. reload: knows the settings in force, which change meanwhile.
-
-    audit: told who acted; must not wait.
-    """
-
-    def __init__(
-        self,
-        engine: Engine,
-        reload: Reload,
-        read: Callable[[], metrics.Readings],
-        now: Callable[[], Instant],
-        audit: Callable[[Entry], None],
-    ) -> None:
-        self.engine = engine
-        self.reload = reload
-        self.read = read
-        self.now = now
-        self.audit = audit
-
-    def settings(self) -> Settings:
-        return self.reload.settings
-
-    async def health(self) -> list[Check]:
-        """Sends a request once round the circle. A TimePassed that comes early changes nothing."""
-        answers = True
-        try:
-            async with asyncio.timeout(_PROBE_S):
-                await self.engine.ask(TimePassed())
-        except (TimeoutError, ContactdError):
-            answers = False
-        found = checks(self.engine.floor, self.read(), self.settings().pbx, answers=answers)
-        return [*found, configuration.check(self.reload)]
-
-
 # --- TCP: numbers only ---
 
 
-def web_app(surface: Surface) -> web.Application:
+def web_app(face: Face) -> web.Application:
     async def metrics_page(_: web.Request) -> web.Response:
         headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         return web.Response(body=await metrics.exposition(), headers=headers)
 
     async def healthz(_: web.Request) -> web.Response:
-        found = await surface.health()
+        return _told(await face.health())
+
+    async def readyz(_: web.Request) -> web.Response:
+        return _told(await face.ready())
+
+    def _told(found: list[Check]) -> web.Response:
         level = worst(found)
-        body = {"level": level, "checks": [check.json() for check in found]}
+        body = {"level": level, "role": face.role, "checks": [check.json() for check in found]}
         return _json(body, status=503 if level is Level.FAILING else 200)
 
     app = web.Application()
     app.router.add_get("/metrics", metrics_page)
     app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
     return app
 
 
 @contextlib.asynccontextmanager
-async def serve_web(surface: Surface, host: str, port: int) -> AsyncIterator[int]:
+async def serve_web(face: Face, host: str, port: int) -> AsyncIterator[int]:
     """Listen on [web]; yields the port (port 0: any free one)."""
-    runner = _runner(web_app(surface))
+    runner = _runner(web_app(face))
     await runner.setup()
     try:
         try:

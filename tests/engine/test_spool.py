@@ -253,3 +253,12 @@ async def test_the_disk_is_synced_by_a_thread(folder: Path, monkeypatch: pytest.
 
 def test_frames_are_equal_by_their_bytes() -> None:
     assert isinstance(raw(1), Frame) and raw(1) == raw(1) != raw(2)
+
+
+async def test_a_disk_is_tried_by_writing_and_syncing(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    await spool.probe()
+    assert not list((tmp_path / "spool").glob("probe"))
+    (tmp_path / "spool").rmdir()
+    with pytest.raises(SpoolBroken, match="No such file"):
+        await spool.probe()

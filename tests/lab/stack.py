@@ -9,6 +9,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ class Contactd:
         return done
 
     def start(self, *options: str, wait: bool = True, env: Mapping[str, str] | None = None) -> None:
-        """wait: return when it steers, by its own /healthz."""
+        """wait: return when it steers and all is well, by its own /readyz and /healthz."""
         argv = [
             *self._prefix,
             sys.executable,
@@ -141,11 +142,18 @@ class Contactd:
             raise LabError(f"contactd ended; the end of {self.log} says why:{tail(self.log)}")
 
     def healthy(self) -> bool:
+        # A standby is healthy as well.
+        return self.answers("readyz") == 200 and self.answers("healthz") == 200
+
+    def answers(self, page: str) -> int:
+        """The status of /PAGE; 0 when nobody answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}/healthz", timeout=5) as answer:
-                return bool(answer.status == 200)
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}/{page}", timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
         except OSError:
-            return False
+            return 0
 
     @property
     def web_port(self) -> int:

@@ -13,7 +13,7 @@ from contactd.core.step import Step, step
 from contactd.metrics import PbxReading, Readings
 from contactd.reload import Reload
 from contactd.store.audit import Entry
-from contactd.web.server import Surface
+from contactd.web import Surface
 from tests.store.walk import PBX, Walk
 
 

@@ -18,15 +18,23 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from contactd.core import inputs as inp
 from contactd.core.agent import Status
+from contactd.core.errors import ContactdError
 from contactd.core.ids import AgentId
 from contactd.metrics import FloorMetrics, PbxReading
-from contactd.web import peers, serve_control, serve_web
+from contactd.web import Lobby, Surface, peers, serve_control, serve_web
+from contactd.web.health import Level
 from contactd.web.peers import Peer, Right, SocketRefused, control_socket, peer_of, right_of
 from contactd.web.server import WebRefused
 from tests.store.walk import PBX, QUEUES
 from tests.web.bench import Bench
 
 ALICE, BOB = AgentId("alice"), AgentId("bob")
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every question is answered anew."""
+    monkeypatch.setattr("contactd.web.surface._FRESH_S", -1.0)
 
 
 @pytest.fixture
@@ -61,9 +69,10 @@ async def post(session: aiohttp.ClientSession, path: str, **body: Any) -> tuple[
 async def test_a_daemon_that_steers_is_healthy(base: str) -> None:
     status, body = await get(f"{base}/healthz")
     assert (status, body["level"]) == (200, "ok")
-    assert [check["name"] for check in body["checks"]] == [
-        *("epoch", "inbox", "pbx pbx1", "spool", "append", "facts", "configuration")
-    ]
+    names = [check["name"] for check in body["checks"]]
+    assert names == ["epoch", "circle", "pbx pbx1", "spool", "append", "postgresql", "facts", "configuration"]
+    assert body["role"] == "active"
+    assert "ms" in body["checks"][1]["what"]
 
 
 @pytest.mark.parametrize(
@@ -115,8 +124,119 @@ async def test_a_circle_that_stands_still_fails_the_check(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(bench, "ask", never)
-    monkeypatch.setattr("contactd.web.server._PROBE_S", 0.01)
-    assert (await get(f"{base}/healthz"))[0] == 503
+    monkeypatch.setattr("contactd.web.surface.PROBE_S", 0.01)
+    status, body = await get(f"{base}/healthz")
+    assert status == 503
+    assert body["checks"][1]["what"].startswith("no answer")
+
+
+async def test_a_heartbeat_that_does_not_come_back_fails_the_check(bench: Bench, base: str) -> None:
+    """The AMI session is there, the floor is compared, and the dialplan sends the callers to the static queue."""
+    bench.readings = dataclasses.replace(bench.readings, pbx={PBX: PbxReading(connected=True, beat_age_s=11.0)})
+    status, body = await get(f"{base}/healthz")
+    assert (status, body["checks"][2]["level"]) == (503, "failing")
+    assert "takes contactd for gone" in body["checks"][2]["what"]
+
+
+async def test_postgresql_that_does_not_answer_is_told_before_anything_waits_for_it(bench: Bench, base: str) -> None:
+    bench.readings = dataclasses.replace(bench.readings, postgresql_up=False)
+    status, body = await get(f"{base}/healthz")
+    assert (status, body["level"]) == (200, "warning")
+
+
+@pytest.mark.parametrize("name", ["agi", "disk"])
+async def test_what_is_tried_and_fails_is_told_with_its_remedy(bench: Bench, name: str) -> None:
+    async def broken() -> None:
+        raise ContactdError("it does not work")
+
+    async def fine() -> None: ...
+
+    probes = {"agi": fine, "disk": fine, name: broken}
+    surface = Surface(bench, bench.reload, lambda: bench.readings, lambda: bench.now, lambda _: None, probes)
+    found = {check.name: check for check in await surface.health()}
+    assert (found[name].level, found[name].what) == (Level.FAILING, "it does not work")
+    assert found[name].remedy
+    assert found["agi" if name == "disk" else "disk"].level is Level.OK
+
+
+async def test_a_disk_that_hangs_is_tried_by_one_and_no_more(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contactd.web.surface.PROBE_S", 0.01)
+    tried = 0
+    back = asyncio.Event()
+
+    async def hangs() -> None:
+        nonlocal tried
+        tried += 1
+        await back.wait()
+
+    surface = Surface(bench, bench.reload, lambda: bench.readings, lambda: bench.now, lambda _: None, {"disk": hangs})
+    for _ in range(5):
+        found = {check.name: check for check in await surface.health()}
+        assert found["disk"].what == "no answer"
+    assert tried == 1
+    back.set()
+    await asyncio.sleep(0)
+    found = {check.name: check for check in await surface.health()}
+    assert found["disk"].level is Level.OK
+
+
+async def test_who_asks_often_asks_the_parts_once_a_second(
+    bench: Bench, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("contactd.web.surface._FRESH_S", 1.0)
+    for _ in range(20):
+        assert (await get(f"{base}/healthz"))[0] == 200
+    assert len(bench.asked) < 5
+
+
+# --- ready ---
+
+
+async def test_a_daemon_that_steers_is_ready(base: str) -> None:
+    status, body = await get(f"{base}/readyz")
+    assert (status, body["level"], body["role"]) == (200, "ok", "active")
+    assert [check["name"] for check in body["checks"]] == ["epoch", "circle", "steering"]
+
+
+async def test_one_that_steers_no_pbx_is_not_ready(bench: Bench, base: str) -> None:
+    bench.walk.put(inp.PbxAbsent(pbx=PBX, why="gone"))
+    status, body = await get(f"{base}/readyz")
+    assert (status, body["checks"][-1]["name"]) == (503, "steering")
+
+
+async def test_one_whose_postgresql_is_away_is_ready(bench: Bench, base: str) -> None:
+    """It steers from memory."""
+    bench.readings = dataclasses.replace(bench.readings, postgresql_up=False, append_lag_s=90.0)
+    assert (await get(f"{base}/readyz"))[0] == 200
+
+
+async def test_a_standby_is_healthy_and_not_ready_until_it_takes_over(bench: Bench) -> None:
+    async def store() -> None: ...
+
+    lobby = Lobby(store)
+    lobby.why = "another contactd holds the floor; this one stands by"
+    async with serve_web(lobby, "127.0.0.1", 0) as port:
+        base = f"http://127.0.0.1:{port}"
+        status, body = await get(f"{base}/healthz")
+        assert (status, body["role"], body["level"]) == (200, "standby", "ok")
+        status, body = await get(f"{base}/readyz")
+        assert (status, body["role"]) == (503, "standby")
+        assert body["checks"][0]["what"] == lobby.why
+        async with aiohttp.ClientSession() as session, session.get(f"{base}/metrics") as answer:
+            assert "contactd_standby" in await answer.text()
+        lobby.surface = bench.surface
+        assert (await get(f"{base}/readyz"))[0] == 200
+        assert (await get(f"{base}/healthz"))[1]["role"] == "active"
+
+
+async def test_a_standby_that_cannot_ask_postgresql_is_not_healthy() -> None:
+    async def store() -> None:
+        raise ContactdError("PostgreSQL does not answer")
+
+    async with serve_web(Lobby(store), "127.0.0.1", 0) as port:
+        status, body = await get(f"http://127.0.0.1:{port}/healthz")
+    assert status == 503
+    assert body["checks"][1]["remedy"]
 
 
 # --- metrics ---

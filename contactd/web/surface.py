@@ -1,0 +1,152 @@
+"""What both doors read: the daemon at work, or one that stands by for the floor."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from contactd.config import Settings
+from contactd.core.errors import ContactdError
+from contactd.core.ids import Instant
+from contactd.core.inputs import TimePassed
+from contactd.metrics import Readings
+from contactd.reload import Reload
+from contactd.store.audit import Entry
+from contactd.web import configuration
+from contactd.web.health import Check, Engine, Level, Probed, checks
+
+PROBE_S = 2.0
+"""Longer, and a caller would notice as well."""
+_FRESH_S = 1.0
+
+Probe = Callable[[], Awaitable[None]]
+"""Tries something for real. Raises a ContactdError with the remedy."""
+
+
+class Face(Protocol):
+    """What the TCP door needs."""
+
+    @property
+    def role(self) -> str:
+        """active or standby."""
+        ...
+
+    async def health(self) -> list[Check]: ...
+
+    async def ready(self) -> list[Check]: ...
+
+
+class Surface:
+    """reload: knows the settings in force, which change meanwhile.
+
+    audit: told who acted; must not wait. probes: by the names of their checks.
+    """
+
+    role = "active"
+
+    def __init__(
+        self,
+        engine: Engine,
+        reload: Reload,
+        read: Callable[[], Readings],
+        now: Callable[[], Instant],
+        audit: Callable[[Entry], None],
+        probes: Mapping[str, Probe] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.reload = reload
+        self.read = read
+        self.now = now
+        self.audit = audit
+        self._probes = {"circle": self._turn, **(probes or {})}
+        self._running: dict[str, asyncio.Task[Probed]] = {}
+        self._asked: asyncio.Task[list[Check]] | None = None
+        self._asked_at = 0.0
+
+    def settings(self) -> Settings:
+        return self.reload.settings
+
+    async def health(self) -> list[Check]:
+        """Whether calls are answered and facts kept, tried for real; one answer for all who ask within a second."""
+        if self._asked is None or time.monotonic() - self._asked_at > _FRESH_S:
+            self._asked_at = time.monotonic()
+            self._asked = asyncio.create_task(self._examine())
+        # Whoever asked first may hang up; the others still want to know.
+        return await asyncio.shield(self._asked)
+
+    async def ready(self) -> list[Check]:
+        """Whether calls should come here: the floor is ours, the circle turns, and a PBX is steered."""
+        found = await self.health()
+        needed = [check for check in found if check.name in ("epoch", "circle")]
+        steered = self.engine.floor.steered
+        if steered:
+            return [*needed, Check("steering", Level.OK, ", ".join(sorted(steered)))]
+        return [
+            *needed,
+            Check("steering", Level.FAILING, "no PBX is steered", "See /healthz: the checks pbx tell which and why"),
+        ]
+
+    async def _examine(self) -> list[Check]:
+        names = list(self._probes)
+        found = await asyncio.gather(*(self._probe(name) for name in names))
+        probed = dict(zip(names, found, strict=True))
+        told = checks(self.engine.floor, self.read(), self.settings().pbx, probed)
+        return [*told, configuration.check(self.reload)]
+
+    async def _probe(self, name: str) -> Probed:
+        """One at a time: a disk that hangs must not gather threads that hang with it."""
+        task = self._running.get(name)
+        if task is None or task.done():
+            task = self._running[name] = asyncio.create_task(_tried(self._probes[name]))
+        done, _ = await asyncio.wait({task}, timeout=PROBE_S)
+        return task.result() if done else Probed(PROBE_S, "no answer")
+
+    async def _turn(self) -> None:
+        """A request once round the circle. A TimePassed that comes early changes nothing."""
+        await self.engine.ask(TimePassed())
+
+
+async def _tried(probe: Probe) -> Probed:
+    began = time.monotonic()
+    try:
+        await probe()
+    except ContactdError as error:
+        return Probed(time.monotonic() - began, str(error))
+    return Probed(time.monotonic() - began)
+
+
+class Lobby:
+    """The TCP door's face from the start: a standby's until surface is set, the surface's from then on.
+
+    why: what is waited for, as it was told last. store: asks PostgreSQL; a standby that cannot, cannot take over.
+    """
+
+    def __init__(self, store: Probe) -> None:
+        self.surface: Surface | None = None
+        self.why = "stands by for the floor"
+        self._store = store
+
+    @property
+    def role(self) -> str:
+        return self.surface.role if self.surface is not None else "standby"
+
+    async def health(self) -> list[Check]:
+        if self.surface is not None:
+            return await self.surface.health()
+        waiting = Check("floor", Level.OK, self.why)
+        try:
+            async with asyncio.timeout(PROBE_S):
+                await self._store()
+        except (TimeoutError, ContactdError) as error:
+            remedy = "Is PostgreSQL running, and does [database] name it? Without it no contactd takes the floor"
+            what = str(error) or "PostgreSQL does not answer"
+            return [waiting, Check("postgresql", Level.FAILING, what, remedy)]
+        return [waiting, Check("postgresql", Level.OK, "answers")]
+
+    async def ready(self) -> list[Check]:
+        if self.surface is not None:
+            return await self.surface.ready()
+        remedy = "Nothing, when another contactd is meant to steer; else see journalctl -u contactd"
+        return [Check("floor", Level.FAILING, self.why, remedy)]
