@@ -18,6 +18,8 @@ from contactd import log as logging
 from contactd.config import Settings
 from contactd.core import inputs as inp
 from contactd.core.errors import ContactdError
+from contactd.core.floor import LiveFloor
+from contactd.core.step import Step
 from contactd.engine import fault
 from contactd.engine.appender import Appender, Fenced
 from contactd.engine.circle import Circle
@@ -32,8 +34,9 @@ from contactd.pbx.voice import Voice
 from contactd.reload import Reload, Result, read_again
 from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.history import History
-from contactd.store.journal import FloorLock, Journal, open_pool
+from contactd.store.journal import FloorLock, FloorRow, Journal, open_pool
 from contactd.web import Lobby, Surface, serve_control, serve_web
+from contactd.web.tail import Tail
 
 log = structlog.get_logger()
 
@@ -74,16 +77,9 @@ class Daemon:
             lobby = Lobby(functools.partial(_ask_store, journal))
             web, ctl = settings.web, settings.ctl
             opened = await self._open_early(stack, lobby)
-            STANDBY.set(1)
-
-            def waiting(why: str) -> None:
-                lobby.why = why
-                self._systemd.waiting(why)
-
-            taken = await self._or_signal(take_floor(journal, lock, spool, take_over=self._take_over, waiting=waiting))
+            taken = await self._take_floor(journal, lock, spool, lobby)
             if taken is None:
                 return
-            STANDBY.set(0)
             floor, row = taken
             if self._take_over:
                 trail.put(Entry(Who.me(), "contactd run", "take-over", outcome=f"epoch {row.epoch}"))
@@ -99,7 +95,7 @@ class Daemon:
                 appender,
                 Clock(),
                 # Made below, with the circle.
-                publish=lambda steps: measured.publish(steps),
+                publish=lambda steps: _publish(steps, measured, tail),
                 act=lambda command: voice.act(command),
                 still_ours=watch.still_ours,
                 kept=fault.planned(os.environ.get("CONTACTD_FAULT", "")),
@@ -108,7 +104,10 @@ class Daemon:
                 idle_turn_s=self._systemd.watchdog_s / 4 if self._systemd.watchdog_s else None,
             )
             voice = Voice(settings, circle, accepting=lambda: not spool.full)
-            read = functools.partial(_readings, circle, spool, appender, voice, watch, settings.spool.max_mb << 20)
+            tail = Tail(floor)
+            read = functools.partial(
+                _readings, circle, spool, appender, voice, watch, tail, settings.spool.max_mb << 20
+            )
             measured = FloorMetrics(floor, read, circle.clock.now)
             stack.callback(measured.close)
             teller = Teller(self._systemd, row.epoch, read, lambda: watch.store_away, circle.clock.now)
@@ -116,31 +115,10 @@ class Daemon:
             for pbx in sorted(floor.steered):
                 circle.put(inp.PbxAbsent(pbx=pbx, why="contactd started"))
 
-            def take(new: Settings) -> None:
-                logging.set_level(new.log_level)
-                voice.reload(new)
-                circle.put(inp.ConfigurationLoaded(plan=new.plan()))
-
-            def reloaded(result: Result) -> None:
-                trail.put(Entry(None, "SIGHUP", "reload", outcome=f"{result}, sha256 {reload.settings.sha256}"))
-                if reload.refused:
-                    teller.reload_refused()
-                else:
-                    teller.reload_taken(len(reload.pending))
-                self._systemd.reloaded()
-
-            reload = Reload(
-                settings,
-                self._hup,
-                take=take,
-                keep=lambda new: journal.keep_config(new.sha256, new.files()),
-                began=self._systemd.reloading,
-                ended=reloaded,
-            )
-
+            reload = self._reloading(settings, circle, voice, journal, teller, trail)
             await voice.open(stack, self._insist)
             probes = {"agi": voice.probe, "disk": spool.probe}
-            surface = Surface(circle, reload, read, circle.clock.now, trail.put, probes)
+            surface = Surface(circle, reload, read, circle.clock.now, trail.put, probes, tail)
             lobby.surface = surface
             if not opened:
                 await self._insist(lambda: stack.enter_async_context(serve_web(lobby, web.listen, web.port)))
@@ -182,6 +160,34 @@ class Daemon:
             ) from error
         return spool
 
+    def _reloading(
+        self, settings: Settings, circle: Circle, voice: Voice, journal: Journal, teller: Teller, trail: AuditTrail
+    ) -> Reload:
+        """What SIGHUP does."""
+
+        def take(new: Settings) -> None:
+            logging.set_level(new.log_level)
+            voice.reload(new)
+            circle.put(inp.ConfigurationLoaded(plan=new.plan()))
+
+        def reloaded(result: Result) -> None:
+            trail.put(Entry(None, "SIGHUP", "reload", outcome=f"{result}, sha256 {reload.settings.sha256}"))
+            if reload.refused:
+                teller.reload_refused()
+            else:
+                teller.reload_taken(len(reload.pending))
+            self._systemd.reloaded()
+
+        reload = Reload(
+            settings,
+            self._hup,
+            take=take,
+            keep=lambda new: journal.keep_config(new.sha256, new.files()),
+            began=self._systemd.reloading,
+            ended=reloaded,
+        )
+        return reload
+
     async def _open_early(self, stack: contextlib.AsyncExitStack, lobby: Lobby) -> bool:
         """A standby answers /healthz and /metrics too; unless the contactd that it waits for holds the same port."""
         try:
@@ -204,6 +210,23 @@ class Daemon:
                 await asyncio.sleep(0.5)
 
     # --- running ----------------------------------------------------------------------------------------------------
+
+    async def _take_floor(
+        self, journal: Journal, lock: FloorLock, spool: Spool, lobby: Lobby
+    ) -> tuple[LiveFloor, FloorRow] | None:
+        """Stand by until the floor is ours; None when a signal came first."""
+
+        def waiting(why: str) -> None:
+            lobby.why = why
+            self._systemd.waiting(why)
+
+        STANDBY.set(1)
+        taken: tuple[LiveFloor, FloorRow] | None = await self._or_signal(
+            take_floor(journal, lock, spool, take_over=self._take_over, waiting=waiting)
+        )
+        if taken is not None:
+            STANDBY.set(0)
+        return taken
 
     async def _or_signal(self, work: Coroutine[Any, Any, Any]) -> Any:
         """The result, or None when a signal came first: a standby waits for ever, and takes new settings whole."""
@@ -267,12 +290,23 @@ class Daemon:
         log.info("contactd_stopped", seq=circle.floor.seq, appended_seq=appender.appended_seq)
 
 
+def _publish(steps: Sequence[Step], *told: FloorMetrics | Tail) -> None:
+    for one in told:
+        one.publish(steps)
+
+
 async def _ask_store(journal: Journal) -> None:
     await journal.row(timeout_s=1)
 
 
 def _readings(
-    circle: Circle, spool: Spool, appender: Appender, voice: Voice, watch: EpochWatch, spool_max_bytes: int
+    circle: Circle,
+    spool: Spool,
+    appender: Appender,
+    voice: Voice,
+    watch: EpochWatch,
+    tail: Tail,
+    spool_max_bytes: int,
 ) -> Readings:
     """What the parts say of themselves."""
     return Readings(
@@ -293,6 +327,8 @@ def _readings(
         quarantined=appender.quarantined,
         postgresql_up=not watch.store_away,
         log_withheld=flood.withheld,
+        tail_readers=len(tail),
+        tail_dropped=tail.dropped,
         pbx=voice.readings(),
         agi_sessions=voice.agi.active,
         agi_failures=voice.agi.stats.failures,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 from contactd.core.errors import ContactdError
 
 TIMEOUT_S = 10.0
+STREAM_TIMEOUT_S = 15.0
+"""The daemon sends an empty line every two seconds."""
 
 
 class DaemonUnreachable(ContactdError):
@@ -52,9 +56,48 @@ def ask(
     """The answer's JSON. Raises DaemonUnreachable, NotFound, Forbidden, Refused."""
     connection = _UnixConnection(path, timeout_s)
     try:
-        connection.request(method, target, json.dumps(body) if body is not None else None)
-        response = connection.getresponse()
-        raw = response.read()
+        with _understood(path):
+            connection.request(method, target, json.dumps(body) if body is not None else None)
+            response = connection.getresponse()
+            return _answer(path, response)
+    finally:
+        connection.close()
+
+
+def stream(path: str, target: str, *, timeout_s: float = STREAM_TIMEOUT_S) -> Iterator[Any]:
+    """One line of JSON after the other, as the daemon sends them. Raises as ask() does."""
+    connection = _UnixConnection(path, timeout_s)
+    try:
+        with _understood(path):
+            connection.request("GET", target)
+            response = connection.getresponse()
+            if response.status >= 400:
+                _answer(path, response)
+            while line := response.readline():
+                # An empty one only says that the daemon is there.
+                if line.strip():
+                    yield json.loads(line)
+    finally:
+        connection.close()
+
+
+def _answer(path: str, response: http.client.HTTPResponse) -> Any:
+    raw = response.read()
+    try:
+        answer = json.loads(raw)
+    except ValueError:
+        raise Refused("http", f"{path} answered {response.status} and no JSON: is it contactd's?") from None
+    if response.status >= 400:
+        kind = _KINDS.get(response.status, Refused)
+        raise kind(answer.get("code", "http"), answer.get("reason", f"refused with {response.status}"))
+    return answer
+
+
+@contextlib.contextmanager
+def _understood(path: str) -> Iterator[None]:
+    """What goes wrong with a socket, as sentences."""
+    try:
+        yield
     except PermissionError:
         raise Forbidden(
             "forbidden", f"{path} is not for you: use sudo, or become a member of the group contactd and log in again."
@@ -65,13 +108,3 @@ def ask(
             " standby opens its socket when it takes over. Is it this"
             " socket (--socket, or socket in [ctl] of the file that --config names)?"
         ) from None
-    finally:
-        connection.close()
-    try:
-        answer = json.loads(raw)
-    except ValueError:
-        raise Refused("http", f"{path} answered {response.status} and no JSON: is it contactd's?") from None
-    if response.status >= 400:
-        kind = _KINDS.get(response.status, Refused)
-        raise kind(answer.get("code", "http"), answer.get("reason", f"refused with {response.status}"))
-    return answer

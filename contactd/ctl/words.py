@@ -40,7 +40,7 @@ _ENDED_BY = {
 
 def words(event: ev.Event) -> str:
     """What happened, for one line of a story."""
-    say = _WORDS.get(type(event))
+    say = _WORDS.get(type(event)) or _BESIDE.get(type(event))
     return say(event) if say is not None else type(event).__name__
 
 
@@ -118,3 +118,21 @@ def caller_words(person: dict[str, str | None] | None) -> str:
         return "nothing is kept"
     text = " ".join(part for part in (person["ani"], person["name"]) if part)
     return "".join(c if c.isprintable() else "?" for c in text) or "number withheld by the caller"
+
+
+# Facts of no contact: of agents, PBXes, the configuration.
+_BESIDE: dict[type[ev.Event], Callable[[Any], str]] = {
+    ev.FloorConfigured: lambda e: f"configured: {len(e.plan.queues)} queues, {len(e.plan.agents)} agents",
+    ev.PbxSteered: lambda e: f"{e.pbx} is compared and steered",
+    ev.PbxLost: lambda e: f"{e.pbx} is not steered any more: {e.why}",
+    ev.AgentSignedIn: lambda e: f"{e.agent} signed in",
+    ev.AgentSignedOut: lambda e: f"{e.agent} signed out",
+    ev.AgentRefused: lambda e: f"{e.agent} was refused: {e.reason.replace('_', ' ')}",
+    ev.AgentReady: lambda e: f"{e.agent} is ready",
+    ev.AgentNotReady: lambda e: f"{e.agent} is not ready: {e.reason}",
+    ev.WrapUpEnded: lambda e: f"{e.agent}'s wrap-up ended",
+    ev.HandsetSeen: lambda e: f"{e.agent}'s handset is {e.handset.replace('_', ' ')}",
+    ev.FactQuarantined: lambda e: (
+        f"facts {e.first_seq} to {e.last_seq} were refused by PostgreSQL, and kept in {e.file}"
+    ),
+}

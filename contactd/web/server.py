@@ -17,6 +17,7 @@ from contactd.store.audit import Entry, Who
 from contactd.web import acts, configuration, peers, views
 from contactd.web.health import Check, Level, worst
 from contactd.web.surface import Face, Surface
+from contactd.web.tail_page import tail_page
 
 log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -101,6 +102,9 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
     async def plan(_: web.Request) -> web.Response:
         return _json((await surface.reload.plan()).json())
 
+    async def facts(request: web.Request) -> web.StreamResponse:
+        return await tail_page(surface, request)
+
     async def act(request: web.Request) -> web.Response:
         agent, name = request.match_info["agent"], request.match_info["act"]
         reason = await _reason(request)
@@ -119,7 +123,13 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
     app.router.add_get("/queues", queues)
     app.router.add_get("/contacts", contacts)
     app.router.add_get("/plan", plan)
+    app.router.add_get("/facts", facts)
     app.router.add_post("/agents/{agent}/{act}", act)
+
+    async def stop(_: web.Application) -> None:
+        surface.tail.stop()
+
+    app.on_shutdown.append(stop)
     return app
 
 

@@ -16,6 +16,7 @@ from contactd.reload import Reload
 from contactd.store.audit import Entry
 from contactd.web import configuration
 from contactd.web.health import Check, Engine, Level, Probed, checks
+from contactd.web.tail import Tail
 
 PROBE_S = 2.0
 """Longer, and a caller would notice as well."""
@@ -41,7 +42,7 @@ class Face(Protocol):
 class Surface:
     """reload: knows the settings in force, which change meanwhile.
 
-    audit: told who acted; must not wait. probes: by the names of their checks.
+    audit: told who acted; must not wait. probes: by the names of their checks. tail: told what is kept.
     """
 
     role = "active"
@@ -54,12 +55,14 @@ class Surface:
         now: Callable[[], Instant],
         audit: Callable[[Entry], None],
         probes: Mapping[str, Probe] | None = None,
+        tail: Tail | None = None,
     ) -> None:
         self.engine = engine
         self.reload = reload
         self.read = read
         self.now = now
         self.audit = audit
+        self.tail = tail or Tail(engine.floor)
         self._probes = {"circle": self._turn, **(probes or {})}
         self._running: dict[str, asyncio.Task[Probed]] = {}
         self._asked: asyncio.Task[list[Check]] | None = None

@@ -27,12 +27,13 @@ from contactd.ctl import client
 from contactd.ctl.client import DaemonUnreachable
 from contactd.ctl.durations import duration
 from contactd.ctl.exits import Exit, exit_of
-from contactd.ctl.words import _OFFER, _OUTCOME, _WORDS, words
+from contactd.ctl.words import _BESIDE, _OFFER, _OUTCOME, _WORDS, words
 from contactd.store.journal import StoreAway
 from contactd.store.migrate import migrate
 from contactd.web import serve_control
 from tests.config.files import dump, sample, write
 from tests.lab.postgres import Postgres
+from tests.pbx.fakes import until
 from tests.store.walk import PBX, Walk, keep
 from tests.web.bench import Bench
 
@@ -443,3 +444,94 @@ def test_every_error_of_contactctl_has_its_exit_code() -> None:
     assert exit_of(StoreAway("away")) is Exit.UNREACHABLE
     assert exit_of(ConfigErrors([])) is Exit.USAGE
     assert exit_of(ContactdError("something")) is Exit.ERROR
+
+
+# --- tail ---
+
+
+async def test_tail_shows_facts_while_they_are_kept(daemon: tuple[Bench, tuple[str, str]]) -> None:
+    bench, options = daemon
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "contactd.ctl", *options, "tail", "--count", "3", "--queue", "sales"),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+    async with asyncio.timeout(10):
+        await until(lambda: len(bench.surface.tail))
+        bench.walk.steps.clear()
+        call = bench.walk.arrive(QueueId("sales"))
+        bench.surface.tail.publish(bench.walk.steps)
+        bench.walk.put(inp.CallerHungUp(contact=call.contact, cause=16), after_s=5)
+        bench.surface.tail.publish(bench.walk.steps[-1:])
+        out, _ = await child.communicate()
+    lines = out.decode().splitlines()
+    assert child.returncode == 0
+    assert len(lines) == 3
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  " + call.contact[:18] + "  arrived on line 5000 of pbx1", lines[0])
+    assert lines[2].endswith("ended after 5.0 s: the caller hung up while waiting (cause 16)")
+    assert all(len(line) <= 96 for line in lines)
+
+
+async def test_tail_says_when_the_daemon_goes(daemon: tuple[Bench, tuple[str, str]]) -> None:
+    bench, options = daemon
+    running = asyncio.create_task(contactctl(*options, "tail", "--json"))
+    async with asyncio.timeout(10):
+        await until(lambda: len(bench.surface.tail))
+        bench.walk.put(inp.SignInAsked(agent=ALICE, pin_right=True))
+        bench.surface.tail.publish(bench.walk.steps[-1:])
+        bench.surface.tail.stop()
+        ran = await running
+    assert ran.code == Exit.UNREACHABLE
+    assert "contactd is stopping" in ran.err
+    fact = json.loads(ran.out.splitlines()[0])
+    assert (fact["event"]["kind"], fact["words"]) == ("AgentSignedIn", "alice signed in")
+    assert fact["at"].endswith("+00:00")
+
+
+@pytest.mark.parametrize(("option", "code"), [(("--queue", "nosuch"), Exit.NOT_FOUND), (("--kind", "x"), Exit.REFUSED)])
+async def test_tail_of_what_there_is_not_is_told(
+    daemon: tuple[Bench, tuple[str, str]], option: tuple[str, str], code: Exit
+) -> None:
+    ran = await contactctl(*daemon[1], "tail", *option)
+    assert (ran.code, ran.out) == (code, "")
+    assert "There is no" in ran.err
+
+
+def test_every_fact_has_words() -> None:
+    assert {*_WORDS, *_BESIDE} == set(AnyEvent.__args__)
+
+
+# --- the shell ---
+
+
+@pytest.mark.parametrize(
+    ("words", "index", "offered"),
+    [
+        ("contactctl sign", 1, {"sign-in", "sign-out"}),
+        ("contactctl CONFIG sign-in ", 4, {"alice", "bob"}),
+        ("contactctl CONFIG sign-in al", 4, {"alice"}),
+        ("contactctl CONFIG tail --queue s", 5, {"sales", "service"}),
+    ],
+)
+async def test_the_shell_completes_commands_and_names(
+    daemon: tuple[Bench, tuple[str, str]], words: str, index: int, offered: set[str]
+) -> None:
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "from contactd.ctl.__main__ import main; main()"),
+        stdout=asyncio.subprocess.PIPE,
+        env={
+            **os.environ,
+            "_CONTACTCTL_COMPLETE": "bash_complete",
+            "COMP_WORDS": words.replace("CONFIG", " ".join(daemon[1])),
+            "COMP_CWORD": str(index),
+        },
+    )
+    out, _ = await child.communicate()
+    assert {line.removeprefix("plain,") for line in out.decode().splitlines()} == offered
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+async def test_completion_is_printed_for_each_shell(shell: str) -> None:
+    ran = await contactctl("completion", shell)
+    assert ran.code == 0
+    assert "_CONTACTCTL_COMPLETE" in ran.out
