@@ -99,6 +99,7 @@ class Asterisk:
     prefix: put before the server's command, such as ("taskset", "-c", "0").
     installation: which Asterisk; None: the one that find() finds.
     layout: "plain", or "freepbx": the files and includes of a FreePBX, joined as asterisk-config/freepbx says.
+    drop_ins: the product's; those of another version to try an upgrade.
     """
 
     def __init__(
@@ -118,9 +119,11 @@ class Asterisk:
         prefix: Sequence[str] = (),
         installation: Installation | None = None,
         layout: str = "plain",
+        drop_ins: Path = DROP_INS,
     ) -> None:
         self.folder = folder.resolve()
         self.listen = listen
+        self.drop_ins = drop_ins
         self.name = name
         self.ami_secret = ami_secret
         self.handsets = tuple(handsets)
@@ -305,9 +308,9 @@ class Asterisk:
         """Copy the product's files with the substitutions done."""
         for old in target.glob("*.conf"):
             old.unlink()
-        paths = list(DROP_INS.glob("*.conf"))
+        paths = list(self.drop_ins.glob("*.conf"))
         if self._layout == "freepbx":
-            paths += (DROP_INS / "freepbx").glob("*.conf")
+            paths += (self.drop_ins / "freepbx").glob("*.conf")
         for path in paths:
             text = path.read_text()
             for old_text, new_text in self._substitutions.items():

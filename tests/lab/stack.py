@@ -52,10 +52,16 @@ def staff(count: int = 4) -> list[Person]:
 
 
 class Contactd:
-    """One contactd process with its own configuration folder and spool. Blocking calls."""
+    """One contactd process with its own configuration folder and spool. Blocking calls.
 
-    def __init__(self, folder: Path, toml: str, secrets_toml: str, *, prefix: Sequence[str] = ()) -> None:
+    tree: whose program it is; may be changed between a stop and a start.
+    """
+
+    def __init__(
+        self, folder: Path, toml: str, secrets_toml: str, *, prefix: Sequence[str] = (), tree: Path = ROOT
+    ) -> None:
         self.folder = folder
+        self.tree = tree
         self.config = folder / "contactd.toml"
         self.log = folder / "contactd.log"
         self._prefix = tuple(prefix)
@@ -91,7 +97,7 @@ class Contactd:
             [sys.executable, "-m", "contactd", "--config", str(self.config), *words],
             capture_output=True,
             text=True,
-            cwd=ROOT,
+            cwd=self.tree,
             timeout=120,
         )
         if done.returncode:
@@ -104,7 +110,7 @@ class Contactd:
             [sys.executable, "-m", "contactd.ctl", "--config", str(self.config), *words],
             capture_output=True,
             text=True,
-            cwd=ROOT,
+            cwd=self.tree,
             timeout=60,
         )
         if check and done.returncode:
@@ -124,7 +130,7 @@ class Contactd:
             *options,
         ]
         self._process = Process(
-            argv, log=self.log, stop_signal=signal.SIGTERM, cwd=ROOT, env={**os.environ, **(env or {})}
+            argv, log=self.log, stop_signal=signal.SIGTERM, cwd=self.tree, env={**os.environ, **(env or {})}
         )
         if wait:
             self.wait_steering()
@@ -199,6 +205,7 @@ class Stack:
     prompt: sounds of the menu's prompt; greeting likewise. queues: id to (ring_s, wrap_up_s).
     pbx_prefix, contactd_prefix, postgres_prefix: put before the commands, such as ("taskset", "-c", "0").
     installation, layout: see Asterisk. context: of the handsets' own calls.
+    tree: whose contactd and drop-ins, such as those of another version.
     """
 
     def __init__(
@@ -223,8 +230,10 @@ class Stack:
         installation: Installation | None = None,
         layout: str = "plain",
         context: str = "contactd-agent",
+        tree: Path = ROOT,
     ) -> None:
         self.folder = folder
+        self._tree = tree
         self.people = list(people if people is not None else staff())
         self.queues = dict(queues or {"sales": (20, 5), "support": (20, 5)})
         self.greeting, self.prompt = tuple(greeting), tuple(prompt)
@@ -244,6 +253,7 @@ class Stack:
             prefix=pbx_prefix,
             installation=installation,
             layout=layout,
+            drop_ins=tree / "asterisk-config",
         )
         self._contactd_prefix = contactd_prefix
         self._password = secrets.token_hex(12)
@@ -283,7 +293,9 @@ class Stack:
     def another(self, name: str, *ports: int) -> Contactd:
         """One more contactd on the same floor, with ports (AGI, web, audio) and a spool of its own."""
         folder = self.folder / name
-        return Contactd(folder, self.toml(folder, *ports), self.secrets(), prefix=self._contactd_prefix)
+        return Contactd(
+            folder, self.toml(folder, *ports), self.secrets(), prefix=self._contactd_prefix, tree=self._tree
+        )
 
     def standby(self) -> Contactd:
         return self.another("standby", *(port.first for port in self._held_ports[3:]))
