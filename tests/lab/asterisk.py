@@ -308,6 +308,8 @@ class Asterisk:
         """Copy the product's files with the substitutions done."""
         for old in target.glob("*.conf"):
             old.unlink()
+        for path in DROP_INS.glob("*.conf"):
+            (target / path.name).touch()  # the lab includes it, even where another version has none
         paths = list(self.drop_ins.glob("*.conf"))
         if self._layout == "freepbx":
             paths += (self.drop_ins / "freepbx").glob("*.conf")
