@@ -41,6 +41,8 @@ from contactd.web.tail import Tail
 log = structlog.get_logger()
 
 _DRAIN_S = 5.0
+_KEEP_S = 2.0
+"""How long a reload waits for a PostgreSQL that does not answer; the configuration is then kept later."""
 
 
 class Daemon:
@@ -182,7 +184,7 @@ class Daemon:
             settings,
             self._hup,
             take=take,
-            keep=lambda new: journal.keep_config(new.sha256, new.files()),
+            keep=lambda new: journal.keep_config(new.sha256, new.files(), timeout_s=_KEEP_S),
             began=self._systemd.reloading,
             ended=reloaded,
         )

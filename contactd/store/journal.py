@@ -135,8 +135,9 @@ class Journal:
         async for fact in self._facts("inputs_after", seq):
             yield fact
 
-    async def keep_config(self, sha256: str, files: dict[str, str]) -> None:
-        await self._fetchrow(query("keep_config"), bytes.fromhex(sha256), orjson.dumps(files).decode())
+    async def keep_config(self, sha256: str, files: dict[str, str], *, timeout_s: float | None = None) -> None:
+        body = orjson.dumps(files).decode()
+        await self._fetchrow(query("keep_config"), bytes.fromhex(sha256), body, timeout_s=timeout_s)
 
     async def execute(self, name: str, *arguments: object) -> None:
         """A named statement of a neighbour in this room that answers nothing. Raises StoreAway, StoreRefused."""

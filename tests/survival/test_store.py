@@ -25,6 +25,19 @@ async def _served_meanwhile(floor: Floor, since: float) -> None:
     await until(talks, "a caller of the time without PostgreSQL to reach an agent", 60)
 
 
+async def _reloaded(floor: Floor) -> str:
+    """A reload works though nobody can keep the files now; its hash."""
+    daemon = floor.stack.daemon
+    daemon.write(daemon.config.read_text().replace("[menus.", "[queues.night]\n[menus.", 1))
+    daemon.hup()
+    await until(lambda: '"config_not_kept"' in daemon.log.read_text(), "contactd to see that nobody keeps it", 10)
+    await until(lambda: '"configuration_loaded"' in daemon.log.read_text(), "the new configuration to be taken", 10)
+    status = daemon.status("status")
+    assert isinstance(status, dict)
+    assert "night" in {queue["id"] for queue in status["queues"]}
+    return str(status["configuration"]["sha256"])
+
+
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 async def test_without_postgresql_calls_are_served_and_nothing_is_lost(tmp_path: Path, how: str) -> None:
     async with Floor(tmp_path, seed=41, pace=PACE, **STACK) as floor:
@@ -33,10 +46,13 @@ async def test_without_postgresql_calls_are_served_and_nothing_is_lost(tmp_path:
         states = await floor.busy(LEAST)
         gone = now()
         await asyncio.to_thread(postgres.kill if how == "killed" else postgres.pause)
+        sha256 = await _reloaded(floor)
         await passing(AWAY_S)
         await _served_meanwhile(floor, gone)
         assert floor.stack.daemon.healthy()
         await asyncio.to_thread(postgres.start if how == "killed" else postgres.cont)
+        kept = f"SELECT 1 FROM config_version WHERE sha256 = '\\x{sha256}'"
+        await until(lambda: postgres.psql(kept, "contactd").strip() == "1", "the configuration to be kept")
         said([(f"PostgreSQL {how}", states)])
         report = await verdict(floor)
         assert not report.problems, report
