@@ -116,8 +116,7 @@ async def test_what_needs_a_restart_is_told_and_runs_on_while_the_rest_is_taken(
     await call.dtmf("1")
     at_anna = await (await centre.handsets["anna"].next_call()).wait("confirmed")
     await talk(call, at_anna)
-    (offered,) = centre.facts("kind = 'ContactOffered'")
-    assert offered.body["agent"] == "anna"
+    await centre.until_fact("ContactOffered", agent="anna")
     # Facts name what is in force, which is neither the files of before nor those of now; and it is kept whole.
     in_force = status["config_sha256"]
     assert in_force not in (before, plan["running"])
@@ -145,7 +144,7 @@ async def test_an_agent_and_a_queue_may_leave_in_the_middle_of_a_talk_and_a_wait
     at_anna = await (await anna.next_call()).wait("confirmed")
     waiting = await centre.dial("5002")
     await centre.until_queued(1)
-    (queued,) = centre.facts("kind = 'ContactQueued' AND body::json->>'queue' = 'support'")
+    queued = await centre.until_fact("ContactQueued", queue="support")
 
     anna_section = re.search(r'\[agents\.anna\]\nendpoint = "1001"\nqueues = .*\n', files.toml)
     support_section = re.search(r"\[queues\.support\]\nring_s = 5\nwrap_up_s = 0\n", files.toml)
@@ -220,8 +219,7 @@ async def test_live_keys_that_need_a_restart_beside_them_are_not_taken_alone(fil
     (anna,) = await centre.duty("anna")
     call = await centre.dial("5001")
     await anna.next_call()
-    (offered,) = centre.facts("kind = 'ContactOffered'")
-    assert offered.body["agent"] == "anna"
+    await centre.until_fact("ContactOffered", agent="anna")
     # The ring is as long as before, too.
     assert centre.last_of("FloorConfigured") is None
     await call.hangup()
