@@ -126,12 +126,12 @@ class Parser:
         self._parts = [rest]
         self._size = len(rest)
         self._tail = rest[-3:]
-        self._check_size(self._size - 3)
         messages = []
         for block in blocks:
             message = self._parse(block)
             if message is not None:
                 messages.append(message)
+        self._check_size(self._size - 3)
         return messages
 
     def _take_banner(self, data: bytes) -> bytes:

@@ -74,7 +74,7 @@ def test_no_value_of_an_ami_action_makes_a_second_header_or_action(values: list[
         try:
             wire = ami.encode(action)  # type: ignore[arg-type]
         except ValueError as error:  # a surrogate's UnicodeEncodeError is one
-            assert not any(value and len(value) > 6 and value in str(error) for value in values)
+            assert not any(len(value) > 6 and value in str(error) and value not in name for value in values)
             continue
         assert wire.count(ami.END) == 1 and wire.endswith(ami.END) and b"\0" not in wire
         lines = wire.removesuffix(ami.END).split(b"\r\n")
