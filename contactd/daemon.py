@@ -27,7 +27,7 @@ from contactd.engine.clock import Clock
 from contactd.engine.inbox import Inbox
 from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool, SpoolBroken
-from contactd.log import flood
+from contactd.log import flood, lost_lines
 from contactd.metrics import STANDBY, FloorMetrics, Readings
 from contactd.notify import Notifier, Teller
 from contactd.pbx.voice import Voice
@@ -318,6 +318,8 @@ def _readings(
         ignored=circle.ignored,
         bugs=circle.bugs,
         loop_lag_s=circle.loop_lag_s,
+        clock_stepped_s=circle.clock_stepped_s,
+        log_lost=lost_lines(),
         spool_pending_bytes=appender.pending_bytes,
         spool_max_bytes=spool_max_bytes,
         spool_fault=spool.fault,

@@ -15,10 +15,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, MutableMapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import orjson
 import structlog
+
+from contactd.log_sink import Sink
 
 LEVELS = {
     "debug": logging.DEBUG,
@@ -114,6 +116,12 @@ flood = Flood()
 
 
 _threshold = LEVELS["info"]
+_sink: Sink | None = None
+
+
+def lost_lines() -> int:
+    """Lines that could not be written since the start."""
+    return _sink.lost if _sink is not None else 0
 
 
 def set_level(level: str) -> None:
@@ -125,6 +133,9 @@ def set_level(level: str) -> None:
 
 def configure(level: str = "info", *, file: BinaryIO | None = None) -> None:
     """Once, at the start. level: a key of LEVELS. Libraries that use logging come out the same way."""
+    global _sink  # noqa: PLW0603
+    if file is None:
+        _sink = Sink(sys.stdout.fileno())
     structlog.configure(
         processors=[
             drop_below_level,
@@ -139,7 +150,7 @@ def configure(level: str = "info", *, file: BinaryIO | None = None) -> None:
             structlog.processors.JSONRenderer(serializer=_dumps),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
-        logger_factory=structlog.BytesLoggerFactory(file=file or sys.stdout.buffer),
+        logger_factory=structlog.BytesLoggerFactory(file=file or cast(BinaryIO, _sink)),
         cache_logger_on_first_use=True,
     )
     atexit.unregister(_tell_the_rest)

@@ -8,6 +8,7 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -128,13 +129,13 @@ class Appender:
             await self._append(frames)
         except StoreRefused as error:
             if len(frames) == 1:
-                await self._append([self._quarantined(frames[0], str(error))], of=frames[0])
+                await self._append([await self._quarantined(frames[0], str(error))], of=frames[0])
             else:
                 for frame in frames:
                     try:
                         await self._append([frame])
                     except StoreRefused as refusal:
-                        await self._append([self._quarantined(frame, str(refusal))], of=frame)
+                        await self._append([await self._quarantined(frame, str(refusal))], of=frame)
 
     async def _append(self, frames: list[Frame], of: Frame | None = None) -> None:
         """of: the frame that frames[0] stands for, when that is a quarantine."""
@@ -193,10 +194,10 @@ class Appender:
             batch.seal_month = _month(self._last_at)
         return batch, max(newest, self._last_at)
 
-    def _quarantined(self, frame: Frame, why: str) -> Frame:
+    async def _quarantined(self, frame: Frame, why: str) -> Frame:
         self.quarantined += 1
         self._on_quarantined()
-        path = self._spool.quarantine(f"frame-{frame.epoch}-{frame.first_seq}.bin", frame.encoded)
+        path = await self._set_aside(f"frame-{frame.epoch}-{frame.first_seq}.bin", frame.encoded)
         log.error(
             "fact_quarantined",
             file=str(path),
@@ -215,6 +216,15 @@ class Appender:
         rows = frame.rows()
         row = event_row(event, frame.first_seq, rows.events[0].at)
         return encode(frame.epoch, frame.first_seq, frame.last_seq, Rows([], [row], []))
+
+    async def _set_aside(self, name: str, data: bytes) -> Path:
+        """The only copy of these facts: a full disk is waited for, like PostgreSQL."""
+        while True:
+            try:
+                return self._spool.quarantine(name, data)
+            except OSError as error:
+                log.error("fact_not_set_aside", error=str(error), remedy="Make room on the disk of state_dir.")
+                await asyncio.sleep(2)
 
     async def _store_snapshot(self) -> None:
         if self._snapshot is None or self._snapshot[0] > self.appended_seq:

@@ -24,6 +24,8 @@ from contactd.metrics import LOOP_LAG_SECONDS, STEP_SECONDS, TURN_SECONDS
 
 log = structlog.get_logger()
 
+CLOCK_STEP_S = 2.0
+"""Time synchronisation slews what is less."""
 _FROZEN_S = 3.0
 """A loop that stood still this long may have lost the floor meanwhile."""
 
@@ -76,6 +78,7 @@ class Circle:
         self.ignored = 0
         self.bugs = 0
         self.loop_lag_s = 0.0
+        self.clock_stepped_s = 0.0
 
     def put(self, input_: Input, at: Instant | None = None, private: Private | None = None) -> None:
         """A fact; never refused."""
@@ -115,6 +118,7 @@ class Circle:
             await asyncio.sleep(0.5)
             self.loop_lag_s = max(0.0, time.monotonic() - before - 0.5)
             LOOP_LAG_SECONDS.observe(self.loop_lag_s)
+            self._look_at_the_clock()
             if self.loop_lag_s > _FROZEN_S:
                 log.warning("loop_frozen", for_s=round(self.loop_lag_s, 1))
                 await self.still_ours()
@@ -123,6 +127,18 @@ class Circle:
                 continue
             self._turned_at = time.monotonic()
             self._turn_when_idle()
+
+    def _look_at_the_clock(self) -> None:
+        stepped_s = self.clock.stepped_s()
+        if abs(stepped_s - self.clock_stepped_s) > CLOCK_STEP_S:
+            log.warning(
+                "clock_stepped",
+                by_s=round(stepped_s - self.clock_stepped_s, 1),
+                off_by_s=round(stepped_s, 1),
+                remedy="contactd goes on by its old time, so that no wait is wrong. See that time synchronisation"
+                " works, then restart contactd when it suits you: no call is lost.",
+            )
+            self.clock_stepped_s = stepped_s
 
     def _turn_when_idle(self) -> None:
         """Give the circle a reason to turn; one that is stuck does not take it, and its watchdog starves."""

@@ -17,6 +17,10 @@ class Clock:
         """Seconds since the Unix epoch, rounded to the microsecond that PostgreSQL keeps."""
         return round(self._offset_s + time.monotonic(), 6)
 
+    def stepped_s(self) -> float:
+        """How far the system's clock has been set forward (or back, negative) since ours was made."""
+        return time.time() - self.now()
+
     def happened(self, stamped: Instant | None) -> Instant:
         """When an event with the PBX's own stamp happened: never in the future, and now if the stamp is absurd.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from contactd.core.errors import ContactdError
-from contactd.engine.frame import Frame, frames_in
+from contactd.engine.frame import OVERHEAD, Frame, frames_in
 
 log = structlog.get_logger()
 
@@ -40,6 +41,11 @@ class _Segment:
             raise
 
 
+def _pwrite(segment: _Segment, data: bytes) -> None:
+    if os.pwrite(segment.fd, data, segment.used) != len(data):
+        raise OSError(errno.ENOSPC, "the disk is full")
+
+
 class Spool:
     """One writer. folder: its own; segment_bytes and max_bytes bound it.
 
@@ -61,12 +67,17 @@ class Spool:
         self._segments: list[_Segment] = []
         self._number = 0
         self._dirty = False
-        self.fault: str | None = None
-        """Why frames are not on disk just now; None when they are."""
+        self._write_fault: str | None = None
+        self._sync_fault: str | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise SpoolBroken(f"Cannot make the spool's folder {folder}: {error.strerror}. Set state_dir.") from error
+
+    @property
+    def fault(self) -> str | None:
+        """Why frames are not on disk just now; None when they are."""
+        return self._write_fault or self._sync_fault
 
     @property
     def bytes_on_disk(self) -> int:
@@ -81,7 +92,13 @@ class Spool:
         """The frames of an earlier life, in order. Call before the first write."""
         frames: list[Frame] = []
         for path in self._old_files():
-            frames += frames_in(path.read_bytes())
+            try:
+                frames += frames_in(path.read_bytes())
+            except OSError as error:
+                raise SpoolBroken(
+                    f"Cannot read {path} ({error.strerror}), which may hold facts that PostgreSQL does not have. Mend"
+                    " the disk and start again; or move the file away, and these facts are missing from the journal."
+                ) from error
             self._number = max(self._number, int(path.stem))
         return frames
 
@@ -105,23 +122,31 @@ class Spool:
         the appender's memory too, and the calls go on."""
         try:
             segment = self._segment_for(len(frame.encoded))
-            written = os.pwrite(segment.fd, frame.encoded, segment.used)
-            if written != len(frame.encoded):
-                raise OSError(28, "the disk is full")
-            segment.used += written
+            _pwrite(segment, frame.encoded)
+            segment.used += len(frame.encoded)
             segment.last_seq = frame.last_seq
             self._dirty = True
-            if self.fault is not None:
-                log.info("spool_recovered", was=self.fault)
-                self.fault = None
+            self._recovered()
         except OSError as error:
-            if self.fault is None:
+            if self._write_fault is None:
                 log.error(
                     "spool_failed",
                     error=str(error),
                     remedy=f"Make room on the disk of {self._folder}; new calls go to the static queue until then.",
                 )
-            self.fault = str(error)
+            self._write_fault = str(error)
+
+    def _try_again(self) -> None:
+        """Is there room again? Without new contacts there may be no frame to find out with."""
+        with contextlib.suppress(OSError):
+            # Zeros are no frame, and the next one is written over them.
+            _pwrite(self._segment_for(OVERHEAD), bytes(OVERHEAD))
+            self._recovered()
+
+    def _recovered(self) -> None:
+        if self._write_fault is not None:
+            log.info("spool_recovered", was=self._write_fault)
+            self._write_fault = None
 
     def release(self, appended_seq: int) -> None:
         """Drop the segments that the journal has passed; the one being written stays, but for a day at most."""
@@ -150,18 +175,31 @@ class Spool:
             path.unlink(missing_ok=True)
 
     async def sync_every_second(self) -> None:
-        """fdatasync in a thread, until cancelled."""
+        """fdatasync in a thread, until cancelled; and look whether a disk that failed is well again."""
         while True:
             await asyncio.sleep(1)
+            if self._write_fault is not None:
+                self._try_again()
             if self._dirty and self._segments:
                 self._dirty = False
-                fd = os.dup(self._segments[-1].fd)
-                try:
-                    await asyncio.to_thread(os.fdatasync, fd)
-                except OSError as error:
-                    log.error("spool_sync_failed", error=str(error), remedy="Look at the disk's health.")
-                finally:
-                    os.close(fd)
+                await self._sync(self._segments[-1].fd)
+
+    async def _sync(self, fd: int) -> None:
+        try:
+            mine = os.dup(fd)
+            try:
+                await asyncio.to_thread(os.fdatasync, mine)
+            finally:
+                os.close(mine)
+        except OSError as error:
+            self._dirty = True
+            if self._sync_fault is None:
+                log.error("spool_sync_failed", error=str(error), remedy="Look at the disk's health, and replace it.")
+            self._sync_fault = str(error)
+        else:
+            if self._sync_fault is not None:
+                log.info("spool_recovered", was=self._sync_fault)
+                self._sync_fault = None
 
     def close(self) -> None:
         for segment in self._segments:
@@ -178,7 +216,7 @@ class Spool:
             return self._segments[-1]
         wanted = max(self._segment_bytes, size)
         if self.bytes_on_disk + wanted > self._max_bytes and self._segments:
-            raise OSError(28, f"the spool has reached its limit of {self._max_bytes >> 20} MiB")
+            raise OSError(errno.ENOSPC, f"the spool has reached its limit of {self._max_bytes >> 20} MiB")
         self._number += 1
         self._segments.append(_Segment(self._folder / f"{self._number:010d}.spool", wanted))
         return self._segments[-1]

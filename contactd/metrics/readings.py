@@ -40,6 +40,8 @@ class Readings:
     """Inputs that changed nothing: late, odd, or repeated."""
     bugs: int = 0
     loop_lag_s: float = 0.0
+    clock_stepped_s: float = 0.0
+    """How far the system's clock was set since the start; facts go on by the old time."""
     spool_pending_bytes: int = 0
     spool_max_bytes: int = 0
     spool_fault: str | None = None
@@ -53,6 +55,7 @@ class Readings:
     postgresql_up: bool = True
     """It answered when it was last asked, at most some seconds ago."""
     log_withheld: int = 0
+    log_lost: int = 0
     tail_readers: int = 0
     tail_dropped: int = 0
     pbx: Mapping[PbxId, PbxReading] = field(default_factory=dict)
@@ -85,6 +88,8 @@ _PLAIN: tuple[tuple[Any, str, str, Callable[[Readings], float]], ...] = (
     (_COUNTER, "contactd_quarantined_frames", "Frames that PostgreSQL refused.", lambda r: r.quarantined),
     (_GAUGE, "contactd_postgresql_up", "1 while PostgreSQL answers.", lambda r: r.postgresql_up),
     (_COUNTER, "contactd_log_lines_withheld", "Lines that a flood would have written.", lambda r: r.log_withheld),
+    (_COUNTER, "contactd_log_lines_lost", "Lines that could not be written.", lambda r: r.log_lost),
+    (_GAUGE, "contactd_clock_stepped_seconds", "The system's clock beyond ours.", lambda r: r.clock_stepped_s),
     (_GAUGE, "contactd_tail_readers", "Readers of contactctl tail now.", lambda r: r.tail_readers),
     (_COUNTER, "contactd_tail_dropped", "Readers of contactctl tail that were too slow.", lambda r: r.tail_dropped),
     (_GAUGE, "contactd_agi_sessions", "FastAGI sessions now.", lambda r: r.agi_sessions),

@@ -19,6 +19,10 @@ APPEND_LAG_S = 30.0
 """PostgreSQL away this long is worth a look; the calls go on, so it alone is no failure."""
 
 
+_CLOCK_S = 2.0
+"""Time synchronisation slews what is less."""
+
+
 class Engine(Protocol):
     """What this folder needs of the circle."""
 
@@ -70,6 +74,7 @@ def checks(
         _append(readings),
         _postgresql(readings),
         _bugs(readings),
+        _clock(readings),
     ]
 
 
@@ -191,4 +196,15 @@ def _bugs(readings: Readings) -> Check:
         Level.WARNING,
         f"{readings.quarantined} frames quarantined, {readings.bugs} steps broken off: a bug",
         "Send state_dir/spool/quarantine and the log's step_broken and fact_quarantined to the developers",
+    )
+
+
+def _clock(readings: Readings) -> Check:
+    if abs(readings.clock_stepped_s) <= _CLOCK_S:
+        return Check("clock", Level.OK, "as it was at the start")
+    return Check(
+        "clock",
+        Level.WARNING,
+        f"the system's clock was set by {readings.clock_stepped_s:+.0f} s; facts go on by the old time",
+        "See that time synchronisation works, then systemctl restart contactd when it suits you: no call is lost",
     )

@@ -146,7 +146,7 @@ def test_two_daemons_never_share_a_spool(tmp_path: Path) -> None:
 
     settings = SimpleNamespace(state_dir=tmp_path, spool=SimpleNamespace(segment_mb=1, max_mb=2))
     with contextlib.ExitStack() as one, contextlib.ExitStack() as other:
-        daemons = [Daemon(tmp_path, settings) for _ in range(2)]  # type: ignore[arg-type]
+        daemons = [Daemon(settings) for _ in range(2)]  # type: ignore[arg-type]
         daemons[0]._spool(one)  # type: ignore[arg-type]
         with pytest.raises(SpoolBroken, match="Another contactd"):
             daemons[1]._spool(other)  # type: ignore[arg-type]

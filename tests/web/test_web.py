@@ -70,7 +70,7 @@ async def test_a_daemon_that_steers_is_healthy(base: str) -> None:
     status, body = await get(f"{base}/healthz")
     assert (status, body["level"]) == (200, "ok")
     names = [check["name"] for check in body["checks"]]
-    assert names == ["epoch", "circle", "pbx pbx1", "spool", "append", "postgresql", "facts", "configuration"]
+    assert names == ["epoch", "circle", "pbx pbx1", "spool", "append", "postgresql", "facts", "clock", "configuration"]
     assert body["role"] == "active"
     assert "ms" in body["checks"][1]["what"]
 
