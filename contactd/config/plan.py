@@ -115,6 +115,11 @@ def _mixed(running: Settings, new: Settings) -> Settings:
 def _mixed_value(key: Key, running: Any, new: Any, live: tuple[Key, ...]) -> Any:
     if is_live(key, live):
         return new
+    if isinstance(running, dict):
+        return {
+            name: _mixed_value((*key, name), value, new[name], live) if name in new else value
+            for name, value in running.items()
+        }
     if isinstance(running, msgspec.Struct):
         inner = {
             name: _mixed_value((*key, name), getattr(running, name), getattr(new, name), live)

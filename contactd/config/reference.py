@@ -18,7 +18,7 @@ import msgspec
 
 from contactd.config import sections
 from contactd.config.reader import wanted
-from contactd.config.sections import LIVE, LIVE_SECRETS, SecretSections, Sections, is_live
+from contactd.config.sections import LIVE, LIVE_SECRETS, SecretSections, Sections, is_live, same_place
 from contactd.config.writing import toml_key, toml_value
 
 Key = tuple[str, ...]
@@ -202,7 +202,7 @@ def _takes(field: Any, key: Key, live: tuple[Key, ...], *, quote: str = "") -> s
         parts.append("no default")
     elif value is not None and value != {}:
         parts.append(f"default {quote}{toml_value(value)}{quote}")
-    mixed = any(prefix[: len(key) - 1] == key[:-1] for prefix in live)
+    mixed = any(len(prefix) >= len(key) and same_place(prefix, key[:-1]) for prefix in live)
     if mixed and not is_live(key, live):
         parts.append("needs a restart")
     return "; ".join(parts) + "."

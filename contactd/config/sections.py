@@ -58,7 +58,7 @@ _Dsn = Annotated[
 ]
 
 
-# Keys, and whole sections, that a reload takes. What is not here is bound, opened or taken once, at the start.
+# Keys, and whole sections, that a reload takes; * is any id. The others are bound, opened or taken once, at the start.
 LIVE: tuple[tuple[str, ...], ...] = (
     ("log_level",),
     ("secrets_file",),
@@ -76,12 +76,22 @@ LIVE: tuple[tuple[str, ...], ...] = (
     # As migrate_dsn.
     ("privacy",),
 )
-LIVE_SECRETS: tuple[tuple[str, ...], ...] = (("database", "migrate_password"), ("agents",))
+LIVE_SECRETS: tuple[tuple[str, ...], ...] = (
+    ("database", "migrate_password"),
+    # contactctl's, not the daemon's.
+    ("pbx", "*", "test_secret"),
+    ("agents",),
+)
 
 
 def is_live(key: tuple[str, ...], live: tuple[tuple[str, ...], ...]) -> bool:
     """Whether a reload takes the key. live: LIVE, or LIVE_SECRETS."""
-    return any(key[: len(prefix)] == prefix for prefix in live)
+    return any(len(prefix) <= len(key) and same_place(prefix, key) for prefix in live)
+
+
+def same_place(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """As far as both go; * in the first stands for any id."""
+    return all(part in (name, "*") for part, name in zip(one, other, strict=False))
 
 
 class Database(Struct, frozen=True, kw_only=True):

@@ -77,7 +77,9 @@ class Surface:
             self._asked_at = time.monotonic()
             self._asked = asyncio.create_task(self._examine())
         # Whoever asked first may hang up; the others still want to know.
-        return await asyncio.shield(self._asked)
+        tried = await asyncio.shield(self._asked)
+        # Costs nothing, and an admin who has just reloaded looks for it.
+        return [*tried, configuration.check(self.reload)]
 
     async def ready(self) -> list[Check]:
         """Whether calls should come here: the floor is ours, the circle turns, and a PBX is steered."""
@@ -95,8 +97,7 @@ class Surface:
         names = list(self._probes)
         found = await asyncio.gather(*(self._probe(name) for name in names))
         probed = dict(zip(names, found, strict=True))
-        told = checks(self.engine.floor, self.read(), self.settings().pbx, probed)
-        return [*told, configuration.check(self.reload)]
+        return checks(self.engine.floor, self.read(), self.settings().pbx, probed)
 
     async def _probe(self, name: str) -> Probed:
         """One at a time: a disk that hangs must not gather threads that hang with it."""

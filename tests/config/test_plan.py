@@ -119,23 +119,26 @@ def test_a_pbx_that_left_keeps_running_until_a_restart(running: Settings, tmp_pa
 def test_secrets_are_told_by_name_only(running: Settings, tmp_path: Path) -> None:
     def change(secrets: dict[str, Any]) -> None:
         secrets["agents"]["alice"]["pin"] = "90210"
-        secrets["pbx"]["pbx1"]["secret"] = "geheim"
+        secrets["pbx"]["pbx1"] = {"secret": "geheim", "test_secret": "provhemlig"}
         secrets["database"] = {"password": "hemlig"}
 
     made = plan(running, changed(tmp_path, lambda _: None, change))
     assert {(one.key, one.kind, one.live) for one in made.changes} == {
         ("agents.alice.pin", "changed", True),
         ("pbx.pbx1.secret", "changed", False),
+        ("pbx.pbx1.test_secret", "changed", True),
         ("database.password", "changed", False),
         ("database.migrate_password", "removed", True),
     }
     told = f"{made.json()} {[str(one) for one in made.changes]} {made.settings.files()} {made!r}"
-    for value in ("90210", "geheim", "hemlig", "4711", "change-me"):
+    for value in ("90210", "geheim", "provhemlig", "hemlig", "4711", "change-me"):
         assert value not in told
     # The agents' PINs count at once, the accounts run on.
     alice = next(iter(running.agents))
     assert made.settings.pin_right(alice, "90210")
-    assert made.settings.pbx_secret(next(iter(running.pbx))) == "change-me"
+    pbx = next(iter(running.pbx))
+    assert made.settings.pbx_secret(pbx) == "change-me"
+    assert made.settings.secrets.pbx[pbx].test_secret == "provhemlig"
     assert made.settings.secrets.database.password == "change-me"
 
 

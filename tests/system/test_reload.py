@@ -188,7 +188,7 @@ async def test_live_keys_that_need_a_restart_beside_them_are_not_taken_alone(fil
     centre = files.centre
     pbx = centre.stack.asterisk.name
     section = re.search(rf"\[pbx\.{pbx}\]\n(?:.+\n)+", files.toml)
-    secret = re.search(rf'\[pbx\.{pbx}\]\nsecret = ".+"\n', files.secrets)
+    secret = re.search(rf"\[pbx\.{pbx}\]\n(?:\w+ = .+\n)+", files.secrets)
     assert section and secret
     every = [
         (
