@@ -90,6 +90,7 @@ async def test_an_upgrade_by_take_over_leaves_hardly_a_gap(tmp_path: Path, previ
                 await until(lambda: not first.alive(), "the previous version to end")
             gap_s = floor.deaf[-1][1] - floor.deaf[-1][0]
             assert exit_code(first) == FENCED
+            assert floor.stack.postgres.psql("SELECT 1 FROM audit WHERE act = 'take-over'", "contactd") == "1"
             await offered_again(floor, floor.deaf[-1][1] - 1)
             said([(f"taken over in {gap_s:.1f} s", states)])
             report = await verdict(floor, daemon=second, changes=[(taken - TAIL_S, now())])
