@@ -80,6 +80,26 @@ async def test_a_database_of_a_newer_contactd_is_refused(database: str) -> None:
         await migrate(database)
 
 
+async def test_an_owner_without_more_rights_migrates_as_the_installation_says(postgres: Postgres) -> None:
+    """No superuser: CREATEROLE, and the database is its own."""
+    owner, name = f"owner{next(_numbers)}", f"owned{next(_numbers)}"
+    postgres.psql(f"CREATE ROLE {owner} LOGIN CREATEROLE PASSWORD 'x'")
+    postgres.psql(f"CREATE DATABASE {name} OWNER {owner}")
+    dsn = re.sub(r"//\w+:\w+@", f"//{owner}:x@", postgres.dsn_of(name))
+    await migrate(dsn)
+    assert await migrate(dsn) == []
+    for role in ("contactd_daemon", "contactd_reader"):
+        for right, thing in (("TEMPORARY", "database"), ("CREATE", "database"), ("CREATE", "schema")):
+            of = name if thing == "database" else "public"
+            (may,) = await fetch(dsn, f"SELECT has_{thing}_privilege('{role}', '{of}', '{right}')")
+            assert not may, (role, right, thing)
+    postgres.psql(f"CREATE ROLE login{owner} LOGIN PASSWORD 'x'")
+    postgres.psql(f"GRANT contactd_daemon TO login{owner}")
+    async with journal_of(re.sub(r"//\w+:\w+@", f"//login{owner}:x@", dsn)) as journal:
+        await journal.check_schema(len(migrations()))
+        assert (await journal.next_epoch()).epoch == 1
+
+
 async def test_a_newer_database_that_this_contactd_still_works_with_is_left_as_it_is(database: str) -> None:
     """A roll back: the unit contactd-migrate of the old version runs before its daemon."""
     known = len(migrations())
