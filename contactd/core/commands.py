@@ -22,7 +22,18 @@ class RingAgent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReturnToHold(msgspec.Struct, frozen=True, kw_only=True):
-    """Fetch the caller from the static queue, or from where a transfer left them; that stops whatever was ringing."""
+    """Fetch the caller from the static queue; that stops whatever it was ringing.
+
+    Only who still waits there comes: a talk that has begun in the same moment goes on, and a comparison finds it.
+    """
+
+    pbx: PbxId
+    contact: ContactId
+    channel: str
+
+
+class MoveToHold(msgspec.Struct, frozen=True, kw_only=True):
+    """Take the caller out of wherever a transfer left them; that stops whatever was ringing."""
 
     pbx: PbxId
     contact: ContactId
@@ -36,4 +47,4 @@ class ComparePbx(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
-Command = RingAgent | ReturnToHold | ComparePbx
+Command = RingAgent | ReturnToHold | MoveToHold | ComparePbx

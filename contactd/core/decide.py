@@ -8,7 +8,7 @@ from typing import Any
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import BUSY_AGAIN_S, AgentState, Status
-from contactd.core.commands import ComparePbx, ReturnToHold
+from contactd.core.commands import ComparePbx, MoveToHold, ReturnToHold
 from contactd.core.compare import compare
 from contactd.core.contact import Contact, ContactState, Outcome
 from contactd.core.decision import (
@@ -216,7 +216,7 @@ def _transfer_completed(floor: LiveFloor, input_: inp.TransferCompleted, at: Ins
     elif in_line:
         # The caller stands where the agent stood, with the agent's variables: the hold gives them their own again,
         # and keeps the place in line.
-        into.commands.append(ReturnToHold(pbx=contact.pbx, contact=contact.id, channel=contact.channel))
+        into.commands.append(MoveToHold(pbx=contact.pbx, contact=contact.id, channel=contact.channel))
 
 
 _IN_LINE = (ContactState.WAITING, ContactState.OFFERED, ContactState.FALLBACK)

@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 
 from contactd.core import inputs as inp
-from contactd.core.commands import Command, ComparePbx, ReturnToHold, RingAgent
+from contactd.core.commands import Command, ComparePbx, MoveToHold, ReturnToHold, RingAgent
 from contactd.core.errors import ContactdError
 from contactd.core.ids import ContactId, Instant, PbxId
 from contactd.engine.circle import Circle
@@ -24,6 +24,8 @@ from contactd.protocols.ami import Message
 log = structlog.get_logger()
 
 BEAT_S = 2.0
+RETURN_KEY = "D"
+"""The way out of the static queue, in [contactd-return]: a DTMF digit that telephones do not have."""
 _SOON_S = 1.0
 _BOOT_TIME_S = 2.5
 """How much two readings of the same boot may differ."""
@@ -210,19 +212,26 @@ class Steering:
                 exten = f"{command.endpoint}*{epoch}*{seq}*{command.ring_s}"
                 self._redirect(command, command.channel, "contactd-offer", exten)
             case ReturnToHold():
+                # As if the caller had pressed it. Queue() looks for it while the caller waits; a talk only hears it.
+                fields = {"Action": "PlayDTMF", "Channel": command.channel, "Digit": RETURN_KEY, "Receive": "1"}
+                self._post(command, fields)
+            case MoveToHold():
                 self._redirect(command, command.channel, "contactd-return", "s")
             case ComparePbx():
                 log.debug("compare_wanted", pbx=self.pbx, why=command.why)
                 self._compare_wanted.set()
 
-    def _redirect(self, command: RingAgent | ReturnToHold, channel: str, context: str, exten: str) -> None:
+    def _redirect(self, command: RingAgent | MoveToHold, channel: str, context: str, exten: str) -> None:
+        self._post(
+            command, {"Action": "Redirect", "Channel": channel, "Context": context, "Exten": exten, "Priority": "1"}
+        )
+
+    def _post(self, command: RingAgent | ReturnToHold | MoveToHold, action: dict[str, str]) -> None:
         def settled(result: Message | ContactdError) -> None:
             if isinstance(result, ContactdError):
-                log.info("redirect_failed", pbx=self.pbx, contact=command.contact, error=str(result))
+                what = type(command).__name__
+                log.info("command_failed", command=what, pbx=self.pbx, contact=command.contact, error=str(result))
                 if isinstance(command, RingAgent):
                     self._circle.put(inp.CommandFailed(contact=command.contact, offer=command.offer, why=str(result)))
 
-        self.link.post(
-            {"Action": "Redirect", "Channel": channel, "Context": context, "Exten": exten, "Priority": "1"},
-            settled,
-        )
+        self.link.post(action, settled)

@@ -116,6 +116,8 @@ class Model:
             if isinstance(command, RingAgent):
                 self.hear(inp.CommandFailed(contact=command.contact, offer=command.offer, why="No such channel"))
             return
+        if isinstance(command, ReturnToHold) and caller.place is not Place.FALLBACK:
+            return  # the static queue's key means nothing elsewhere
         # A redirect takes the caller out of whatever it does: only these two can be left without harm.
         assert caller.place in (Place.HOLD, Place.FALLBACK), f"{command} cuts off a caller in {caller.place}"
         if isinstance(command, ReturnToHold):

@@ -7,7 +7,7 @@ import pytest
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import AgentState, Handset
-from contactd.core.commands import ReturnToHold
+from contactd.core.commands import MoveToHold
 from contactd.core.contact import ContactState, Outcome
 from contactd.core.ids import OfferId
 from contactd.core.inputs import Place
@@ -80,7 +80,7 @@ def test_a_caller_put_through_to_a_waiting_line_takes_the_agents_place_there() -
     place = world.contact(consult).queued_at
     put_through(world, call, consult=consult)
     assert endings(world) == {consult.contact: Outcome.MERGED}
-    assert world.commands == [ReturnToHold(pbx=PBX, contact=call.contact, channel=call.channel)]
+    assert world.commands == [MoveToHold(pbx=PBX, contact=call.contact, channel=call.channel)]
     # The dialplan has kept the agent's place and queue.
     world.hold(call, SUPPORT, since=place)
     assert (world.contact(call).queue, world.contact(call).queued_at) == (SUPPORT, place)
@@ -97,7 +97,7 @@ def test_while_the_line_rings_somebody_that_offer_ends_and_blames_nobody() -> No
     step = put_through(world, call, consult=consult)
     (offer,) = [event for event in step.events if isinstance(event, ev.OfferEnded)]
     assert offer.outcome is ev.OfferOutcome.CALLER_GONE
-    assert isinstance(world.commands[0], ReturnToHold)
+    assert isinstance(world.commands[0], MoveToHold)
     assert world.agent(BILAL).status == "ready"
 
 

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from contactd.pbx.steering import RETURN_KEY
 from tests.lab.phones import Call, Handset
 from tests.lab.stack import ECHO
 from tests.system.centre import AGENT_HZ, Centre
+from tests.system.manager import Manager
 from tests.system.telling import hears_music, kinds, talk
 
 LATE_S, PATIENCE_S = 5, 2
@@ -148,6 +150,26 @@ async def test_a_frozen_contactd_is_as_gone_as_a_dead_one(centre: Centre) -> Non
     centre.act("bilal", "sign-in")
     await serve_in_order(centre, "bilal", calls, order)
     await centre.until_ended(3)
+
+
+async def test_whom_the_static_queue_has_just_connected_is_not_fetched_back(centre: Centre) -> None:
+    """contactd's wish and the answer may cross: only the queue itself knows who still waits."""
+    calls, _ = await waiting(centre, 2)
+    centre.stack.daemon.kill()
+    bilal = await at_the_desk(centre, "bilal")
+    at_bilal = await (await bilal.next_call(LATE_S + PATIENCE_S + 4)).wait("confirmed")
+    await centre.until(lambda: in_static_queue(centre) == 2, "both callers in the static queue")
+    manager = await Manager.login(centre.stack.asterisk)
+    for line in centre.stack.asterisk.cli("core show channels concise").splitlines():
+        if "!contactd-fallback!" in line:
+            answer = await manager.ask("PlayDTMF", Channel=line.partition("!")[0], Digit=RETURN_KEY, Receive="1")
+            assert "Response: Success" in answer
+    await centre.until(lambda: in_static_queue(centre) == 1, "who waits to be back in the hold")
+    await talk(calls[0], at_bilal)
+    await hears_music(calls[1])
+    await asyncio.to_thread(centre.stack.daemon.start)
+    assert (await centre.until_fact("ContactConnected")).body["agent"] == "bilal"
+    await talk(calls[0], at_bilal)
 
 
 async def test_an_echo_call_is_sent_away_while_contactd_is(centre: Centre) -> None:

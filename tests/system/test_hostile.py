@@ -13,6 +13,7 @@ import pytest
 
 from tests.lab.phones import raw_invite
 from tests.system.centre import Centre
+from tests.system.manager import Manager
 from tests.system.telling import kinds, talk
 
 HOSTILE = {
@@ -186,21 +187,6 @@ async def test_a_probe_of_the_agi_port_does_no_harm(centre: Centre) -> None:
 # --- AMI ------------------------------------------------------------------------------------------------------------
 
 
-class Manager:
-    """A hand-made AMI session with contactd's own account."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    async def ask(self, action: str, **headers: str) -> str:
-        lines = [f"Action: {action}", "ActionID: mine", *(f"{name}: {value}" for name, value in headers.items())]
-        self._writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
-        while True:
-            answer = (await asyncio.wait_for(self._reader.readuntil(b"\r\n\r\n"), 5)).decode()
-            if "ActionID: mine" in answer and "Response: " in answer:
-                return answer
-
-
 REFUSED = [
     ("Command", {"Command": "core show version"}),
     ("GetConfig", {"Filename": "manager.conf"}),
@@ -222,12 +208,7 @@ REFUSED = [
 
 @pytest.fixture
 async def manager(centre: Centre) -> Manager:
-    reader, writer = await asyncio.open_connection("127.0.0.1", centre.stack.asterisk.ami_port)
-    await reader.readline()
-    manager = Manager(reader, writer)
-    answer = await manager.ask("Login", Username="contactd", Secret=centre.stack.asterisk.ami_secret, Events="off")
-    assert "Response: Success" in answer
-    return manager
+    return await Manager.login(centre.stack.asterisk)
 
 
 async def test_contactd_s_ami_account_can_neither_run_nor_configure_anything(manager: Manager) -> None:
