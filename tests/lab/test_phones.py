@@ -17,8 +17,8 @@ import pytest
 
 from tests.lab.asterisk import Asterisk
 from tests.lab.asterisk import Handset as Account
-from tests.lab.phone_process import RATE, heard_in
 from tests.lab.phones import Caller, Handset, PhoneError, Phones, raw_invite
+from tests.lab.phones.process import RATE, heard_in
 from tests.lab.process import until
 
 HANDSETS = 20

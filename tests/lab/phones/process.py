@@ -1,6 +1,6 @@
 """The SIP phones' own processes: one forked child per phone, each with its own pjsua2.
 
-Started by :mod:`tests.lab.phones` as ``python phone_process.py SOCKET LOGFOLDER``.  This process
+Started by :mod:`tests.lab.phones` as ``python process.py SOCKET LOGFOLDER``.  This process
 imports pjsua2 once and forks a child for each ``NAME`` line on its standard input; the child connects
 to the unix socket SOCKET and speaks JSON lines there: commands ``{"id", "op", ...}`` come in, answers
 ``{"id", "value" | "error"}`` and events ``{"event", ...}`` go out.
