@@ -143,7 +143,7 @@ class Asterisk:
             self.installation = installation
         self._sip, self._ami, self._http = ports.reserve(), ports.reserve(), ports.reserve()
         self._rtp = ports.reserve_block(rtp_ports)
-        self._lab_secret = secrets.token_hex(8)
+        self.lab_secret = secrets.token_hex(8)
         self._run = self.folder / "run"
         self._process: Process | None = None
 
@@ -225,7 +225,7 @@ class Asterisk:
 
     def cli(self, command: str) -> str:
         """What a command of Asterisk's command line prints."""
-        with _Session(self.ami_port, self._lab_secret) as session:
+        with _Session(self.ami_port, self.lab_secret) as session:
             return session.command(command)
 
     def reload(self) -> None:
@@ -235,7 +235,7 @@ class Asterisk:
 
     def _is_booted(self) -> bool:
         try:
-            with _Session(self.ami_port, self._lab_secret) as session:
+            with _Session(self.ami_port, self.lab_secret) as session:
                 session.wait_booted()
                 # The command line's own commands come a moment after that event.
                 return "No such command" not in session.command("core show version")
@@ -271,7 +271,7 @@ class Asterisk:
             "sip_port": str(self.sip_port),
             "rtp_first": str(self._rtp.first),
             "rtp_last": str(self._rtp.last),
-            "lab_secret": self._lab_secret,
+            "lab_secret": self.lab_secret,
             "cel": "yes" if self._cel else "no",
             "cdr": "yes" if self._cdr else "no",
             "cel_modules": "load = res_cdrel_custom.so\nload = cel_custom.so" if self._cel else "",

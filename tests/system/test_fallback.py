@@ -187,6 +187,8 @@ async def test_an_echo_call_is_sent_away_while_contactd_is(centre: Centre) -> No
     assert held.state == "confirmed"
     await asyncio.to_thread(centre.stack.daemon.start)
     (adopted,) = await centre.until_queued(1)
+    # The floor knows first, the journal some milliseconds later.
+    await centre.until_fact("ContactAdopted", contact=adopted)
     assert {fact.body["contact"] for fact in centre.facts("contact IS NOT NULL")} == {adopted}
     await held.hangup()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from contactd.ctl.doctor.ami import Denied, Headers, Session
+from contactd.ctl.ami import Denied, Headers, Session
 from contactd.ctl.doctor.findings import Subject, names
 from contactd.protocols.dialplan import CONTEXTS, EDITION
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contactd.ctl.doctor.ami import Session
+from contactd.ctl.ami import Session
 from contactd.ctl.doctor.findings import Subject, names
 
 # The module that makes one of a codec's frames out of another's; what none is needed for is not here.
@@ -91,7 +91,7 @@ def check_handsets(pbx: Subject, endpoints: list[Endpoint]) -> None:
             f"device_state_busy_at is not 1: {names(_of(odd))}",
             "Set it to 1, as pjsip_contactd.conf does, or a handset in a talk counts as free for a second call.",
         )
-    odd = [one for one in known if one.direct_media == "yes"]
+    odd = [one for one in known if one.direct_media in ("yes", "true")]
     if odd:
         pbx.warning(
             "direct-media",

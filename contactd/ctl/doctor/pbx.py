@@ -6,7 +6,7 @@ import re
 import time
 from datetime import datetime
 
-from contactd.ctl.doctor.ami import Denied, Session
+from contactd.ctl.ami import Denied, Session
 from contactd.ctl.doctor.findings import Subject, names
 from contactd.protocols import dialplan
 
@@ -90,8 +90,11 @@ def own_zone() -> str:
     return datetime.now().astimezone().strftime("%z")
 
 
-def check_rights(pbx: Subject, session: Session) -> None:
-    """The write rights, by harmless actions. The read rights show in the probe: only events prove them."""
+def check_rights(pbx: Subject, session: Session) -> bool:
+    """The write rights, by harmless actions. The read rights show in the probe: only events prove them.
+
+    False when one is lacking, without which nothing more can be asked.
+    """
     missing = [right for action, fields, right in _NEEDED if not _permitted(session, action, fields)]
     if missing:
         pbx.error(
@@ -99,7 +102,7 @@ def check_rights(pbx: Subject, session: Session) -> None:
             f"the account {session.username} lacks {names(missing)}",
             "Give it write = call,reporting in manager_contactd.conf, and: manager reload.",
         )
-        return
+        return False
     excess = [(right, what) for action, fields, right, what in _TOO_MUCH if _permitted(session, action, fields)]
     if excess:
         pbx.warning(
@@ -110,6 +113,7 @@ def check_rights(pbx: Subject, session: Session) -> None:
         )
     else:
         pbx.ok("rights", f"the account {session.username} may steer and report, and nothing dangerous")
+    return True
 
 
 def _permitted(session: Session, action: str, fields: dict[str, str]) -> bool:
@@ -121,16 +125,16 @@ def _permitted(session: Session, action: str, fields: dict[str, str]) -> bool:
     return True
 
 
-def check_modules(pbx: Subject, session: Session, *, major: int, echo_lines: list[str]) -> None:
-    try:
-        session.variable("IFMODULE(func_module.so)")
-    except Denied:
+def check_modules(pbx: Subject, session: Session, *, major: int, echo_lines: list[str]) -> bool:
+    """Whether it can be seen which modules are loaded."""
+    # Of a function that is not there Getvar gives an empty value and no error.
+    if session.variable("IFMODULE(func_module.so)") != "1":
         pbx.warning(
             "modules",
             "func_module.so is not loaded, so it cannot be seen which modules are",
             "Load it: echo lines need it as well (module load func_module.so, and modules.conf).",
         )
-        return
+        return False
     missing = _missing(session, dialplan.MODULES)
     if missing:
         pbx.error("modules", _told(missing, dialplan.MODULES), _load(missing))
@@ -147,6 +151,7 @@ def check_modules(pbx: Subject, session: Session, *, major: int, echo_lines: lis
             pbx.error("audiosocket-modules", told, remedy)
         else:
             pbx.ok("audiosocket-modules", "no AudioSocket, and no line that needs it")
+    return True
 
 
 def _missing(session: Session, modules: dict[str, str]) -> list[str]:

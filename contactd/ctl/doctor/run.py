@@ -10,8 +10,8 @@ from pathlib import Path
 from contactd.config import ConfigErrors, Settings, load
 from contactd.core.errors import ContactdError
 from contactd.core.ids import PbxId
+from contactd.ctl.ami import Denied, LoginRefused, PbxUnreachable, Session
 from contactd.ctl.doctor import dialplan, files, handsets, pbx, way
-from contactd.ctl.doctor.ami import Denied, LoginRefused, PbxUnreachable, Session
 from contactd.ctl.doctor.daemon import check_daemon
 from contactd.ctl.doctor.database import check_database
 from contactd.ctl.doctor.findings import Findings, Subject
@@ -36,9 +36,9 @@ def examine(path: Path, socket: str) -> Findings:
     files.check_time(host, files.clock_synchronised())
     asyncio.run(check_database(found.at("database"), settings))
     runs = check_daemon(found.at("contactd"), socket)
-    with _answering(found.at("host"), settings, runs=runs):
+    with _answering(found.at("host"), settings, runs=runs) as answered:
         for name in settings.pbx:
-            check_pbx(found.at(name), settings, name)
+            check_pbx(found.at(name), settings, name, answered=answered)
     return found
 
 
@@ -49,19 +49,19 @@ def sounds_of(settings: Settings) -> list[str]:
 
 
 @contextlib.contextmanager
-def _answering(host: Subject, settings: Settings, *, runs: bool) -> Iterator[None]:
-    """Somebody answers at the ports of [agi] and [audiosocket]: the daemon, or a stand-in."""
+def _answering(host: Subject, settings: Settings, *, runs: bool) -> Iterator[bool]:
+    """Whether somebody answers at the ports of [agi] and [audiosocket]: the daemon, or a stand-in."""
     if runs:
-        yield
+        yield True
         return
     try:
         stand_in = StandIn(settings, sounds_of(settings)).__enter__()
     except PortTaken as taken:
         host.error("ports", str(taken), "Then run this again.")
-        yield
+        yield False
         return
     try:
-        yield
+        yield True
     finally:
         stand_in.__exit__(None, None, None)
         if stand_in.refused:
@@ -72,7 +72,8 @@ def _answering(host: Subject, settings: Settings, *, runs: bool) -> Iterator[Non
             )
 
 
-def check_pbx(subject: Subject, settings: Settings, name: PbxId) -> None:
+def check_pbx(subject: Subject, settings: Settings, name: PbxId, *, answered: bool) -> None:
+    """answered: whether the PBX would find somebody at the ports of [agi] and [audiosocket]."""
     section = settings.pbx[name]
     agents = {str(agent): one.endpoint for agent, one in settings.agents.items() if one.pbx == name}
     echo_lines = [number for number, line in settings.entries.items() if line.kind == "echo"]
@@ -80,19 +81,22 @@ def check_pbx(subject: Subject, settings: Settings, name: PbxId) -> None:
         # With events: the test call's own ones are what shows the read rights.
         with Session(section.host, section.port, section.username, settings.pbx_secret(name), events=True) as session:
             subject.ok("ami", f"AMI at {section.host}:{section.port} takes the account {section.username}")
-            pbx.check_rights(subject, session)
+            if not pbx.check_rights(subject, session):
+                return
             major = pbx.check_version(subject, session)
             pbx.check_name(subject, session)
             offset_s, zone = pbx.read_clock(session)
             pbx.check_clock(subject, offset_s, zone, pbx.own_zone())
-            pbx.check_modules(subject, session, major=major, echo_lines=echo_lines)
+            modules_known = pbx.check_modules(subject, session, major=major, echo_lines=echo_lines)
             dialplan.check_dialplan(subject, session)
             endpoints = handsets.read_endpoints(session, agents)
             handsets.check_handsets(subject, endpoints)
-            handsets.check_codecs(subject, session, endpoints)
+            if modules_known:
+                handsets.check_codecs(subject, session, endpoints)
             contexts = [one.context for one in endpoints if one.known]
             dialplan.check_emergency(subject, session, settings.emergency_numbers, contexts)
-            way.check_way(subject, settings, name, session, sounds=sounds_of(settings))
+            if answered:
+                way.check_way(subject, settings, name, session, sounds=sounds_of(settings))
     except LoginRefused as refused:
         subject.error(
             "ami",

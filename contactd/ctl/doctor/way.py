@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from contactd.config import Settings
 from contactd.core.ids import PbxId
-from contactd.ctl.doctor.ami import Denied, Headers, LoginRefused, Session
+from contactd.ctl.ami import Denied, Headers, LoginRefused, Session
 from contactd.ctl.doctor.findings import Subject, names
 
 TEST_ACCOUNT = "contactd-test"
@@ -127,7 +127,7 @@ def _events(pbx: Subject, watcher: Session, told: dict[str, Headers]) -> None:
     def seen(event: str) -> list[Headers]:
         return watcher.events(event, Channel=channel)
 
-    watcher.until(lambda: bool(seen("Hangup") and seen("UserEvent")), 2.0)
+    watcher.until(lambda: bool(seen("Hangup") and seen("UserEvent")), 1.0)
     blind = [right for event, right in (("UserEvent", "user"), ("Hangup", "call")) if not seen(event)]
     if blind:
         pbx.error(

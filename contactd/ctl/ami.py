@@ -62,6 +62,10 @@ class _Message(pyst.ManagerMsg):  # type: ignore[misc]  # pyst2 has no types
         super().parse(kept)
 
 
+class _Event(threading.Event):
+    isSet = threading.Event.is_set  # else a warning for each line that comes
+
+
 class _Manager(pyst.Manager):  # type: ignore[misc]
     def __del__(self) -> None:
         """Its own one would log off once more, while Python takes itself apart."""
@@ -99,6 +103,7 @@ class Session:
             warnings.simplefilter("ignore", DeprecationWarning)  # setDaemon, isSet
             self._manager = _Manager()
         self._manager._response_queue = _Answers()
+        self._manager._connected, self._manager._running = _Event(), _Event()
         self._manager.register_event("*", self._take)
         try:
             self._manager.connect(self.host, self.port)
