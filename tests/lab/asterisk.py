@@ -82,7 +82,7 @@ class Installation:
     def filters_by_name(self) -> bool:
         """Whether AMI knows the event filters of 18.26, 20.11, 21.6 and 22.1."""
         major, minor = self.version
-        return minor >= {18: 26, 19: 1000, 20: 11, 21: 6, 22: 1}.get(major, 0)
+        return major >= 18 and minor >= {18: 26, 19: 1000, 20: 11, 21: 6, 22: 1}.get(major, 0)
 
 
 class Asterisk:

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from contactd.config import load
+from contactd.core.ids import PbxId
+from contactd.ctl.doctor.findings import Finding, Findings, Level
+from contactd.ctl.doctor.run import check_pbx
 from tests.lab.asterisk import find_old
 from tests.lab.phones import Handset
 from tests.system.centre import AGENT_HZ, Centre
@@ -36,6 +40,8 @@ async def test_it_is_the_old_one_and_it_says_nothing_against_the_drop_ins(centre
     assert pbx.cli("core show version").startswith("Asterisk 16.")
     complaints = re.findall(r".*(?:WARNING|ERROR)\[.*", pbx.log.read_text())
     assert not complaints
+    # The drop-in that is for it, with the filter that it knows.
+    assert "manager_contactd_regex.conf" in (pbx.folder / "etc/manager.conf").read_text()
 
 
 async def test_a_call_goes_from_the_menu_to_the_agent_on_asterisk_16(centre: Centre) -> None:
@@ -87,6 +93,18 @@ async def test_the_echo_line_is_refused_in_words_where_there_is_no_audiosocket(c
     assert line.startswith("contactd: line 5900 needs AudioSocket: Asterisk 18 or newer")
 
 
+async def test_the_doctor_and_a_test_call_know_asterisk_16(centre: Centre) -> None:
+    for agent in ("anna", "bilal"):
+        handset = await centre.handset(agent)
+        if not handset.registered:
+            await handset.register()
+    found = {finding.check: finding for finding in await of_pbx(centre) if finding.level is not Level.OK}
+    assert set(found) == {"audiosocket-modules", "emergency-trunk"}, found
+    assert found["audiosocket-modules"].remedy.startswith("Asterisk 18 is the first that has them")
+    done = await asyncio.to_thread(centre.stack.daemon.ctl, "testcall", "--stay", "1")
+    assert done.stdout.endswith("the call went well\n")
+
+
 async def test_a_call_goes_through_a_freepbx_and_its_own_dialplan_stays_what_it_was(tmp_path: Path) -> None:
     queues = {"sales": (5, 0), "support": (5, 0)}
     options = {"layout": "freepbx", "context": "from-internal"}
@@ -103,6 +121,9 @@ async def test_a_call_goes_through_a_freepbx_and_its_own_dialplan_stays_what_it_
         await anna.dial("1002")
         await (await bilal.next_call()).wait("confirmed")
         assert [fact.kind for fact in centre.facts()].count("ContactArrived") == 1
+        found = {finding.check for finding in await of_pbx(centre) if finding.level is not Level.OK}
+        # Emergency numbers are FreePBX's own there, and no concern of the drop-in's.
+        assert found == set(), found
         unwanted = re.findall(r".*(?:WARNING|ERROR)\[.*", centre.stack.asterisk.log.read_text())
         # FreePBX's own contexts name ones that an administrator may make.
         assert [line for line in unwanted if "tries to include nonexistent context 'from-" not in line] == []
@@ -124,3 +145,11 @@ async def whole_call(centre: Centre, handset: Handset) -> None:
     ]
     assert body(story, "TalkEnded")["by"] == "agent"
     assert body(story, "ContactEnded")["outcome"] == "handled"
+
+
+async def of_pbx(centre: Centre) -> list[Finding]:
+    """What the doctor finds at the PBX."""
+    findings = Findings()
+    settings = load(centre.stack.daemon.config)
+    await asyncio.to_thread(check_pbx, findings.at("pbx1"), settings, PbxId("pbx1"), answered=True)
+    return findings.all
