@@ -98,7 +98,8 @@ class Asterisk:
         uniqueid, linkedid, channel, context, extension, application, extra (JSON).
     prefix: put before the server's command, such as ("taskset", "-c", "0").
     installation: which Asterisk; None: the one that find() finds.
-    layout: "plain", or "freepbx": the files and includes of a FreePBX, joined as asterisk-config/freepbx says.
+    layout: "plain"; "freepbx": the files and includes of a FreePBX, joined as asterisk-config/freepbx says; "bare": the
+        product's files lie in etc, and nothing but the handsets' templates is included.
     drop_ins: the product's; those of another version to try an upgrade.
     """
 
@@ -286,6 +287,9 @@ class Asterisk:
         files = {path.name: fill(path.read_text(), values) for path in TEMPLATES.glob("*.conf")}
         if self._layout == "freepbx":
             files |= {path.name: fill(path.read_text(), values) for path in FREEPBX_TEMPLATES.glob("*.conf")}
+            self._drop_ins(etc)
+        elif self._layout == "bare":
+            files = {name: _unjoined(text) for name, text in files.items()}
             self._drop_ins(etc)
         else:
             self._drop_ins(etc / "contactd")
@@ -486,6 +490,16 @@ password = {handset.password}
 
 [{handset.name}](contactd-aor)
 """
+
+
+def _unjoined(conf: str) -> str:
+    """Without what the product asks an administrator to write."""
+    conf = conf.replace("contactd/pjsip_contactd.conf", "pjsip_contactd.conf")
+    return "".join(
+        line + "\n"
+        for line in conf.splitlines()
+        if not line.startswith(('#include "contactd/', "channelvars", "timestampevents"))
+    )
 
 
 def _freepbx_endpoint(handset: Handset, listen: str) -> str:

@@ -15,6 +15,7 @@ from contactd.ctl.doctor.findings import Finding, Findings, Level
 from contactd.ctl.doctor.run import check_pbx
 from tests.lab.asterisk import find_old
 from tests.lab.phones import Handset
+from tests.lab.progress import ROOT
 from tests.system.centre import AGENT_HZ, Centre
 from tests.system.conftest import CREW
 from tests.system.telling import body, hears_music, kinds, talk
@@ -127,6 +128,32 @@ async def test_a_call_goes_through_a_freepbx_and_its_own_dialplan_stays_what_it_
         unwanted = re.findall(r".*(?:WARNING|ERROR)\[.*", centre.stack.asterisk.log.read_text())
         # FreePBX's own contexts name ones that an administrator may make.
         assert [line for line in unwanted if "tries to include nonexistent context 'from-" not in line] == []
+
+
+def lines_of_the_paper() -> dict[str, str]:
+    """What docs/joining.rst has an administrator write into each file of a plain Asterisk."""
+    paper = (ROOT / "docs/joining.rst").read_text().split("A plain Asterisk", 1)[1]
+    table = re.split(r"(?m)^ +={10,} +={10,}$", paper)[2]
+    found: dict[str, str] = {}
+    name = ""
+    for row in table.splitlines():
+        name = (re.match(r" +``([\w.]+)`` ", row) or [None, name])[1] or name
+        for line in re.findall(r"``((?:#include|channelvars|timestampevents)[^`]*)``", row):
+            general = "" if line.startswith("#") else "[general](+)\n"
+            # What belongs to a section that is there stands before the include.
+            found[name] = f"{general}{line}\n{found.get(name, '')}" if general else found.get(name, "") + line + "\n"
+    return found
+
+
+async def test_a_plain_asterisk_is_joined_by_the_lines_that_the_paper_tells(tmp_path: Path) -> None:
+    lines = lines_of_the_paper()
+    assert set(lines) == {"extensions.conf", "manager.conf", "queues.conf"}
+    queues = {"sales": (5, 0), "support": (5, 0)}
+    async with Centre(tmp_path, people=CREW[:1], queues=queues, layout="bare", extra_conf=lines) as centre:
+        (anna,) = await centre.sign_in("anna", tone_hz=AGENT_HZ)
+        await whole_call(centre, anna)
+        found = {finding.check for finding in await of_pbx(centre) if finding.level is not Level.OK}
+        assert found == {"emergency-trunk"}, found
 
 
 async def whole_call(centre: Centre, handset: Handset) -> None:
