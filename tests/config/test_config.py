@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contactd.config import ConfigErrors, Settings, control_socket, database_access, load, pbx_names
+from contactd.config.plan import plan
 from contactd.config.sections import SecretSections, Sections
 from tests.config.files import DOCS, dump, sample, sample_secrets, write
 
@@ -367,3 +369,38 @@ def test_an_emergency_number_is_a_line_only_where_the_list_says_that_it_is_none(
     assert 'take "911" out of emergency_numbers' in str(refusal(write(tmp_path, table)))
     table["emergency_numbers"] = ["112"]
     assert load(write(tmp_path, table)).entries["911"].target == "sales"
+
+
+# --- anything at all ---
+
+ANYTHING = st.recursive(
+    st.none().map(lambda _: "") | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(min_size=1, max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_stands_there_is_taken_or_refused_in_sentences(tmp_path: Path, data: st.DataObject) -> None:
+    """One to three keys of the sample or its secrets, with any value: no exception but ConfigErrors."""
+    table, secrets = sample(), sample_secrets()
+    for _ in range(data.draw(st.integers(1, 3))):
+        secret = data.draw(st.booleans())
+        key = data.draw(st.sampled_from(list(keys_of(SecretSections if secret else Sections))))
+        for holder in holders(secrets if secret else table, key):
+            holder[key[-1]] = data.draw(ANYTHING)
+            break
+    path = write(tmp_path, table, secrets)
+    try:
+        loaded = load(path)
+    except ConfigErrors as refused:
+        assert refused.errors
+        for error in refused.errors:
+            assert error.what and error.remedy and error.file.startswith(str(tmp_path))
+    else:
+        assert plan(loaded, loaded).changes == ()
+        assert loaded.plan().sha256 == loaded.sha256
+    for part in (lambda: control_socket(path), lambda: database_access(path), lambda: pbx_names(path)):
+        with contextlib.suppress(ConfigErrors):
+            part()
