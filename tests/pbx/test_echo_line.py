@@ -1,10 +1,13 @@
 """From a dialled number to the audio connection, without an Asterisk."""
 
+from types import SimpleNamespace
 from uuid import UUID
 
 from structlog.testing import capture_logs
 
+from contactd.core.floor import LiveFloor
 from contactd.core.ids import PbxId
+from contactd.engine.clock import Clock
 from contactd.pbx.ivr import AudioLine, Reception, echo
 from contactd.protocols import audiosocket as wire
 from tests.pbx.audio import FRAME, Line
@@ -14,11 +17,12 @@ SAID_YES = b"200 result=1\n"
 
 
 async def reception(audio: Line) -> House:
-    """A Reception all of whose lines are the echo line; it has no circle, since nothing may be put there."""
+    """A Reception all of whose lines are the echo line; to its circle nothing may be put: it only has a clock, and a floor
+    without contacts."""
     home = House()
     home.steps = Reception(
         lambda _: PbxId("pbx1"),
-        None,  # type: ignore[arg-type]
+        SimpleNamespace(clock=Clock(), floor=LiveFloor()),  # type: ignore[arg-type]
         lines={},
         default=AudioLine(echo),
         accepting=lambda: False,  # a full journal is nothing to a call that is not in it
