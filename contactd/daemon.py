@@ -329,6 +329,7 @@ def _readings(
         appended_seq=appender.appended_seq,
         append_retries=appender.retries,
         quarantined=appender.quarantined,
+        in_quarantine=spool.in_quarantine,
         postgresql_up=not watch.store_away,
         log_withheld=flood.withheld,
         tail_readers=len(tail),

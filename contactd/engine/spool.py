@@ -88,6 +88,14 @@ class Spool:
         """No new contacts from here on; what is already on the floor may use the last quarter."""
         return self.fault is not None or self.bytes_on_disk > self._max_bytes * 3 // 4
 
+    @property
+    def in_quarantine(self) -> int:
+        """Files of facts that are not in the journal, until somebody takes them away."""
+        try:
+            return len(os.listdir(self._folder / "quarantine"))
+        except OSError:
+            return 0
+
     def left_behind(self) -> list[Frame]:
         """The frames of an earlier life, in order. Call before the first write."""
         frames: list[Frame] = []

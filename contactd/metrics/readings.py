@@ -52,6 +52,7 @@ class Readings:
     appended_seq: int = 0
     append_retries: int = 0
     quarantined: int = 0
+    in_quarantine: int = 0
     postgresql_up: bool = True
     """It answered when it was last asked, at most some seconds ago."""
     log_withheld: int = 0
@@ -85,6 +86,7 @@ _PLAIN: tuple[tuple[Any, str, str, Callable[[Readings], float]], ...] = (
     (_GAUGE, "contactd_append_lag_seconds", "Age of the oldest pending fact.", lambda r: r.append_lag_s),
     (_GAUGE, "contactd_appended_seq", "The last fact in PostgreSQL.", lambda r: r.appended_seq),
     (_COUNTER, "contactd_append_retries", "Appends tried again.", lambda r: r.append_retries),
+    (_GAUGE, "contactd_quarantine_files", "Files in spool/quarantine: look at them.", lambda r: r.in_quarantine),
     (_COUNTER, "contactd_quarantined_frames", "Frames that PostgreSQL refused.", lambda r: r.quarantined),
     (_GAUGE, "contactd_postgresql_up", "1 while PostgreSQL answers.", lambda r: r.postgresql_up),
     (_COUNTER, "contactd_log_lines_withheld", "Lines that a flood would have written.", lambda r: r.log_withheld),

@@ -190,6 +190,13 @@ def _postgresql(readings: Readings) -> Check:
 
 def _bugs(readings: Readings) -> Check:
     if not readings.quarantined and not readings.bugs:
+        if readings.in_quarantine:
+            return Check(
+                "facts",
+                Level.WARNING,
+                f"{readings.in_quarantine} files in spool/quarantine hold facts that are not in the journal",
+                "docs/backup.rst tells why; move them away, or delete them",
+            )
         return Check("facts", Level.OK, "none refused")
     return Check(
         "facts",

@@ -129,10 +129,15 @@ def test_a_file_is_used_for_a_day_at_most_and_not_dropped_before_the_journal_has
 
 def test_what_is_quarantined_is_kept_byte_for_byte(folder: Path) -> None:
     spool = Spool(folder)
+    assert spool.in_quarantine == 0
     path = spool.quarantine("frame-1-5.bin", raw(5).encoded)
+    spool.quarantine("frame-1-5.bin", raw(5).encoded)
+    assert spool.in_quarantine == Spool(folder).in_quarantine == 1
     assert path == folder / "quarantine" / "frame-1-5.bin"
     assert list(frames_in(path.read_bytes())) == [raw(5)]
     assert spool.left_behind() == []
+    path.unlink()
+    assert spool.in_quarantine == 0
 
 
 def test_a_folder_that_cannot_be_made_is_refused_with_the_remedy(tmp_path: Path) -> None:

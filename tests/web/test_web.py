@@ -100,6 +100,14 @@ async def test_postgresql_away_is_a_warning_since_the_calls_go_on(bench: Bench, 
     assert (status, body["level"]) == (200, "warning")
 
 
+async def test_facts_that_are_not_in_the_journal_are_told_until_somebody_looks(bench: Bench, base: str) -> None:
+    bench.readings = dataclasses.replace(bench.readings, in_quarantine=2)
+    status, body = await get(f"{base}/healthz")
+    assert (status, body["level"]) == (200, "warning")
+    (check,) = [check for check in body["checks"] if check["name"] == "facts"]
+    assert "2 files in spool/quarantine" in check["what"] and "docs/backup.rst" in check["remedy"]
+
+
 async def test_a_pbx_that_is_not_steered_fails_the_check(bench: Bench, base: str) -> None:
     bench.walk.put(inp.PbxAbsent(pbx=PBX, why="gone"))
     _, body = await get(f"{base}/healthz")
