@@ -218,6 +218,16 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
       AND a.at < now() AND a.at > now() - interval '1 minute'
 $$;
 
+CREATE FUNCTION find_caller(audited bigint, number text) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- The contacts of a number, for a search that was written down and committed, as in reveal().
+    SELECT p.contact FROM contact_private p
+    WHERE p.ani = number AND EXISTS (
+        SELECT FROM audit a WHERE a.id = audited AND a.act = 'search' AND a.login = session_user
+        AND a.at < now() AND a.at > now() - interval '1 minute')
+    ORDER BY p.contact DESC
+$$;
+
 CREATE FUNCTION forget(keep_private interval, keep_audit interval) RETURNS TABLE (private bigint, audited bigint)
 LANGUAGE plpgsql AS $$
 -- Remove the personal values of contacts that arrived longer ago than keep_private, and audit rows older than keep_audit.
@@ -253,6 +263,8 @@ GRANT SELECT (contact), INSERT, DELETE ON contact_private TO contactd_daemon;
 GRANT SELECT ON journal_part TO contactd_daemon;
 REVOKE ALL ON FUNCTION reveal(bigint[]), forget(interval, interval), cut_journal(interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reveal(bigint[]) TO contactd_daemon;
+REVOKE ALL ON FUNCTION find_caller(bigint, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION find_caller(bigint, text) TO contactd_daemon;
 GRANT SELECT, INSERT (who, uid, via, act, contact, agent, fields, outcome) ON audit TO contactd_daemon;
 GRANT SELECT ON migration TO contactd_daemon;
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from contactd.config import database_access
-from contactd.ctl.explain import one_contact
+from contactd.ctl.explain import NotFound, one_contact
 from contactd.store import audit
 from contactd.store.audit import Who
 from contactd.store.reading import reader
@@ -21,6 +21,18 @@ async def audited(config: Path, most: int, text: str | None = None) -> list[dict
     async with reader(database.dsn, password=secrets.password) as connection:
         contact = await one_contact(connection, config, text) if text is not None else None
         return [dataclasses.asdict(row) for row in await audit.kept(connection, most, contact)]
+
+
+async def find(config: Path, number: str) -> list[str]:
+    """The contacts of a caller's number, once it is written down that we search. Raises NotFound for none."""
+    database, secrets = database_access(config)
+    async with reader(database.dsn, password=secrets.password, writes=True) as connection:
+        found = await audit.find(connection, Who.me(), "contactctl find", number)
+    if not found:
+        raise NotFound(
+            "No contact of that number is kept: give it as the PBX showed it, and mind that it is forgotten."
+        )
+    return [str(contact) for contact in found]
 
 
 async def erase(config: Path, text: str) -> dict[str, Any]:

@@ -112,6 +112,12 @@ async def reveal(
     return {ContactId(row["contact"]): Person(row["ani"], row["name"]) for row in found}
 
 
+async def find(connection: asyncpg.Connection, who: Who, via: str, number: str) -> list[ContactId]:
+    """Write down that who searches (not for which number), then the contacts of that number, the newest first."""
+    searched = await connection.fetchval(query("audit_act"), *_columns(Entry(who, via, "search", fields=("ani",))))
+    return [ContactId(row["contact"]) for row in await connection.fetch(query("find_caller"), searched, number)]
+
+
 async def erase(connection: asyncpg.Connection, who: Who, via: str, contact: ContactId) -> bool:
     """Remove a person's number and name for good, and write down who did. False: there was none."""
     async with connection.transaction():

@@ -15,7 +15,8 @@ DELETE FROM contact_private WHERE contact = $1::text::uuid RETURNING contact;
 -- name: audit_act
 -- Somebody acted. $1 who text, $2 uid bigint, $3 via text, $4 act text, $5 contact text (a uuid) or null, $6 agent text or null,
 -- $7 fields text[], $8 outcome text
-INSERT INTO audit (who, uid, via, act, contact, agent, fields, outcome) VALUES ($1, $2, $3, $4, $5::text::uuid, $6, $7, $8);
+INSERT INTO audit (who, uid, via, act, contact, agent, fields, outcome) VALUES ($1, $2, $3, $4, $5::text::uuid, $6, $7, $8)
+RETURNING id;
 
 -- name: audit_rows
 -- Who did what, the newest first. $1 most int, $2 contact text (a uuid): only of this one; null: all
@@ -26,3 +27,7 @@ FROM audit WHERE $2::text IS NULL OR contact = $2::text::uuid ORDER BY id DESC L
 -- name: known_migrations
 -- How far the database was migrated, and the oldest contactd that it still works with.
 SELECT coalesce(max(number), 0) AS number, coalesce(max(coalesce(runs_with, number)), 0) AS runs_with FROM migration;
+
+-- name: find_caller
+-- The contacts of a number, the newest first. $1 the id of an audit row 'search' bigint, $2 number text
+SELECT contact::text FROM find_caller($1, $2) AS contact;

@@ -345,6 +345,8 @@ async def test_reveal_of_the_contacts_of_now_is_wrong_usage(kept: Kept) -> None:
 
 async def test_audit_and_erase(kept: Kept) -> None:
     await contactctl(*kept.options, "explain", kept.contact, "--reveal")
+    assert (await contactctl(*kept.options, "find", "+49301234567")).out == f"{kept.contact}\n"
+    assert (await contactctl(*kept.options, "find", "+4930")).code == Exit.NOT_FOUND
     erased = await contactctl(*kept.options, "erase", kept.contact[:20], "--yes")
     assert "erased" in erased.out, erased.err
     assert "nothing was kept" in (await contactctl(*kept.options, "erase", kept.contact, "--yes")).out

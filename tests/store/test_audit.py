@@ -114,6 +114,21 @@ async def test_erasing_a_person_leaves_history_whole(database: str, desk: asyncp
     assert await audit.reveal(desk, ME, "a test", [one]) == {}
 
 
+async def test_a_search_by_number_is_written_down_without_the_number(database: str, desk: asyncpg.Connection) -> None:
+    old, new = await keep(database, contact(1, days_ago=2)), await keep(database, contact(2))
+    await keep(database, contact(3), "+4930999")
+    assert await audit.find(desk, ME, "a test", "+49301234567") == [new, old]
+    assert await audit.find(desk, ME, "a test", "' OR true --") == []
+    assert [(row.act, row.fields, row.contact) for row in await audit.kept(desk, 9)] == [("search", ("ani",), None)] * 2
+    assert "301234567" not in str(await fetch(database, "SELECT audit::text FROM audit"))
+    async with desk.transaction():  # may still be rolled back
+        assert await audit.find(desk, ME, "a test", "+49301234567") == []
+    look = "SELECT find_caller($1, '+49301234567')"
+    assert await desk.fetch(look, 99) == []
+    await fetch(database, "UPDATE audit SET act = 'read'")
+    assert await desk.fetch(look, 1) == []
+
+
 async def test_numbers_and_names_are_forgotten_by_their_age(database: str) -> None:
     old, young = await keep(database, contact(1, days_ago=31)), await keep(database, contact(2, days_ago=29))
     await migrate(database, keep_private_days=40)

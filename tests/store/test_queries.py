@@ -125,6 +125,7 @@ async def test_reports_may_read(table: str, reports: asyncpg.Connection) -> None
     [
         "SELECT contact FROM contact_private",
         "SELECT * FROM reveal(ARRAY[1])",
+        "SELECT find_caller(1, '')",
         "SELECT * FROM audit",
         "SELECT * FROM input",
         "SELECT * FROM snapshot",
