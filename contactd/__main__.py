@@ -57,6 +57,17 @@ def run(path: Path, take_over: bool) -> None:
     except Fenced as fenced:
         click.echo(str(fenced), err=True)
         sys.exit(FENCED)
+    except (MemoryError, RuntimeError) as error:
+        if not _for_want_of_memory(error):
+            raise
+        log.die_out_of_memory()
+
+
+def _for_want_of_memory(error: BaseException | None) -> bool:
+    """The last words may be another error's: without memory there is no thread to end the others with."""
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 @cli.command()

@@ -27,7 +27,7 @@ from contactd.engine.clock import Clock
 from contactd.engine.inbox import Inbox
 from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool, SpoolBroken
-from contactd.log import flood, lost_lines
+from contactd.log import flood, lost_lines, watch_memory
 from contactd.metrics import STANDBY, FloorMetrics, Readings
 from contactd.notify import Notifier, Teller
 from contactd.pbx.voice import Voice
@@ -58,6 +58,7 @@ class Daemon:
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises Fenced when another contactd took over."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(watch_memory)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         # From the first moment on: unhandled, it would end us.

@@ -11,11 +11,12 @@ import asyncio
 import atexit
 import json
 import logging
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, MutableMapping
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NoReturn, cast
 
 import orjson
 import structlog
@@ -122,6 +123,26 @@ _sink: Sink | None = None
 def lost_lines() -> int:
     """Lines that could not be written since the start."""
     return _sink.lost if _sink is not None else 0
+
+
+OUT_OF_MEMORY = 71
+"""The exit code, EX_OSERR."""
+
+
+def die_out_of_memory() -> NoReturn:
+    """At once and like a kill -9, which costs nothing that was kept: half a process without memory steers nobody."""
+    remedy = (
+        b"Give the host or the unit (MemoryMax) more memory. No call and no fact was lost; systemd starts it again."
+    )
+    os.write(1, b'{"event":"out_of_memory","level":"error","remedy":"' + remedy + b'"}\n')
+    os._exit(OUT_OF_MEMORY)
+
+
+def watch_memory(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """The loop's handler of what nobody catches: asyncio goes on without a socket for whose bytes there is no room."""
+    if isinstance(context.get("exception"), MemoryError):
+        die_out_of_memory()
+    loop.default_exception_handler(context)
 
 
 def set_level(level: str) -> None:

@@ -20,6 +20,7 @@ from contactd.metrics.registry import (
     STANDBY,
     STEP_SECONDS,
     TURN_SECONDS,
+    WEB_CONNECTIONS_CUT,
     exposition,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "STANDBY",
     "STEP_SECONDS",
     "TURN_SECONDS",
+    "WEB_CONNECTIONS_CUT",
     "FloorMetrics",
     "PbxReading",
     "Readings",

@@ -48,6 +48,12 @@ WAIT_SECONDS = WideHistogram(
 )
 TALK_SECONDS = WideHistogram("contactd_talk_seconds", "A talk with one agent.", ["queue"], _TALK_BUCKETS)
 WIDE = (WAIT_SECONDS, TALK_SECONDS)
+WEB_CONNECTIONS_CUT = Counter(
+    "contactd_web_connections_cut",
+    "Connections to [web] and the control socket that asked nothing in time, spoke no HTTP, or were too many.",
+    ["reason"],
+    registry=REGISTRY,
+)
 SIGN_IN_REFUSED = Counter("contactd_sign_in_refused", "Sign-ins refused.", ["reason"], registry=REGISTRY)
 EVENTS = Counter("contactd_events", "Facts by kind.", ["kind"], registry=REGISTRY)
 COMPARISONS = Counter("contactd_comparisons", "Comparisons of the floor with a PBX.", ["pbx"], registry=REGISTRY)

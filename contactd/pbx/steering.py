@@ -181,6 +181,10 @@ class Steering:
             touched, self._touched = self._touched, None
         now = self._circle.clock.now()
         calls = calls_seen(self.pbx, statuses, now)
+        if not self._accepting():
+            # Who went to the static queue for want of a disk stays there; it is fetched back once there is one.
+            known = self._circle.floor.contacts
+            calls = tuple(one for one in calls if one.place is not inp.Place.FALLBACK or one.contact in known)
         self._circle.put(
             inp.PbxCompared(
                 pbx=self.pbx,

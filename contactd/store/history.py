@@ -22,6 +22,7 @@ from contactd.core.contact import Outcome
 from contactd.core.errors import ContactdError
 from contactd.core.ids import AgentId, ContactId, Instant
 from contactd.store.queries import query
+from contactd.store.trouble import AWAY
 
 log = structlog.get_logger()
 
@@ -312,7 +313,7 @@ class History:
             try:
                 while await follow(self._pool, self._floor_id) == BATCH:
                     pass
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, Overtaken) as error:
+            except (*AWAY, Overtaken) as error:
                 pause_s = min(max(1.0, pause_s * 2), _LONGEST_PAUSE_S)
                 log.warning("history_interrupted", error=repr(error), retry_in_s=pause_s)
                 wake.set()

@@ -33,8 +33,16 @@ DATA = (
     TypeError,
     OverflowError,
 )
-# Everything else: the same again, for ever. A ValueError is here a connection that cannot even be tried.
-AWAY = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, ValueError)
+# Everything else: the same again, for ever. A ValueError is here a connection that cannot even be tried; asyncpg's own
+# confusion comes with a connection that the server ended in the middle.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresError,
+    ValueError,
+)
 
 _Kinds = tuple[type[BaseException], ...]
 _NO_TLS = "No TLS with PostgreSQL ({what}): compare the dsn's sslmode with ssl = on."

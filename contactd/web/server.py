@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,6 +16,7 @@ from contactd import __version__, metrics
 from contactd.core.errors import ContactdError
 from contactd.store.audit import Entry, Who
 from contactd.web import acts, configuration, peers, views
+from contactd.web.doors import open_door
 from contactd.web.health import Check, Level, worst
 from contactd.web.surface import Face, Surface
 from contactd.web.tail_page import tail_page
@@ -22,7 +24,7 @@ from contactd.web.tail_page import tail_page
 log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_GRACE_S = 2.0
+_BODY_S = 5.0
 
 
 class WebRefused(ContactdError):
@@ -58,8 +60,7 @@ def web_app(face: Face) -> web.Application:
 @contextlib.asynccontextmanager
 async def serve_web(face: Face, host: str, port: int) -> AsyncIterator[int]:
     """Listen on [web]; yields the port (port 0: any free one)."""
-    runner = _runner(web_app(face))
-    await runner.setup()
+    runner = await open_door(web_app(face))
     try:
         try:
             await web.TCPSite(runner, host, port).start()
@@ -139,8 +140,7 @@ async def serve_control(surface: Surface, path: str) -> AsyncIterator[None]:
     group = peers.group_id()
     made = peers.control_socket(path, group)
     inode = os.stat(path).st_ino
-    runner = _runner(control_app(surface, group))
-    await runner.setup()
+    runner = await open_door(control_app(surface, group))
     try:
         await web.SockSite(runner, made).start()
         yield
@@ -202,7 +202,11 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _reason(request: web.Request) -> str:
-    raw = await request.read()
+    try:
+        async with asyncio.timeout(_BODY_S):
+            raw = await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(reason="the body did not come in time") from None
     if not raw:
         return ""
     try:
@@ -215,8 +219,3 @@ async def _reason(request: web.Request) -> str:
 
 def _json(body: Any, *, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
-
-
-def _runner(app: web.Application) -> web.AppRunner:
-    # No access log: Prometheus alone would write a line every few seconds.
-    return web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_S, handle_signals=False)
