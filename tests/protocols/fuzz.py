@@ -18,7 +18,7 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base
 
 fuzzed = settings(
     # The short mode is the same each time: whoever lands something else is not stopped by a new find.
-    max_examples=25_000 if LONG else 120,
+    max_examples=6_000 if LONG else 120,
     derandomize=not LONG,
     deadline=None,
     suppress_health_check=SLOW,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -219,6 +222,82 @@ async def test_garbage_on_the_ami_costs_a_reconnect_at_most(centre: WiredCentre,
     await talk(waiting, await (await anna.next_call()).wait("confirmed"))
     assert len(centre.stories()) == 1
     assert nonsense[7:40].decode("latin-1") not in daemon.log.read_text()[since:]
+
+
+# --- handsets that answer nonsense ------------------------------------------------------------------------------------
+
+
+class BadHandset(asyncio.DatagramProtocol):
+    """In the place of a registered telephone that has died: it answers each INVITE with these bytes."""
+
+    def __init__(self, answers: Callable[[str], list[bytes]]) -> None:
+        self.invites = 0
+        self._answers = answers
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        text = data.decode("utf-8", "replace")
+        if text.startswith("INVITE "):
+            self.invites += 1
+            for answer in self._answers(text):
+                self._transport.sendto(answer, addr)
+        elif not text.startswith(("ACK", "SIP/2.0")):
+            self._transport.sendto(ok(text), addr)
+
+
+def ok(request: str, body: bytes = b"") -> bytes:
+    """200 OK to a request."""
+    wanted = ("via", "from", "to", "call-id", "cseq")
+    lines = [line for line in request.split("\r\n") if line.partition(":")[0].strip().lower() in wanted]
+    lines = [f"{line};tag=bad" if line.lower().startswith("to:") and "tag=" not in line else line for line in lines]
+    kind = ["Content-Type: application/sdp"] if body else []
+    head = ["SIP/2.0 200 OK", *lines, "Contact: <sip:bad@127.0.0.1>", *kind, f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(head).encode() + body
+
+
+GARBAGE = [
+    b"",
+    b"\xff\x00" * 300,
+    b"SIP/2.0 garbage\r\n\r\n",
+    b"SIP/2.0 200 OK\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\n\r\n",
+    b"x" * 60_000,
+]
+
+
+@pytest.mark.parametrize(
+    ("answers", "outcomes"),
+    [
+        (lambda _: GARBAGE, {"rona"}),
+        (lambda request: [ok(request, b"v=0\r\nnonsense\r\n" * 20)], {"rona", "unregistered"}),
+    ],
+    ids=["no SIP", "no SDP"],
+)
+async def test_a_handset_that_answers_with_garbage_counts_as_not_answering(
+    centre: WiredCentre, answers: Callable[[str], list[bytes]], outcomes: set[str]
+) -> None:
+    (bilal,) = await centre.duty("bilal")
+    line = bilal._lines[0]
+    port = int(line.sip.rpartition(":")[2])
+    os.kill(line.pid, signal.SIGKILL)
+    del centre.handsets["bilal"]
+    await centre.until(lambda: not line.alive, "the telephone to be gone")
+    transport, bad = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: BadHandset(answers), ("127.0.0.1", port)
+    )
+    try:
+        waiting = await centre.dial("5001")
+        ended = await centre.until_fact("OfferEnded", agent="bilal")
+        assert bad.invites and ended.body["outcome"] in outcomes
+        assert centre.agent("bilal")["status"] == "not_ready"
+        await centre.until_queued(1)
+        (anna,) = await centre.duty("anna")
+        await talk(waiting, await (await anna.next_call()).wait("confirmed"))
+        assert len(centre.stories()) == 1
+    finally:
+        transport.close()
 
 
 # --- frozen, reloaded, restarted, a changed account -------------------------------------------------------------------
