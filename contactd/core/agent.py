@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from contactd.core.ids import AgentId, ContactId, Instant, OfferId
-from contactd.core.plan import AgentProfile
+from contactd.core.plan import AgentProfile, Skills
 
 
 class Status(StrEnum):
@@ -72,12 +72,23 @@ class Agent(msgspec.Struct, kw_only=True):
     contact: ContactId | None = None
     offer: OfferId | None = None
     wrap_up_until: Instant | None = None
+    skills_set: Skills | None = None
+    """A supervisor's, in place of the profile's; None: the profile's."""
+    contacts: int = 0
+    """Talks since the last sign-in."""
+    offered_seq: int = 0
+    """The number of the last offer's event; 0 never."""
     pin_failures: int = 0
     locked_until: Instant | None = None
     ready_at: Instant | None = None
     """Not ready until then, and ready again by itself."""
     busy_offers: int = 0
     """How often in a row the handset answered busy."""
+
+    @property
+    def skills(self) -> Skills:
+        """Those that count now."""
+        return self.profile.skills if self.skills_set is None else self.skills_set
 
     def available(self) -> bool:
         """May be offered a contact now."""

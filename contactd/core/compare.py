@@ -18,6 +18,7 @@ from contactd.core.decision import (
     end_offer,
     end_talk,
     queue_or_default,
+    queued,
     see_handset,
     since,
 )
@@ -117,23 +118,24 @@ def _stands(
     queued_at = contact.queued_at if contact is not None else None
     if queued_at is None:
         queued_at = min(call.queued_at, at) if call.queued_at is not None else None
-    queued = ev.ContactQueued(contact=call.contact, queue=queue, queued_at=at if queued_at is None else queued_at)
+    began = at if queued_at is None else queued_at
+    waits = queued(call.contact, queue, began, at, plan=floor.queues.get(queue), known=contact)
     match call.place:
         case Place.HOLD:
             if contact is None or contact.queued_at is None or contact.queue != queue:
-                into.events.append(queued)
+                into.events.append(waits)
             elif not contact.held:
                 into.events.append(ev.ContactHeld(contact=contact.id))
         case Place.FALLBACK:
             if contact is None or contact.state is not ContactState.FALLBACK:
-                into.events.append(ev.ContactFellBack(contact=call.contact, queue=queue, queued_at=queued.queued_at))
+                into.events.append(ev.ContactFellBack(contact=call.contact, queue=queue, queued_at=began))
             into.commands.append(ReturnToHold(pbx=input_.pbx, contact=call.contact, channel=call.channel))
         case Place.OFFER | Place.TALK:
             agent = _who_is_found(floor, contact, call, input_, engaged)
             if agent is None:
                 return
             if (contact is None or contact.state is ContactState.MENU) and queued_at is not None:
-                into.events.append(queued)
+                into.events.append(waits)
             into.events.append(_found_with(contact, agent, call, queued_at, at))
             engaged[agent.id] = call.contact
         case Place.MENU | Place.ELSEWHERE:

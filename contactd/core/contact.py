@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from contactd.core.ids import AgentId, ContactId, Instant, OfferId, PbxId, QueueId
+from contactd.core.plan import Skills
 
 
 class ContactState(StrEnum):
@@ -53,7 +54,21 @@ class Outcome(StrEnum):
     """It ended while nobody listened, from a state that does not tell how (an offer was ringing)."""
 
 
-class Contact(msgspec.Struct, kw_only=True):
+class Needs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What this contact needs beyond its queue: told by the menu, by the dialplan, by what is known of the customer."""
+
+    skills: Skills = {}
+    preferred_agent: AgentId | None = None
+    """Who is offered the contact alone while the queue's sticky_s lasts."""
+    boost_s: int = 0
+
+
+STICKY = -1
+"""The step before the first: the preferred agent alone."""
+
+
+# gc=False: it holds values only, so it is in no cycle, and the collector need not look at a hundred thousand of them.
+class Contact(msgspec.Struct, kw_only=True, gc=False):
     """Changed by apply() only."""
 
     id: ContactId
@@ -75,5 +90,12 @@ class Contact(msgspec.Struct, kw_only=True):
     offer: OfferId | None = None
     return_by: Instant | None = None
     """Being fetched back from the static queue: until then nobody younger is offered to an agent of this queue."""
+    needs: Needs | None = None
+    step: int = 0
+    """How many of the queue's steps are behind it; STICKY before the first."""
     connected_at: Instant | None = None
     handled: bool = False
+
+    def prefers(self) -> bool:
+        """Whether there is an agent who comes before all others."""
+        return self.needs is not None and self.needs.preferred_agent is not None

@@ -10,7 +10,7 @@ from contactd.core import inputs as inp
 from contactd.core.agent import BUSY_AGAIN_S, AgentState, Status
 from contactd.core.commands import ComparePbx, MoveToHold, ReturnToHold
 from contactd.core.compare import compare
-from contactd.core.contact import Contact, ContactState, Outcome
+from contactd.core.contact import STICKY, Contact, ContactState, Outcome
 from contactd.core.decision import (
     Decision,
     adopt,
@@ -19,12 +19,14 @@ from contactd.core.decision import (
     end_offer,
     end_talk,
     queue_or_default,
+    queued,
     see_handset,
     waited,
 )
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import ContactId, Instant, OfferId
+from contactd.core.routing.demand import due_step
 
 
 def decide(floor: LiveFloor, input_: inp.Input, at: Instant) -> Decision:
@@ -67,30 +69,38 @@ def _menu_answered(floor: LiveFloor, input_: inp.MenuAnswered, at: Instant, into
 
 def _call_held(floor: LiveFloor, input_: inp.CallHeld, at: Instant, into: Decision) -> None:
     contact = floor.contacts.get(input_.contact)
-    queued = ev.ContactQueued(
-        contact=input_.contact,
-        queue=queue_or_default(floor, input_.queue),
-        queued_at=min(input_.queued_at, at),
-    )
+    queue = queue_or_default(floor, input_.queue)
+    waits = queued(input_.contact, queue, min(input_.queued_at, at), at, plan=floor.queues.get(queue), known=contact)
     if contact is None:
-        into.events += [adopt(input_, input_.pbx, at), queued]
+        into.events += [adopt(input_, input_.pbx, at), waits]
         return
     if contact.state is ContactState.OFFERED:
         end_offer(contact, OfferOutcome.LOST, 0, into)
     elif contact.state is ContactState.CONNECTED:
         # Transferred into a queue: a new wait begins.
         end_talk(floor, contact, "transfer", at, into)
-        into.events.append(queued)
+        into.events.append(waits)
         return
     if (
         contact.queued_at is None
-        or contact.queue != queued.queue
+        or contact.queue != queue
         # Transferred into a queue, or sent back into the hold by a dialplan of the site's own: a new wait begins.
         or contact.state is ContactState.RELEASED
     ):
-        into.events.append(queued)
+        into.events.append(waits)
     elif not contact.held:
         into.events.append(ev.ContactHeld(contact=contact.id))
+
+
+def _needs_asked(floor: LiveFloor, input_: inp.NeedsAsked, at: Instant, into: Decision) -> None:
+    contact = floor.contacts.get(input_.contact)
+    if contact is None or contact.needs == input_.needs:
+        return
+    step = contact.step
+    queue = floor.queues.get(contact.queue) if contact.queue is not None else None
+    if contact.state is ContactState.WAITING and queue is not None and contact.queued_at is not None:
+        step = due_step(queue, input_.needs.preferred_agent is not None, contact.queued_at, at)
+    into.events.append(ev.ContactNeedsSet(contact=contact.id, needs=input_.needs, step=step))
 
 
 def _call_fell_back(floor: LiveFloor, input_: inp.CallFellBack, at: Instant, into: Decision) -> None:
@@ -294,13 +304,22 @@ def _not_ready_asked(floor: LiveFloor, input_: inp.NotReadyAsked, at: Instant, i
         into.events.append(ev.AgentNotReady(agent=agent.id, reason=input_.reason))
 
 
+def _skills_asked(floor: LiveFloor, input_: inp.SkillsAsked, at: Instant, into: Decision) -> None:
+    agent = floor.agents.get(input_.agent)
+    if agent is not None and agent.skills_set != input_.skills:
+        into.events.append(ev.AgentSkillsSet(agent=agent.id, skills=input_.skills))
+
+
 def _time_passed(floor: LiveFloor, input_: inp.TimePassed, at: Instant, into: Decision) -> None:
-    due = sorted((until, agent) for agent, until in floor.wrap_ups.items() if until <= at)
-    into.events += [ev.WrapUpEnded(agent=agent) for _, agent in due]
-    back = sorted((ready_at, agent) for agent, ready_at in floor.pauses.items() if ready_at <= at)
-    into.events += [ev.AgentReady(agent=agent) for _, agent in back]
-    late = sorted((by, contact) for contact, by in floor.returning.items() if by <= at)
-    into.events += [ev.ReturnOverdue(contact=contact) for _, contact in late]
+    due = floor.due(at)
+    into.events += [ev.WrapUpEnded(agent=agent) for agent in due.wrap_ups]
+    into.events += [ev.AgentReady(agent=agent) for agent in due.pauses]
+    into.events += [ev.ReturnOverdue(contact=contact) for contact in due.returning]
+    for contact in (floor.contacts[contact_id] for contact_id in due.steps):
+        queue = floor.queues.get(contact.queue) if contact.queue is not None else None
+        if queue is not None and contact.queued_at is not None:
+            step = due_step(queue, contact.step == STICKY and contact.prefers(), contact.queued_at, at)
+            into.events.append(ev.ContactRelaxed(contact=contact.id, step=max(step, contact.step + 1)))
 
 
 # --- the floor itself -----------------------------------------------------------------------------------------------
@@ -310,15 +329,19 @@ def _configuration_loaded(floor: LiveFloor, input_: inp.ConfigurationLoaded, at:
     if floor.state.plan == input_.plan:
         return
     into.events.append(ev.FloorConfigured(plan=input_.plan))
-    queues = {queue.id for queue in input_.plan.queues}
+    queues = {queue.id: queue for queue in input_.plan.queues}
+    default = input_.plan.default_queue
     for contact in floor.contacts.values():
         # Who is not held gets the new queue with the next hold; being queued means being held.
         if contact.held and contact.queue not in queues:
             into.events.append(
-                ev.ContactQueued(
-                    contact=contact.id,
-                    queue=input_.plan.default_queue,
-                    queued_at=contact.queued_at if contact.queued_at is not None else at,
+                queued(
+                    contact.id,
+                    default,
+                    contact.queued_at if contact.queued_at is not None else at,
+                    at,
+                    plan=queues.get(default),
+                    known=contact,
                 )
             )
 
@@ -336,6 +359,7 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.MenuAnswered: _menu_answered,
     inp.CallHeld: _call_held,
     inp.CallFellBack: _call_fell_back,
+    inp.NeedsAsked: _needs_asked,
     inp.OfferAnswered: _offer_answered,
     inp.OfferFailed: _offer_failed,
     inp.CallerHungUp: _caller_hung_up,
@@ -346,6 +370,7 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.SignOutAsked: _sign_out_asked,
     inp.ReadyAsked: _ready_asked,
     inp.NotReadyAsked: _not_ready_asked,
+    inp.SkillsAsked: _skills_asked,
     inp.CommandFailed: _command_failed,
     inp.TimePassed: _time_passed,
 }

@@ -11,7 +11,9 @@ from contactd.core.commands import Command
 from contactd.core.contact import Contact, Outcome
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import Instant, PbxId, QueueId, call_started
+from contactd.core.ids import ContactId, Instant, PbxId, QueueId, call_started
+from contactd.core.plan import QueuePlan
+from contactd.core.routing.demand import due_step
 
 
 @dataclass(slots=True)
@@ -24,6 +26,24 @@ class Decision:
 
 def queue_or_default(floor: LiveFloor, queue: QueueId | None) -> QueueId:
     return queue if queue in floor.queues else floor.plan.default_queue
+
+
+def queued(
+    contact_id: ContactId,
+    queue: QueueId,
+    queued_at: Instant,
+    at: Instant,
+    *,
+    plan: QueuePlan | None,
+    known: Contact | None,
+) -> ev.ContactQueued:
+    """A wait that began at queued_at, at the step of the queue's plan that it has reached.
+
+    plan: the queue's. known: the contact, None when it is not on the floor yet.
+    """
+    prefers = known is not None and known.prefers()
+    step = due_step(plan, prefers, queued_at, at) if plan is not None else 0
+    return ev.ContactQueued(contact=contact_id, queue=queue, queued_at=queued_at, step=step)
 
 
 def end_offer(contact: Contact, outcome: OfferOutcome, cause: int, into: Decision) -> None:

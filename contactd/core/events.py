@@ -11,9 +11,9 @@ from typing import ClassVar
 import msgspec
 
 from contactd.core.agent import Handset
-from contactd.core.contact import Outcome
+from contactd.core.contact import Needs, Outcome
 from contactd.core.ids import AgentId, ContactId, Instant, OfferId, PbxId, QueueId
-from contactd.core.plan import FloorPlan
+from contactd.core.plan import FloorPlan, Skills
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
@@ -71,6 +71,22 @@ class ContactQueued(Event, frozen=True, kw_only=True):
     contact: ContactId
     queue: QueueId
     queued_at: Instant
+    step: int = 0
+    """Where in the queue's plan it begins: STICKY, or past the steps whose time has come already."""
+
+
+class ContactNeedsSet(Event, frozen=True, kw_only=True):
+    contact: ContactId
+    needs: Needs
+    step: int
+    """Where in the queue's plan it goes on."""
+
+
+class ContactRelaxed(Event, frozen=True, kw_only=True):
+    """The wait has reached the next step of the queue's plan."""
+
+    contact: ContactId
+    step: int
 
 
 class ContactHeld(Event, frozen=True, kw_only=True):
@@ -95,6 +111,11 @@ class ContactOffered(Event, frozen=True, kw_only=True):
     contact: ContactId
     agent: AgentId
     offer: OfferId
+    step: int = 0
+    strategy: str = ""
+    """Of the queue's plan at that step; empty: found by a comparison, or of an older contactd."""
+    others: dict[str, int] = {}
+    """Why the agents of this PBX were not chosen: how many by reason (routing.explain.Reason)."""
 
 
 class OfferOutcome(StrEnum):
@@ -165,6 +186,13 @@ class AgentRefused(Event, frozen=True, kw_only=True):
     locked_until: Instant | None
 
 
+class AgentSkillsSet(Event, frozen=True, kw_only=True):
+    """By a supervisor. None: those of the configuration again."""
+
+    agent: AgentId
+    skills: Skills | None
+
+
 class AgentReady(Event, frozen=True, kw_only=True):
     agent: AgentId
 
@@ -203,6 +231,8 @@ AnyEvent = (
     | ContactAdopted
     | MenuChosen
     | ContactQueued
+    | ContactNeedsSet
+    | ContactRelaxed
     | ContactHeld
     | ContactFellBack
     | ReturnOverdue
@@ -214,6 +244,7 @@ AnyEvent = (
     | AgentSignedIn
     | AgentSignedOut
     | AgentRefused
+    | AgentSkillsSet
     | AgentReady
     | AgentNotReady
     | WrapUpEnded

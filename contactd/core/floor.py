@@ -5,20 +5,22 @@ A floor rebuilt from the journal by apply() alone equals the live one, since a l
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
 from contactd.core import events as ev
 from contactd.core.agent import TRANSITIONS as AGENT_TRANSITIONS
 from contactd.core.agent import Agent, AgentState, Handset, Status
+from contactd.core.alarms import Alarms
 from contactd.core.contact import TRANSITIONS as CONTACT_TRANSITIONS
-from contactd.core.contact import Contact, ContactState
+from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.errors import ContactdError
 from contactd.core.ids import AgentId, ContactId, Instant, PbxId, QueueId
-from contactd.core.plan import FloorPlan, QueuePlan
+from contactd.core.plan import FloorPlan, QueuePlan, Skills
+from contactd.core.routing.demand import next_step_at
+from contactd.core.routing.index import RoutingIndex
 
 SNAPSHOT_VERSION = 1
 RETURN_S = 2.0
@@ -30,7 +32,7 @@ class FloorBug(ContactdError):
 
 
 class Floor(msgspec.Struct, kw_only=True):
-    """The state. Its fields are what a snapshot keeps; the two indexes below them are made anew from these."""
+    """The state. Its fields are what a snapshot keeps; the indexes of a LiveFloor are made anew from these."""
 
     epoch: int = 0
     seq: int = 0
@@ -38,6 +40,15 @@ class Floor(msgspec.Struct, kw_only=True):
     contacts: dict[ContactId, Contact] = {}
     agents: dict[AgentId, Agent] = {}
     steered: set[PbxId] = set()
+
+
+class Due(NamedTuple):
+    """Whose time has come, each in its order."""
+
+    wrap_ups: list[AgentId]
+    pauses: list[AgentId]
+    returning: list[ContactId]
+    steps: list[ContactId]
 
 
 class LiveFloor:
@@ -50,22 +61,15 @@ class LiveFloor:
         self.steered = self.state.steered
         self.queues: dict[QueueId, QueuePlan] = {}
         self.by_endpoint: dict[tuple[PbxId, str], Agent] = {}
-        self.waiting: list[tuple[Instant, ContactId]] = []
-        """Contacts that may be offered now, the longest waiting first."""
         self.available: dict[AgentId, Agent] = {}
-        self.wrap_ups: dict[AgentId, Instant] = {}
-        self.pauses: dict[AgentId, Instant] = {}
-        """Agents who are not ready, and ready again by themselves."""
-        self.returning: dict[ContactId, Instant] = {}
-        """Callers on their way back from the static queue, and until when their places are kept free."""
+        self._wrap_ups: Alarms[AgentId] = Alarms()
+        self._pauses: Alarms[AgentId] = Alarms()
+        self._returning: Alarms[ContactId] = Alarms()
+        self._steps: Alarms[ContactId] = Alarms()
         self._index_plan()
         for contact in self.contacts.values():
-            if contact.state is ContactState.WAITING and contact.held:
-                insort(self.waiting, _place(contact))
             if contact.return_by is not None:
-                self.returning[contact.id] = contact.return_by
-        for agent in self.agents.values():
-            self._index_agent(agent)
+                self._returning.set(contact.id, contact.return_by)
 
     @property
     def epoch(self) -> int:
@@ -84,7 +88,37 @@ class LiveFloor:
 
     def wake_at(self) -> Instant | None:
         """When TimePassed is due; None while nothing is timed."""
-        return min((*self.wrap_ups.values(), *self.pauses.values(), *self.returning.values()), default=None)
+        firsts = (alarms.first() for alarms in (self._wrap_ups, self._pauses, self._returning, self._steps))
+        return min((at for at in firsts if at is not None), default=None)
+
+    @property
+    def waiting(self) -> list[tuple[Instant, ContactId]]:
+        """Contacts that may be offered now, in line: the rank, and who."""
+        return [(rank, contact) for rank, contact, _ in sorted(self.routing.waiting.values())]
+
+    @property
+    def wrap_ups(self) -> Mapping[AgentId, Instant]:
+        """Until when."""
+        return self._wrap_ups.times
+
+    @property
+    def pauses(self) -> Mapping[AgentId, Instant]:
+        """Agents who are not ready, and when they are so again by themselves."""
+        return self._pauses.times
+
+    @property
+    def returning(self) -> Mapping[ContactId, Instant]:
+        """Callers on their way back from the static queue, and until when their places are kept free."""
+        return self._returning.times
+
+    @property
+    def steps_due(self) -> Mapping[ContactId, Instant]:
+        """When the wait of who waits reaches the next step of the queue's plan."""
+        return self._steps.times
+
+    def due(self, at: Instant) -> Due:
+        """What the time has come for."""
+        return Due(self._wrap_ups.due(at), self._pauses.due(at), self._returning.due(at), self._steps.due(at))
 
     def apply(self, event: ev.Event, at: Instant) -> None:
         """The only way in. at: when it happened."""
@@ -108,27 +142,51 @@ class LiveFloor:
             raise FloorBug(f"Agent {agent.id} cannot go from {agent.state} to {doing}.")
 
     def enter(self, contact: Contact, state: ContactState, *, held: bool = False) -> None:
-        """Put a contact into a state of the table and keep the waiting index true."""
+        """Put a contact into a state of the table and keep the indexes true."""
         self.check(contact, state)
-        if contact.state is ContactState.WAITING and contact.held:
-            place = _place(contact)
-            index = bisect_left(self.waiting, place)
-            if index < len(self.waiting) and self.waiting[index] == place:
-                del self.waiting[index]
+        self.leave_line(contact)
         contact.state = state
         contact.held = held
         if state is not ContactState.FALLBACK:
             self.expect_back(contact, None)
-        if state is ContactState.WAITING and held:
-            insort(self.waiting, _place(contact))
+        self._join_line(contact)
+
+    def ask_for(self, contact: Contact, *, step: int, needs: Needs | None) -> None:
+        """Change what a contact asks for, wherever it is."""
+        self.leave_line(contact)
+        contact.step, contact.needs = step, needs
+        self._join_line(contact)
+        if contact.return_by is not None:
+            self.routing.expect_no_more(contact.id)
+            self.routing.expect(contact)
 
     def expect_back(self, contact: Contact, by: Instant | None) -> None:
         """Keep the contact's place free until then; None: no longer."""
+        if by is None and contact.return_by is None:
+            return
         contact.return_by = by
+        self.routing.expect_no_more(contact.id)
         if by is None:
-            self.returning.pop(contact.id, None)
+            self._returning.clear(contact.id)
         else:
-            self.returning[contact.id] = by
+            self._returning.set(contact.id, by)
+            self.routing.expect(contact)
+
+    def leave_line(self, contact: Contact) -> None:
+        """To be said before anything changes that the line is sorted by."""
+        if contact.state is ContactState.WAITING:
+            self._steps.clear(contact.id)
+            if contact.held:
+                self.routing.leave(contact)
+
+    def _join_line(self, contact: Contact) -> None:
+        if contact.state is ContactState.WAITING:
+            queue = self.queues.get(contact.queue) if contact.queue is not None else None
+            due = next_step_at(queue, contact) if queue is not None else None
+            if due is not None:
+                self._steps.set(contact.id, due)
+            if contact.held:
+                self.routing.join(contact)
 
     def occupy(self, agent: Agent, state: AgentState, at: Instant) -> None:
         """Put an agent into a state of the table and keep the indexes true."""
@@ -151,6 +209,11 @@ class LiveFloor:
         agent.since = at
         agent.idle_since = at
         self._index_agent(agent)
+        self.routing.presence_changed(agent.id)
+
+    def set_skills(self, agent: Agent, skills: Skills | None) -> None:
+        agent.skills_set = skills
+        self.routing.skills_changed(agent)
 
     def see(self, agent: Agent, handset: Handset) -> None:
         agent.handset = handset
@@ -170,38 +233,42 @@ class LiveFloor:
             if agent.state is AgentState.IDLE:
                 del self.agents[agent_id]
                 self.available.pop(agent_id, None)
-                self.pauses.pop(agent_id, None)
+                self._pauses.clear(agent_id)
             else:
                 agent.status, agent.reason, agent.ready_at = Status.SIGNED_OUT, "", None
         self._index_plan()
-        for agent in self.agents.values():
-            self._index_agent(agent)
 
     def _index_plan(self) -> None:
+        """Everything that follows from the plan: all of the indexes."""
         plan = self.state.plan
         self.queues = {queue.id: queue for queue in plan.queues} if plan else {}
         # Somebody who left the plan in the middle of a talk may have left the handset to somebody else.
         planned = {profile.id for profile in plan.agents} if plan else set()
         by_plan = sorted(self.agents.values(), key=lambda agent: agent.id in planned)
         self.by_endpoint = {(a.profile.pbx, a.profile.endpoint): a for a in by_plan}
+        self.routing = RoutingIndex(self.contacts, self.agents, self.queues)
+        for contact in self.contacts.values():
+            self._steps.clear(contact.id)
+            self._join_line(contact)
+            if contact.return_by is not None:
+                self.routing.expect(contact)
+        for agent in self.agents.values():
+            self._index_agent(agent)
 
     def _index_agent(self, agent: Agent) -> None:
         if agent.available():
             self.available[agent.id] = agent
         else:
             self.available.pop(agent.id, None)
+        self.routing.see(agent)
         if agent.wrap_up_until is not None:
-            self.wrap_ups[agent.id] = agent.wrap_up_until
+            self._wrap_ups.set(agent.id, agent.wrap_up_until)
         else:
-            self.wrap_ups.pop(agent.id, None)
+            self._wrap_ups.clear(agent.id)
         if agent.ready_at is not None:
-            self.pauses[agent.id] = agent.ready_at
+            self._pauses.set(agent.id, agent.ready_at)
         else:
-            self.pauses.pop(agent.id, None)
-
-
-def _place(contact: Contact) -> tuple[Instant, ContactId]:
-    return (contact.queued_at or 0.0, contact.id)
+            self._pauses.clear(agent.id)
 
 
 def _configured(floor: LiveFloor, event: ev.FloorConfigured, at: Instant) -> None:
@@ -210,6 +277,7 @@ def _configured(floor: LiveFloor, event: ev.FloorConfigured, at: Instant) -> Non
 
 def _steered(floor: LiveFloor, event: ev.PbxSteered, at: Instant) -> None:
     floor.steered.add(event.pbx)
+    floor.routing.look_again()
     for contact in floor.contacts.values():
         if contact.state is ContactState.FALLBACK and contact.pbx == event.pbx:
             floor.expect_back(contact, at + RETURN_S)
@@ -241,10 +309,11 @@ def _menu_chosen(floor: LiveFloor, event: ev.MenuChosen, at: Instant) -> None:
 
 def _queued(floor: LiveFloor, event: ev.ContactQueued, at: Instant) -> None:
     contact = floor.contacts[event.contact]
-    # Leave the old place before the key changes, or the index would keep it for ever.
-    floor.enter(contact, ContactState.WAITING)
+    floor.check(contact, ContactState.WAITING)
+    floor.leave_line(contact)
     contact.queue = event.queue
     contact.queued_at = event.queued_at
+    contact.step = event.step
     # A second wait, after a transfer, ends at the second talk.
     contact.connected_at = None
     floor.enter(contact, ContactState.WAITING, held=True)
@@ -254,9 +323,21 @@ def _held(floor: LiveFloor, event: ev.ContactHeld, at: Instant) -> None:
     floor.enter(floor.contacts[event.contact], ContactState.WAITING, held=True)
 
 
+def _needs_set(floor: LiveFloor, event: ev.ContactNeedsSet, at: Instant) -> None:
+    contact = floor.contacts[event.contact]
+    floor.ask_for(contact, step=event.step, needs=event.needs)
+
+
+def _relaxed(floor: LiveFloor, event: ev.ContactRelaxed, at: Instant) -> None:
+    contact = floor.contacts[event.contact]
+    floor.ask_for(contact, step=event.step, needs=contact.needs)
+
+
 def _fell_back(floor: LiveFloor, event: ev.ContactFellBack, at: Instant) -> None:
     contact = floor.contacts[event.contact]
     floor.enter(contact, ContactState.FALLBACK)
+    if contact.queue != event.queue:
+        contact.step = 0
     contact.queue = event.queue
     contact.queued_at = event.queued_at
     if contact.pbx in floor.steered:
@@ -273,6 +354,7 @@ def _offered(floor: LiveFloor, event: ev.ContactOffered, at: Instant) -> None:
     floor.enter(contact, ContactState.OFFERED)
     contact.agent, contact.offer = agent.id, event.offer
     agent.contact, agent.offer = contact.id, event.offer
+    agent.offered_seq = floor.seq + 1
     floor.occupy(agent, AgentState.OFFERED, at)
 
 
@@ -294,6 +376,7 @@ def _connected(floor: LiveFloor, event: ev.ContactConnected, at: Instant) -> Non
     floor.enter(contact, ContactState.CONNECTED)
     contact.agent, contact.offer = agent.id, event.offer
     contact.connected_at, contact.handled = at, True
+    agent.contacts += 1
     agent.busy_offers = 0
     agent.contact, agent.offer = contact.id, event.offer
     floor.occupy(agent, AgentState.BUSY, at)
@@ -318,6 +401,8 @@ def _ended(floor: LiveFloor, event: ev.ContactEnded, at: Instant) -> None:
 def _signed_in(floor: LiveFloor, event: ev.AgentSignedIn, at: Instant) -> None:
     agent = floor.agents[event.agent]
     agent.pin_failures, agent.locked_until, agent.busy_offers = 0, None, 0
+    if agent.status is Status.SIGNED_OUT:
+        agent.contacts = 0
     floor.choose(agent, Status.READY, "", at)
 
 
@@ -329,6 +414,10 @@ def _refused(floor: LiveFloor, event: ev.AgentRefused, at: Instant) -> None:
     agent = floor.agents[event.agent]
     agent.pin_failures = 0 if event.locked_until is not None else agent.pin_failures + 1
     agent.locked_until = event.locked_until
+
+
+def _skills_set(floor: LiveFloor, event: ev.AgentSkillsSet, at: Instant) -> None:
+    floor.set_skills(floor.agents[event.agent], event.skills)
 
 
 def _ready(floor: LiveFloor, event: ev.AgentReady, at: Instant) -> None:
@@ -362,6 +451,8 @@ _APPLY: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.ContactAdopted: _arrived,
     ev.MenuChosen: _menu_chosen,
     ev.ContactQueued: _queued,
+    ev.ContactNeedsSet: _needs_set,
+    ev.ContactRelaxed: _relaxed,
     ev.ContactHeld: _held,
     ev.ContactFellBack: _fell_back,
     ev.ReturnOverdue: _overdue,
@@ -373,6 +464,7 @@ _APPLY: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.AgentSignedIn: _signed_in,
     ev.AgentSignedOut: _signed_out,
     ev.AgentRefused: _refused,
+    ev.AgentSkillsSet: _skills_set,
     ev.AgentReady: _ready,
     ev.AgentNotReady: _not_ready,
     ev.WrapUpEnded: _wrap_up_ended,

@@ -9,6 +9,8 @@ ContactId = NewType("ContactId", str)
 """A UUIDv7 in its usual text form."""
 AgentId = NewType("AgentId", str)
 QueueId = NewType("QueueId", str)
+SkillId = NewType("SkillId", str)
+GroupId = NewType("GroupId", str)
 PbxId = NewType("PbxId", str)
 OfferId = NewType("OfferId", str)
 """``epoch-seq`` of the ContactOffered event: unique for ever, and ordered for the dialplan's fence."""

@@ -11,8 +11,9 @@ from typing import ClassVar
 import msgspec
 
 from contactd.core.agent import Handset
+from contactd.core.contact import Needs
 from contactd.core.ids import AgentId, ContactId, Instant, OfferId, PbxId, QueueId
-from contactd.core.plan import FloorPlan
+from contactd.core.plan import FloorPlan, Skills
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
@@ -110,6 +111,13 @@ class CallFellBack(Input, frozen=True, kw_only=True):
     queued_at: Instant
 
 
+class NeedsAsked(Input, frozen=True, kw_only=True):
+    """What the menu, the dialplan or the customer's record says that this contact needs; in place of what was said."""
+
+    contact: ContactId
+    needs: Needs
+
+
 class OfferAnswered(Input, frozen=True, kw_only=True):
     contact: ContactId
     offer: OfferId
@@ -175,6 +183,13 @@ class NotReadyAsked(Input, frozen=True, kw_only=True):
     reason: str
 
 
+class SkillsAsked(Input, frozen=True, kw_only=True):
+    """A supervisor changes what an agent is offered from now on; None: as the configuration says."""
+
+    agent: AgentId
+    skills: Skills | None
+
+
 class CommandFailed(Input, frozen=True, kw_only=True):
     """The PBX refused a RingAgent, or did not answer it in time."""
 
@@ -195,6 +210,7 @@ AnyInput = (
     | MenuAnswered
     | CallHeld
     | CallFellBack
+    | NeedsAsked
     | OfferAnswered
     | OfferFailed
     | CallerHungUp
@@ -205,6 +221,7 @@ AnyInput = (
     | SignOutAsked
     | ReadyAsked
     | NotReadyAsked
+    | SkillsAsked
     | CommandFailed
     | TimePassed
 )

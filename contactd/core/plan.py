@@ -2,9 +2,40 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
-from contactd.core.ids import AgentId, PbxId, QueueId
+from contactd.core.ids import AgentId, GroupId, PbxId, QueueId, SkillId
+
+Skills = dict[SkillId, int]
+"""Skill -> level, 1 to 10: what an agent has, or the least that a contact needs."""
+
+
+class Strategy(StrEnum):
+    """Which of the agents who may be offered a contact gets it; routing/strategies.py has one function for each."""
+
+    LONGEST_IDLE = "longest_idle"
+    FEWEST_CONTACTS = "fewest_contacts"
+    BEST_SKILL = "best_skill"
+    ROUND_ROBIN = "round_robin"
+    WEIGHTED_RANDOM = "weighted_random"
+
+
+class RoutingStep(msgspec.Struct, frozen=True, kw_only=True):
+    """From after_s on, until the next step: what it does not name is as the queue says."""
+
+    after_s: int
+    """Seconds since the contact began to wait."""
+    skills: Skills | None = None
+    """In place of the queue's; what the contact itself needs stays."""
+    lower_by: int = 0
+    """All levels, the queue's and the contact's own, are lowered by this; a skill below level 1 is not needed."""
+    only_groups: tuple[GroupId, ...] = ()
+    also_groups: tuple[GroupId, ...] = ()
+    strategy: Strategy | None = None
+    boost_s: int = 0
+    """More than the queue's own."""
 
 
 class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,6 +46,21 @@ class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     """How long a handset rings before the offer counts as RONA."""
     wrap_up_s: int = 30
     """After-contact work; 0 makes the agent available at once."""
+    strategy: Strategy = Strategy.LONGEST_IDLE
+    skills: Skills = {}
+    """What an agent must have to be offered a contact of this queue."""
+    preferred_skills: tuple[SkillId, ...] = ()
+    """Nobody must have them; best_skill counts their levels."""
+    only_groups: tuple[GroupId, ...] = ()
+    """Of those who serve the queue, only agents of these groups; empty: everyone who serves it."""
+    also_groups: tuple[GroupId, ...] = ()
+    """Agents of these groups as well, though they do not serve the queue."""
+    boost_s: int = 0
+    """A contact is ranked as if it had begun to wait so much earlier."""
+    sticky_s: int = 0
+    """A contact that prefers an agent waits for that one alone for so long."""
+    steps: tuple[RoutingStep, ...] = ()
+    """By after_s, rising."""
 
 
 class AgentProfile(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +71,10 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str
     """The PJSIP endpoint of the handset, ``1001`` for PJSIP/1001."""
     queues: tuple[QueueId, ...]
+    groups: tuple[GroupId, ...] = ()
+    skills: Skills = {}
+    weight: int = 1
+    """The agent's share under weighted_random."""
 
 
 class FloorPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from contactd.core.decide import decide
 from contactd.core.floor import FloorBug, LiveFloor
 from contactd.core.ids import Instant, offer_id
 from contactd.core.inputs import Input
-from contactd.core.routing import route
+from contactd.core.routing.route import route
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,15 @@ def step(floor: LiveFloor, input_: Input, at: Instant) -> Step:
     if events:
         for contact, agent in route(floor):
             offer = offer_id(floor.epoch, floor.seq + 1)
-            offered = ev.ContactOffered(contact=contact.id, agent=agent.id, offer=offer)
+            target, others = floor.routing.explain(contact, agent.id)
+            offered = ev.ContactOffered(
+                contact=contact.id,
+                agent=agent.id,
+                offer=offer,
+                step=contact.step,
+                strategy=target.strategy,
+                others=others,
+            )
             floor.apply(offered, at)
             events.append(offered)
             queue = floor.queues.get(contact.queue) if contact.queue else None

@@ -11,15 +11,72 @@ import msgspec
 
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
-from contactd.core.contact import Contact, ContactState
+from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import AgentId, ContactId, Instant, OfferId, PbxId, QueueId, contact_id
-from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan
+from contactd.core.ids import (
+    AgentId,
+    ContactId,
+    GroupId,
+    Instant,
+    OfferId,
+    PbxId,
+    QueueId,
+    SkillId,
+    contact_id,
+)
+from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan, RoutingStep, Strategy
 
 PBXES = (PbxId("pbx1"), PbxId("pbx1"), PbxId("pbx2"))
 QUEUES = tuple(QueueId(name) for name in ("sales", "support", "vip", "gone"))
 AGENTS = tuple(AgentId(f"agent{n}") for n in range(7))
+SKILLS = tuple(SkillId(name) for name in ("german", "french", "cards"))
+GROUPS = tuple(GroupId(name) for name in ("experts", "reserve"))
 START: Instant = 1_800_000_000.0
+
+
+def some_skills(dice: random.Random, most: int = 10) -> dict[SkillId, int]:
+    return {skill: dice.randint(1, most) for skill in SKILLS if dice.random() < 0.4}
+
+
+def some_groups(dice: random.Random) -> tuple[GroupId, ...]:
+    return tuple(group for group in GROUPS if dice.random() < 0.3)
+
+
+def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
+    wrap_up_s = dice.choice((0, 5, 30))
+    if dice.random() < 0.4:
+        return QueuePlan(id=queue, wrap_up_s=wrap_up_s)
+    return QueuePlan(
+        id=queue,
+        wrap_up_s=wrap_up_s,
+        strategy=dice.choice(list(Strategy)),
+        skills=some_skills(dice, 6),
+        preferred_skills=tuple(skill for skill in SKILLS if dice.random() < 0.3),
+        only_groups=some_groups(dice),
+        also_groups=some_groups(dice),
+        boost_s=dice.choice((0, 0, 30, -10)),
+        sticky_s=dice.choice((0, 10, 100)),
+        steps=tuple(
+            RoutingStep(
+                after_s=after_s,
+                skills=dice.choice((None, some_skills(dice, 4))),
+                lower_by=dice.choice((0, 2, 10)),
+                only_groups=some_groups(dice),
+                also_groups=some_groups(dice),
+                strategy=dice.choice((None, *Strategy)),
+                boost_s=dice.choice((0, 60)),
+            )
+            for after_s in sorted(dice.sample((1, 2, 5, 20, 60, 300), dice.randint(0, 3)))
+        ),
+    )
+
+
+def some_needs(dice: random.Random) -> Needs:
+    return Needs(
+        skills=some_skills(dice, 6),
+        preferred_agent=dice.choice((None, dice.choice(AGENTS))),
+        boost_s=dice.choice((0, 0, 20, 500)),
+    )
 
 
 def some_plan(dice: random.Random) -> FloorPlan:
@@ -28,13 +85,16 @@ def some_plan(dice: random.Random) -> FloorPlan:
     handsets = dice.sample(range(1001, 1012), len(names))
     return FloorPlan(
         sha256=f"{dice.randrange(16):x}" * 64,
-        queues=tuple(QueuePlan(id=queue, wrap_up_s=dice.choice((0, 5, 30))) for queue in queues),
+        queues=tuple(some_queue(dice, queue) for queue in queues),
         agents=tuple(
             AgentProfile(
                 id=name,
                 pbx=dice.choice(PBXES),
                 endpoint=str(handset),
                 queues=tuple(dice.sample(queues, dice.randint(1, len(queues)))),
+                groups=some_groups(dice),
+                skills=some_skills(dice),
+                weight=dice.choice((1, 1, 5)),
             )
             for name, handset in zip(names, handsets, strict=True)
         ),
@@ -80,6 +140,8 @@ class Chaos:
             (5, lambda: inp.ReadyAsked(agent=dice.choice(AGENTS))),
             (2, lambda: inp.NotReadyAsked(agent=dice.choice(AGENTS), reason=dice.choice(("break", "unregistered")))),
             (2, self._command_failed),
+            (4, lambda: inp.NeedsAsked(contact=self._contact(), needs=some_needs(dice))),
+            (2, lambda: inp.SkillsAsked(agent=dice.choice(AGENTS), skills=dice.choice((None, some_skills(dice))))),
             (8, inp.TimePassed),
         )
         made = dice.choices([make for _, make in kinds], [weight for weight, _ in kinds])[0]()

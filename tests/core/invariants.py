@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+
 import msgspec
 
 from contactd.core import events as ev
-from contactd.core.agent import AgentState, Handset, Status
+from contactd.core.agent import AgentState, Status
 from contactd.core.commands import RingAgent
-from contactd.core.contact import Contact, ContactState
+from contactd.core.contact import ContactState
 from contactd.core.floor import Floor, LiveFloor
+from contactd.core.ids import AgentId
+from contactd.core.plan import Strategy
 from contactd.core.step import Step
+from tests.core.rules import allowed, available, kept, merit, next_step_at, place, reason, strategy_of
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode = msgspec.msgpack.Decoder(Floor).decode
@@ -64,8 +70,8 @@ def _check_agents(floor: LiveFloor) -> None:
 
 def _check_indexes(floor: LiveFloor) -> None:
     held = [c for c in floor.contacts.values() if c.state is ContactState.WAITING and c.held]
-    assert floor.waiting == sorted(place(c) for c in held)
-    ready = {a.id for a in floor.agents.values() if _available(a.status, a.state, a.handset)}
+    assert floor.waiting == sorted(place(floor, c) for c in held)
+    ready = {a.id for a in floor.agents.values() if available(a)}
     assert set(floor.available) == ready
     assert all(floor.available[agent] is floor.agents[agent] for agent in floor.available)
     timed = {a.id: a.wrap_up_until for a in floor.agents.values() if a.state is AgentState.WRAP_UP}
@@ -73,10 +79,13 @@ def _check_indexes(floor: LiveFloor) -> None:
     back = {c.id: c.return_by for c in floor.contacts.values() if c.return_by is not None}
     assert floor.returning == back
     assert all(floor.contacts[c].state is ContactState.FALLBACK for c in back)
+    steps = {c.id: at for c in floor.contacts.values() if (at := next_step_at(floor, c)) is not None}
+    assert floor.steps_due == steps
     paused = {a.id: a.ready_at for a in floor.agents.values() if a.ready_at is not None}
     assert floor.pauses == paused
     assert all(floor.agents[agent].status is Status.NOT_READY for agent in paused)
-    due = [until for until in (*timed.values(), *back.values(), *paused.values()) if until is not None]
+    timers = (*timed.values(), *back.values(), *steps.values(), *paused.values())
+    due = [until for until in timers if until is not None]
     assert floor.wake_at() == min(due, default=None)
     for (pbx, endpoint), agent in floor.by_endpoint.items():
         assert agent is floor.agents[agent.id]
@@ -88,60 +97,43 @@ def _check_indexes(floor: LiveFloor) -> None:
     assert set(floor.queues) == {queue.id for queue in (plan.queues if plan else ())}
 
 
-def _available(status: Status, state: AgentState, handset: Handset) -> bool:
-    return status is Status.READY and state is AgentState.IDLE and handset is Handset.FREE
-
-
 def _check_nobody_idles_while_somebody_waits(floor: LiveFloor) -> None:
+    free = [agent for agent in floor.agents.values() if available(agent)]
     for contact in floor.contacts.values():
-        if contact.state is ContactState.WAITING and contact.held and contact.pbx in floor.state.steered:
-            idle = [
-                agent.id
-                for agent in floor.agents.values()
-                if _available(agent.status, agent.state, agent.handset)
-                and contact.queue in agent.profile.queues
-                and agent.profile.pbx == contact.pbx
-            ]
-            # An agent is kept for somebody older who is on the way back from the static queue, and for no one else.
-            back = [
-                other.queue
-                for other in floor.contacts.values()
-                if other.return_by is not None and other.pbx == contact.pbx and place(other) < place(contact)
-            ]
-            idle = [agent for agent in idle if not set(back) & set(floor.agents[agent].profile.queues)]
+        if free and contact.state is ContactState.WAITING and contact.held and contact.pbx in floor.state.steered:
+            idle = [a.id for a in free if allowed(floor, a, contact) and not kept(floor, a, contact)]
             assert not idle, f"{contact.id} waits for {contact.queue} while {idle} idle"
 
 
-def place(contact: Contact) -> tuple[float, str]:
-    assert contact.queued_at is not None
-    return (contact.queued_at, contact.id)
+def turns_of(floor: LiveFloor) -> dict[AgentId, int]:
+    """Each agent's last offer; to be taken before a step, for check_offers."""
+    return {agent.id: agent.offered_seq for agent in floor.agents.values()}
 
 
-def check_offers(floor: LiveFloor, made: Step) -> None:
-    """The offers of one step: first come first served for each agent, the longest idle for each contact."""
+def check_offers(floor: LiveFloor, made: Step, turns: Mapping[AgentId, int]) -> None:
+    """The offers of one step: first in line first for each agent, the strategy's choice for each contact."""
     rung = [command for command in made.commands if isinstance(command, RingAgent)]
     offered = {event.offer: event for event in made.events if isinstance(event, ev.ContactOffered)}
     pairs = [(floor.contacts[c.contact], floor.agents[offered[c.offer].agent]) for c in rung]
     assert len({contact.id for contact, _ in pairs}) == len({agent.id for _, agent in pairs}) == len(pairs)
     for index, (contact, agent) in enumerate(pairs):
-        assert contact.queue in agent.profile.queues and contact.pbx == agent.profile.pbx
+        assert allowed(floor, agent, contact) and not kept(floor, agent, contact)
         assert contact.pbx in floor.state.steered
         assert rung[index].endpoint == agent.profile.endpoint
         for other in floor.contacts.values():
-            passed_over = other.held and other.pbx in floor.state.steered and other.pbx == agent.profile.pbx
-            if passed_over and other.queue in agent.profile.queues:
-                assert place(contact) < place(other), f"{agent.id} should have got {other.id} first"
-        still_free = list(floor.available.values()) + [later for _, later in pairs[index + 1 :]]
-        for other_agent in still_free:
-            profile = other_agent.profile
-            # Whoever is on the way back from the static queue has a right to the agents that serve them.
-            owed = any(
-                older.queue in profile.queues and older.pbx == profile.pbx and place(older) < place(contact)
-                for older in (floor.contacts[returning] for returning in floor.returning)
-            )
-            if contact.queue in profile.queues and profile.pbx == contact.pbx and not owed:
-                mine, theirs = (agent.idle_since, agent.id), (other_agent.idle_since, other_agent.id)
-                assert mine < theirs, f"{contact.id} should have got {other_agent.id}"
+            if other.held and other.pbx in floor.state.steered and allowed(floor, agent, other):
+                ahead = place(floor, contact) < place(floor, other)
+                assert ahead, f"{agent.id} should have got {other.id} first"
+        later = [agent for _, agent in pairs[index + 1 :]]
+        for other_agent in [*floor.available.values(), *later]:
+            if allowed(floor, other_agent, contact) and not kept(floor, other_agent, contact):
+                mine, theirs = (merit(floor, one, contact, turns) for one in (agent, other_agent))
+                drawn = strategy_of(floor, contact) is Strategy.WEIGHTED_RANDOM
+                assert drawn or mine < theirs, f"{contact.id} should have got {other_agent.id}"
+        said = offered[rung[index].offer]
+        assert (said.step, said.strategy) == (contact.step, strategy_of(floor, contact))
+        others = [a for a in floor.agents.values() if a is not agent and a.profile.pbx == contact.pbx]
+        assert said.others == Counter(reason(floor, other_agent, contact, later) for other_agent in others)
 
 
 class Lives:

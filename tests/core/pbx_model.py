@@ -16,7 +16,7 @@ from contactd.core.floor import Floor, LiveFloor
 from contactd.core.ids import ContactId, Instant, OfferId, QueueId
 from contactd.core.inputs import Place
 from contactd.core.step import step
-from tests.core.invariants import Lives, check_floor, check_offers, frozen, restarted
+from tests.core.invariants import Lives, check_floor, check_offers, frozen, restarted, turns_of
 from tests.core.world import PBX, SALES, START, SUPPORT, never_announced, plan, seen
 
 ENDPOINTS = ("1001", "1002", "1003")
@@ -54,11 +54,12 @@ class Model:
     # --- contactd -----------------------------------------------------------------------------------------------------
 
     def tell(self, input_: inp.Input) -> None:
+        turns = turns_of(self.floor)
         made = step(self.floor, input_, self.now)
         assert made.bug is None, made.bug
         self.journal += [(event, self.now) for event in made.events]
         check_floor(self.floor)
-        check_offers(self.floor, made)
+        check_offers(self.floor, made, turns)
         self.lives.follow(made)
         for command in made.commands:
             self.obey(command)

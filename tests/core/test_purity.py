@@ -51,7 +51,8 @@ def test_no_function_reads_a_clock_or_rolls_dice(path: Path) -> None:
 
 def test_only_apply_and_what_it_calls_change_the_floor() -> None:
     """decide, compare and route assign to no attribute of anything."""
-    for name in ("decide.py", "decision.py", "compare.py", "routing/__init__.py", "routing/longest_idle.py"):
+    routing = [f"routing/{name}.py" for name in ("route", "demand", "strategies", "reasons", "explain")]
+    for name in ("decide.py", "decision.py", "compare.py", *routing):
         for node in ast.walk(ast.parse((PACKAGE / "core" / name).read_text())):
             if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]

@@ -15,7 +15,7 @@ from contactd.core import inputs as inp
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.step import step
 from tests.core.chaos import Chaos, Hostile
-from tests.core.invariants import Lives, check_floor, check_offers, frozen, restarted
+from tests.core.invariants import Lives, check_floor, check_offers, frozen, restarted, turns_of
 
 LONG = os.environ.get("CONTACTD_LONG") == "1"
 SEEDS, STEPS = (400, 3000) if LONG else (12, 400)
@@ -50,14 +50,14 @@ class Walk:
 
     def take_one(self) -> None:
         input_, at = self.chaos.next()
-        seq, before = self.live.seq, frozen(self.live)
+        seq, before, turns = self.live.seq, frozen(self.live), turns_of(self.live)
         made = step(self.live, input_, at)
         assert made.bug is None, f"{made.bug} after {input_}"
         assert made.first_seq == seq + 1
         assert self.live.seq == seq + len(made.events)
         self.kinds |= {type(event).__name__ for event in made.events}
         check_floor(self.live)
-        check_offers(self.live, made)
+        check_offers(self.live, made, turns)
         self.lives.follow(made)
         if not made.events:
             assert frozen(self.live) == before

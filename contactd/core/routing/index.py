@@ -1,0 +1,372 @@
+"""Who waits for what, and who is ready for it: found without looking at everybody.
+
+All of it follows from the floor's state. A new plan makes a new index; the floor then says who waits, who is on the
+way back and who is ready, and goes on saying it with each event. Nothing in here is a fact, so throwing away what is
+stale changes nothing that anyone can see.
+
+A contact stands in the line of its *demand*; an agent who is ready stands in the ready heap of every demand that the
+agent can meet. Targets that the same agents can meet, chosen by the same strategy, are one demand: a centre whose
+agents all serve all queues has one. Lines and heaps are heaps with lazy deletion: an entry counts while the dict
+beside it says the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from heapq import heapify, heappop, heappush
+
+from contactd.core.agent import Agent
+from contactd.core.contact import STICKY, Contact
+from contactd.core.ids import AgentId, ContactId, GroupId, Instant, PbxId, QueueId, SkillId
+from contactd.core.plan import QueuePlan, Strategy
+from contactd.core.routing.demand import Target, boost_s, eligible, serves, skilled, target_of
+from contactd.core.routing.reasons import Reason, condition
+from contactd.core.routing.strategies import RANKS, drawn
+
+Place = tuple[Instant, ContactId, int]
+"""The rank (when the wait began, less what boosts it), the contact, its demand's number. It never changes while the
+contact waits: all waits grow alike. The number and no object, so that the collector leaves it alone."""
+_ReadyEntry = tuple[float, Instant, AgentId, int]
+"""The strategy's rank, idle since, who, and the stamp that tells it from an earlier time of being ready."""
+
+_EMPTY_DEMANDS = 512
+"""Demands for which nobody waits and that are kept nevertheless, beyond those of the plan's own steps."""
+
+
+class Demand:
+    """See the module. agents: who can meet it."""
+
+    __slots__ = ("agents", "back", "line", "number", "pbx", "plain", "ready", "scored", "size", "strategy", "targets")
+
+    def __init__(
+        self, number: int, pbx: PbxId, strategy: Strategy, scored: tuple[SkillId, ...], agents: frozenset[AgentId]
+    ) -> None:
+        self.number = number
+        self.pbx = pbx
+        self.strategy = strategy
+        self.scored = scored
+        self.agents = agents
+        self.targets: list[Target] = []
+        self.plain: list[tuple[PbxId, QueueId, int]] = []
+        self.line: list[Place] = []
+        self.size = 0
+        """How many wait; the line may have more, that have left."""
+        self.ready: list[_ReadyEntry] = []
+        self.back: list[Place] = []
+        """Who is about to be back from the static queue."""
+
+
+class RoutingIndex:
+    """contacts, agents, queues: the floor's own, read and never changed."""
+
+    def __init__(
+        self,
+        contacts: Mapping[ContactId, Contact],
+        agents: Mapping[AgentId, Agent],
+        queues: Mapping[QueueId, QueuePlan],
+    ) -> None:
+        self._contacts = contacts
+        self._agents = agents
+        self._queues = queues
+        self.waiting: dict[ContactId, Place] = {}
+        self.returning: dict[ContactId, Place] = {}
+        self._numbers = 0
+        self._demands: dict[int, Demand] = {}
+        self._same: dict[tuple[PbxId, Strategy, tuple[SkillId, ...], frozenset[AgentId]], Demand] = {}
+        self._by_target: dict[Target, Demand] = {}
+        self._serving: dict[Target, int] = {}
+        """How many agents the target names, whatever their skills."""
+        self._of_pbx = Counter(agent.profile.pbx for agent in self._agents.values())
+        self._conditions = {agent.id: condition(agent) for agent in self._agents.values()}
+        self._plain: dict[tuple[PbxId, QueueId, int], tuple[Target, Demand]] = {}
+        """The demands of contacts that need nothing of their own: most of them."""
+        self._empty: dict[int, None] = {}
+        self._preferring: dict[AgentId, dict[ContactId, None]] = {}
+        self._of_agent: dict[AgentId, dict[int, Demand]] = {agent: {} for agent in self._agents}
+        self._members: dict[tuple[PbxId, QueueId] | tuple[PbxId, GroupId, None], list[Agent]] = {}
+        for agent in self._agents.values():
+            for queue in agent.profile.queues:
+                self._members.setdefault((agent.profile.pbx, queue), []).append(agent)
+            for group in agent.profile.groups:
+                self._members.setdefault((agent.profile.pbx, group, None), []).append(agent)
+        self._stamps = 0
+        self._stamped: dict[AgentId, int] = {}
+        """Agents who stand in the ready heaps."""
+        self._fresh: dict[AgentId, None] = {}
+        """Agents who became ready and do not stand there yet: most are offered somebody at once."""
+        self._hot: set[int] = set()
+        self._all_hot = True
+        self._spare = _EMPTY_DEMANDS + sum(1 + len(queue.steps) for queue in queues.values())
+
+    # --- contacts -----------------------------------------------------------------------------------------------------
+
+    def join(self, contact: Contact) -> None:
+        """contact may be offered from now on."""
+        queue = self._queues.get(contact.queue) if contact.queue is not None else None
+        if queue is None:
+            # The next event moves it into a queue of the new configuration.
+            return
+        _, demand = self._asked(queue, contact)
+        place = (_rank(queue, contact), contact.id, demand.number)
+        self.waiting[contact.id] = place
+        heappush(demand.line, place)
+        if not demand.size:
+            self._empty.pop(demand.number, None)
+        demand.size += 1
+        self._hot.add(demand.number)
+        if contact.step == STICKY and contact.needs is not None and contact.needs.preferred_agent is not None:
+            self._preferring.setdefault(contact.needs.preferred_agent, {})[contact.id] = None
+
+    def leave(self, contact: Contact) -> None:
+        """contact may not be offered any more. To be said before its queue, needs or step change."""
+        place = self.waiting.pop(contact.id, None)
+        if place is None:
+            return
+        demand = self._demands[place[2]]
+        demand.size -= 1
+        if len(demand.line) > 2 * demand.size + 32:
+            demand.line = [other for other in demand.line if self.waiting.get(other[1]) is other]
+            heapify(demand.line)
+        if not demand.size:
+            self._empty[demand.number] = None
+            self._forget_some()
+        if contact.step == STICKY and contact.needs is not None and contact.needs.preferred_agent is not None:
+            self._preferring[contact.needs.preferred_agent].pop(contact.id, None)
+
+    def expect(self, contact: Contact) -> None:
+        """contact is on its way back from the static queue: nobody who can serve it is offered somebody younger."""
+        queue = self._queues.get(contact.queue) if contact.queue is not None else None
+        if queue is None:
+            return
+        _, demand = self._asked(queue, contact)
+        place = (_rank(queue, contact), contact.id, demand.number)
+        self.returning[contact.id] = place
+        heappush(demand.back, place)
+
+    def expect_no_more(self, contact: ContactId) -> None:
+        if self.returning.pop(contact, None) is not None:
+            # Whoever was kept for it may be anybody's now.
+            self.look_again()
+
+    # --- agents -------------------------------------------------------------------------------------------------------
+
+    def see(self, agent: Agent) -> None:
+        """agent's state, status or handset, or what strategies rank by, may have changed."""
+        found = self._conditions[agent.id] = condition(agent)
+        self._stamped.pop(agent.id, None)
+        if found is Reason.READY:
+            self._fresh[agent.id] = None
+        else:
+            self._fresh.pop(agent.id, None)
+
+    def skills_changed(self, agent: Agent) -> None:
+        """What agent can meet is another thing now; those who wait for it are sorted anew."""
+        was = self._of_agent[agent.id]
+        changed = {
+            demand.number: demand
+            for target, demand in self._by_target.items()
+            if (demand.number in was) != eligible(agent, target)
+        }
+        moved = [self._contacts[place[1]] for place in self.waiting.values() if place[2] in changed]
+        back = [self._contacts[place[1]] for place in self.returning.values() if place[2] in changed]
+        for contact in moved:
+            self.leave(contact)
+        for contact in back:
+            self.expect_no_more(contact.id)
+        for demand in changed.values():
+            if demand.number in self._demands:
+                self._forget(demand)
+        for contact in moved:
+            self.join(contact)
+        for contact in back:
+            self.expect(contact)
+        # Ranked by skill, perhaps.
+        self.see(agent)
+        self.presence_changed(agent.id)
+
+    def presence_changed(self, agent: AgentId) -> None:
+        """agent signed in or out: who waits for this one alone is sorted anew."""
+        for contact in [self._contacts[preferring] for preferring in self._preferring.get(agent, ())]:
+            self.leave(contact)
+            self.join(contact)
+
+    def look_again(self) -> None:
+        """Contacts may be offered who stood in line before, to agents who were ready before."""
+        self._all_hot = True
+
+    # --- what route() asks --------------------------------------------------------------------------------------------
+
+    def settled(self) -> bool:
+        """Nothing has changed since the last offers that could make another one."""
+        return not (self._fresh or self._hot or self._all_hot)
+
+    def lone_fresh_agent(self) -> AgentId | None:
+        """The agent whose becoming ready is all that changed."""
+        if len(self._fresh) != 1 or self._hot or self._all_hot or self.returning:
+            return None
+        return next(iter(self._fresh))
+
+    def best_for(self, agent: AgentId) -> Place | None:
+        """The first in line of all whom agent can serve."""
+        best: Place | None = None
+        for demand in self._of_agent[agent].values():
+            if demand.size:
+                place = self._first(demand.line, self.waiting)
+                if place is not None and (best is None or place < best):
+                    best = place
+        return best
+
+    def settle(self) -> None:
+        """Put the agents who became ready into the heaps of all that they can meet."""
+        for agent_id in self._fresh:
+            agent = self._agents[agent_id]
+            self._stamps += 1
+            self._stamped[agent_id] = self._stamps
+            for demand in self._of_agent[agent_id].values():
+                self._push_ready(demand, agent)
+                if demand.size:
+                    self._hot.add(demand.number)
+        self._fresh.clear()
+
+    def take_hot(self) -> list[Place]:
+        """The first in line of each demand for which an offer may be possible that was not so before."""
+        if self._all_hot or self.returning:
+            hot: Iterable[Demand] = self._demands.values()
+        else:
+            # One may have been forgotten since.
+            hot = [self._demands[number] for number in self._hot if number in self._demands]
+        self._hot.clear()
+        self._all_hot = False
+        return [place for demand in hot if demand.size and (place := self.first_in(demand)) is not None]
+
+    def demand(self, place: Place) -> Demand:
+        return self._demands[place[2]]
+
+    def first_in(self, demand: Demand) -> Place | None:
+        return self._first(demand.line, self.waiting)
+
+    def choose(self, demand: Demand, place: Place, seq: int) -> Agent | None:
+        """The agent for the contact at place, by the demand's strategy; None: nobody is ready who is not kept."""
+        ready = demand.ready
+        while ready and self._stamped.get(ready[0][2]) != ready[0][3]:
+            heappop(ready)
+        if self.returning:
+            ready = self._not_owed(demand, place)
+        if not ready:
+            return None
+        if demand.strategy is Strategy.WEIGHTED_RANDOM:
+            ids = sorted(entry[2] for entry in ready if self._stamped.get(entry[2]) == entry[3])
+            return drawn([self._agents[agent] for agent in ids], place[1], seq)
+        return self._agents[ready[0][2]]
+
+    def explain(self, contact: Contact, chosen: AgentId) -> tuple[Target, dict[str, int]]:
+        """What contact, who waits, asked for, and how many agents of its PBX were not chosen, by reason."""
+        target, demand = self._asked(self._queues[QueueId(contact.queue or "")], contact)
+        counts: dict[str, int] = Counter(map(self._conditions.__getitem__, demand.agents))
+        counts[self._conditions[chosen]] -= 1
+        counts[Reason.UNSKILLED] = self._serving[target] - len(demand.agents)
+        counts[Reason.ELSEWHERE] = self._of_pbx[target.pbx] - self._serving[target]
+        return target, {str(why): counts[why] for why in Reason if counts[why]}
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _ready_in(self, demand: Demand) -> list[_ReadyEntry]:
+        return [entry for entry in demand.ready if self._stamped.get(entry[2]) == entry[3]]
+
+    def _not_owed(self, demand: Demand, place: Place) -> list[_ReadyEntry]:
+        """The rare way, in the two seconds after a PBX was compared: agents are kept for whoever is older."""
+        older = self._first(demand.back, self.returning)
+        if older is not None and older < place:
+            return []
+        return sorted(entry for entry in self._ready_in(demand) if not self._owed(entry[2], place))
+
+    def _owed(self, agent: AgentId, place: Place) -> bool:
+        """Whether agent is kept for somebody with an older place than this one."""
+        return any(
+            older is not None and older < place
+            for older in (
+                self._first(demand.back, self.returning) for demand in self._of_agent[agent].values() if demand.back
+            )
+        )
+
+    @staticmethod
+    def _first(line: list[Place], live: Mapping[ContactId, Place]) -> Place | None:
+        while line:
+            place = line[0]
+            if live.get(place[1]) is place:
+                return place
+            heappop(line)
+        return None
+
+    def _push_ready(self, demand: Demand, agent: Agent) -> None:
+        ready = demand.ready
+        if len(ready) > 2 * len(demand.agents) + 32:
+            demand.ready = ready = self._ready_in(demand)
+            heapify(ready)
+        rank = RANKS[demand.strategy](agent, demand.scored)
+        heappush(ready, (rank, agent.idle_since, agent.id, self._stamped[agent.id]))
+
+    def _asked(self, queue: QueuePlan, contact: Contact) -> tuple[Target, Demand]:
+        if contact.needs is not None:
+            target = target_of(queue, contact, self._agents)
+            return target, self._demand_for(target)
+        key = (contact.pbx, queue.id, contact.step)
+        asked = self._plain.get(key)
+        if asked is None:
+            target = target_of(queue, contact, self._agents)
+            asked = self._plain[key] = (target, self._demand_for(target))
+            asked[1].plain.append(key)
+        return asked
+
+    def _demand_for(self, target: Target) -> Demand:
+        demand = self._by_target.get(target)
+        if demand is not None:
+            return demand
+        candidates = self._members.get((target.pbx, target.queue), [])
+        for group in target.also_groups:
+            candidates = candidates + self._members.get((target.pbx, group, None), [])
+        serving = {agent.id: agent for agent in candidates if serves(agent, target)}
+        agents = frozenset(agent.id for agent in serving.values() if skilled(agent, target))
+        same = (target.pbx, target.strategy, target.scored, agents)
+        demand = self._same.get(same)
+        if demand is None:
+            self._numbers += 1
+            demand = Demand(self._numbers, target.pbx, target.strategy, target.scored, agents)
+            self._same[same] = self._demands[demand.number] = demand
+            for agent_id in agents:
+                self._of_agent[agent_id][demand.number] = demand
+                if agent_id in self._stamped:
+                    self._push_ready(demand, self._agents[agent_id])
+            self._empty[demand.number] = None
+        demand.targets.append(target)
+        self._by_target[target] = demand
+        self._serving[target] = len(serving)
+        return demand
+
+    def _forget_some(self) -> None:
+        """Contacts may need what no other ever needs: a demand that nobody waits for is not kept for ever."""
+        while len(self._empty) > self._spare:
+            demand = self._demands[next(iter(self._empty))]
+            if self._first(demand.back, self.returning) is not None:
+                # Somebody on the way back waits for it; its turn comes again.
+                del self._empty[demand.number]
+                self._empty[demand.number] = None
+                return
+            self._forget(demand)
+
+    def _forget(self, demand: Demand) -> None:
+        """demand must be empty."""
+        for target in demand.targets:
+            del self._by_target[target], self._serving[target]
+        for agent in demand.agents:
+            self._of_agent[agent].pop(demand.number, None)
+        for key in demand.plain:
+            del self._plain[key]
+        del self._same[demand.pbx, demand.strategy, demand.scored, demand.agents]
+        del self._demands[demand.number]
+        self._empty.pop(demand.number, None)
+
+
+def _rank(queue: QueuePlan, contact: Contact) -> Instant:
+    return (contact.queued_at or 0.0) - boost_s(queue, contact)

@@ -1,0 +1,141 @@
+"""The rules of routing once more, in another way: by brute force over the floor, for one contact and one agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from contactd.core.agent import Agent, AgentState, Handset, Status
+from contactd.core.contact import STICKY, Contact, ContactState
+from contactd.core.floor import LiveFloor
+from contactd.core.ids import AgentId, SkillId
+from contactd.core.plan import QueuePlan, RoutingStep, Strategy
+
+
+def queue_of(floor: LiveFloor, contact: Contact) -> QueuePlan | None:
+    plan = floor.state.plan
+    return next((queue for queue in plan.queues if queue.id == contact.queue), None) if plan is not None else None
+
+
+def _step_of(queue: QueuePlan, contact: Contact) -> RoutingStep | None:
+    """None: no step is reached yet."""
+    reached = queue.steps[: contact.step] if contact.step > 0 else ()
+    return reached[-1] if reached else None
+
+
+def place(floor: LiveFloor, contact: Contact) -> tuple[float, str]:
+    """Longest waiting first, where every boost counts as waiting."""
+    assert contact.queued_at is not None
+    queue = queue_of(floor, contact)
+    boost = contact.needs.boost_s if contact.needs is not None else 0
+    if queue is not None:
+        step = _step_of(queue, contact)
+        boost += queue.boost_s + (step.boost_s if step is not None else 0)
+    return (contact.queued_at - boost, contact.id)
+
+
+def _asked_skills(queue: QueuePlan, contact: Contact) -> dict[SkillId, int]:
+    step = _step_of(queue, contact)
+    asked = dict(queue.skills)
+    if step is not None and step.skills is not None:
+        asked = dict(step.skills)
+    for skill, level in (contact.needs.skills if contact.needs is not None else {}).items():
+        if level > asked.get(skill, 0):
+            asked[skill] = level
+    return {skill: level - (step.lower_by if step is not None else 0) for skill, level in asked.items()}
+
+
+def _named(floor: LiveFloor, agent: Agent, contact: Contact) -> bool:
+    """Whether the queue's plan means this agent, skilled or not."""
+    queue = queue_of(floor, contact)
+    if queue is None or agent.profile.pbx != contact.pbx:
+        return False
+    step = _step_of(queue, contact)
+    only, also = (queue.only_groups, queue.also_groups) if step is None else (step.only_groups, step.also_groups)
+    if any(group in also for group in agent.profile.groups):
+        return True
+    return queue.id in agent.profile.queues and (not only or any(group in only for group in agent.profile.groups))
+
+
+def _has(agent: Agent) -> Mapping[SkillId, int]:
+    return agent.skills_set if agent.skills_set is not None else agent.profile.skills
+
+
+def _skilled(floor: LiveFloor, agent: Agent, contact: Contact) -> bool:
+    queue = queue_of(floor, contact)
+    return queue is not None and all(
+        _has(agent).get(skill, 0) >= level for skill, level in _asked_skills(queue, contact).items() if level > 0
+    )
+
+
+def _preferred(floor: LiveFloor, contact: Contact) -> AgentId | None:
+    """Whom contact waits for alone."""
+    if contact.step != STICKY or contact.needs is None or contact.needs.preferred_agent not in floor.agents:
+        return None
+    agent = floor.agents[contact.needs.preferred_agent]
+    here = agent.status is not Status.SIGNED_OUT
+    return agent.id if here and _named(floor, agent, contact) and _skilled(floor, agent, contact) else None
+
+
+def allowed(floor: LiveFloor, agent: Agent, contact: Contact) -> bool:
+    """Whether agent may be offered contact at all, however busy."""
+    alone = _preferred(floor, contact)
+    if alone is not None and alone != agent.id:
+        return False
+    return _named(floor, agent, contact) and _skilled(floor, agent, contact)
+
+
+def available(agent: Agent) -> bool:
+    return agent.status is Status.READY and agent.state is AgentState.IDLE and agent.handset is Handset.FREE
+
+
+def kept(floor: LiveFloor, agent: Agent, contact: Contact) -> bool:
+    """For somebody older who is on the way back from the static queue, and for no one else."""
+    return any(
+        other.return_by is not None and place(floor, other) < place(floor, contact) and allowed(floor, agent, other)
+        for other in floor.contacts.values()
+    )
+
+
+def next_step_at(floor: LiveFloor, contact: Contact) -> float | None:
+    queue = queue_of(floor, contact)
+    if contact.state is not ContactState.WAITING or queue is None or contact.queued_at is None:
+        return None
+    if contact.step == STICKY:
+        return contact.queued_at + queue.sticky_s
+    later = queue.steps[contact.step :]
+    return contact.queued_at + later[0].after_s if later else None
+
+
+def strategy_of(floor: LiveFloor, contact: Contact) -> Strategy:
+    queue = queue_of(floor, contact)
+    assert queue is not None
+    step = _step_of(queue, contact)
+    return step.strategy if step is not None and step.strategy is not None else queue.strategy
+
+
+def merit(floor: LiveFloor, agent: Agent, contact: Contact, turns: Mapping[AgentId, int]) -> tuple[float, float, str]:
+    """What the strategy compares; the lowest gets the contact. turns: each agent's last offer before this step."""
+    queue = queue_of(floor, contact)
+    assert queue is not None
+    counted = {*queue.preferred_skills, *_asked_skills(queue, contact)}
+    score: dict[Strategy, float] = {
+        Strategy.LONGEST_IDLE: agent.idle_since,
+        Strategy.FEWEST_CONTACTS: agent.contacts,
+        Strategy.BEST_SKILL: -sum(_has(agent).get(skill, 0) for skill in counted),
+        Strategy.ROUND_ROBIN: turns.get(agent.id, 0),
+    }
+    return (score.get(strategy_of(floor, contact), 0.0), agent.idle_since, agent.id)
+
+
+def reason(floor: LiveFloor, agent: Agent, contact: Contact, free_then: Sequence[Agent] = ()) -> str:
+    """Why agent, who is not the chosen one, was not chosen. free_then: who got another offer of the same step later."""
+    alone = _preferred(floor, contact)
+    if not _named(floor, agent, contact) or (alone is not None and alone != agent.id):
+        return "elsewhere"
+    if not _skilled(floor, agent, contact):
+        return "unskilled"
+    if agent in free_then or available(agent):
+        return "ready"
+    if agent.state is not AgentState.IDLE:
+        return str(agent.state)
+    return str(agent.status) if agent.status is not Status.READY else "handset"
