@@ -212,8 +212,9 @@ class LiveFloor:
         self.routing.presence_changed(agent.id)
 
     def set_skills(self, agent: Agent, skills: Skills | None) -> None:
+        before = agent.skills
         agent.skills_set = skills
-        self.routing.skills_changed(agent)
+        self.routing.skills_changed(agent, before)
 
     def see(self, agent: Agent, handset: Handset) -> None:
         agent.handset = handset

@@ -12,16 +12,16 @@ beside it says the same.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
 
 from contactd.core.agent import Agent
 from contactd.core.contact import STICKY, Contact
-from contactd.core.ids import AgentId, ContactId, GroupId, Instant, PbxId, QueueId, SkillId
-from contactd.core.plan import QueuePlan, Strategy
-from contactd.core.routing.demand import Target, boost_s, eligible, serves, skilled, target_of
-from contactd.core.routing.reasons import Reason, condition
+from contactd.core.ids import AgentId, ContactId, Instant, PbxId, QueueId, SkillId
+from contactd.core.plan import QueuePlan, Skills, Strategy
+from contactd.core.routing.demand import Target, boost_s, eligible, target_of
+from contactd.core.routing.reasons import Reason
+from contactd.core.routing.sets import AgentSet, AgentSets
 from contactd.core.routing.strategies import RANKS, drawn
 
 Place = tuple[Instant, ContactId, int]
@@ -30,22 +30,23 @@ contact waits: all waits grow alike. The number and no object, so that the colle
 _ReadyEntry = tuple[float, Instant, AgentId, int]
 """The strategy's rank, idle since, who, and the stamp that tells it from an earlier time of being ready."""
 
-_EMPTY_DEMANDS = 512
+_EMPTY_DEMANDS = 4096
 """Demands for which nobody waits and that are kept nevertheless, beyond those of the plan's own steps."""
 
 
 class Demand:
-    """See the module. agents: who can meet it."""
+    """See the module. agents: who can meet it, as a set and as a list."""
 
-    __slots__ = ("agents", "back", "line", "number", "pbx", "plain", "ready", "scored", "size", "strategy", "targets")
+    __slots__ = (
+        *("agents", "back", "line", "number", "pbx", "plain", "ready", "scored", "size", "strategy", "targets", "who"),
+    )
 
-    def __init__(
-        self, number: int, pbx: PbxId, strategy: Strategy, scored: tuple[SkillId, ...], agents: frozenset[AgentId]
-    ) -> None:
+    def __init__(self, number: int, target: Target, who: AgentSet, agents: list[AgentId]) -> None:
         self.number = number
-        self.pbx = pbx
-        self.strategy = strategy
-        self.scored = scored
+        self.pbx = target.pbx
+        self.strategy = target.strategy
+        self.scored = target.scored
+        self.who = who
         self.agents = agents
         self.targets: list[Target] = []
         self.plain: list[tuple[PbxId, QueueId, int]] = []
@@ -73,23 +74,14 @@ class RoutingIndex:
         self.returning: dict[ContactId, Place] = {}
         self._numbers = 0
         self._demands: dict[int, Demand] = {}
-        self._same: dict[tuple[PbxId, Strategy, tuple[SkillId, ...], frozenset[AgentId]], Demand] = {}
+        self._same: dict[tuple[PbxId, Strategy, tuple[SkillId, ...], AgentSet], Demand] = {}
         self._by_target: dict[Target, Demand] = {}
-        self._serving: dict[Target, int] = {}
-        """How many agents the target names, whatever their skills."""
-        self._of_pbx = Counter(agent.profile.pbx for agent in self._agents.values())
-        self._conditions = {agent.id: condition(agent) for agent in self._agents.values()}
         self._plain: dict[tuple[PbxId, QueueId, int], tuple[Target, Demand]] = {}
         """The demands of contacts that need nothing of their own: most of them."""
         self._empty: dict[int, None] = {}
         self._preferring: dict[AgentId, dict[ContactId, None]] = {}
         self._of_agent: dict[AgentId, dict[int, Demand]] = {agent: {} for agent in self._agents}
-        self._members: dict[tuple[PbxId, QueueId] | tuple[PbxId, GroupId, None], list[Agent]] = {}
-        for agent in self._agents.values():
-            for queue in agent.profile.queues:
-                self._members.setdefault((agent.profile.pbx, queue), []).append(agent)
-            for group in agent.profile.groups:
-                self._members.setdefault((agent.profile.pbx, group, None), []).append(agent)
+        self._sets = AgentSets(agents)
         self._stamps = 0
         self._stamped: dict[AgentId, int] = {}
         """Agents who stand in the ready heaps."""
@@ -153,15 +145,15 @@ class RoutingIndex:
 
     def see(self, agent: Agent) -> None:
         """agent's state, status or handset, or what strategies rank by, may have changed."""
-        found = self._conditions[agent.id] = condition(agent)
         self._stamped.pop(agent.id, None)
-        if found is Reason.READY:
+        if self._sets.see(agent) is Reason.READY:
             self._fresh[agent.id] = None
         else:
             self._fresh.pop(agent.id, None)
 
-    def skills_changed(self, agent: Agent) -> None:
+    def skills_changed(self, agent: Agent, before: Skills) -> None:
         """What agent can meet is another thing now; those who wait for it are sorted anew."""
+        self._sets.learn(agent.id, before, agent.skills)
         was = self._of_agent[agent.id]
         changed = {
             demand.number: demand
@@ -263,11 +255,7 @@ class RoutingIndex:
     def explain(self, contact: Contact, chosen: AgentId) -> tuple[Target, dict[str, int]]:
         """What contact, who waits, asked for, and how many agents of its PBX were not chosen, by reason."""
         target, demand = self._asked(self._queues[QueueId(contact.queue or "")], contact)
-        counts: dict[str, int] = Counter(map(self._conditions.__getitem__, demand.agents))
-        counts[self._conditions[chosen]] -= 1
-        counts[Reason.UNSKILLED] = self._serving[target] - len(demand.agents)
-        counts[Reason.ELSEWHERE] = self._of_pbx[target.pbx] - self._serving[target]
-        return target, {str(why): counts[why] for why in Reason if counts[why]}
+        return target, self._sets.counts(target, self._sets.serving(target), demand.who, chosen)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -323,25 +311,20 @@ class RoutingIndex:
         demand = self._by_target.get(target)
         if demand is not None:
             return demand
-        candidates = self._members.get((target.pbx, target.queue), [])
-        for group in target.also_groups:
-            candidates = candidates + self._members.get((target.pbx, group, None), [])
-        serving = {agent.id: agent for agent in candidates if serves(agent, target)}
-        agents = frozenset(agent.id for agent in serving.values() if skilled(agent, target))
-        same = (target.pbx, target.strategy, target.scored, agents)
+        who = self._sets.skilled(target, self._sets.serving(target))
+        same = (target.pbx, target.strategy, target.scored, who)
         demand = self._same.get(same)
         if demand is None:
             self._numbers += 1
-            demand = Demand(self._numbers, target.pbx, target.strategy, target.scored, agents)
+            demand = Demand(self._numbers, target, who, self._sets.members(who))
             self._same[same] = self._demands[demand.number] = demand
-            for agent_id in agents:
+            for agent_id in demand.agents:
                 self._of_agent[agent_id][demand.number] = demand
                 if agent_id in self._stamped:
                     self._push_ready(demand, self._agents[agent_id])
             self._empty[demand.number] = None
         demand.targets.append(target)
         self._by_target[target] = demand
-        self._serving[target] = len(serving)
         return demand
 
     def _forget_some(self) -> None:
@@ -358,12 +341,12 @@ class RoutingIndex:
     def _forget(self, demand: Demand) -> None:
         """demand must be empty."""
         for target in demand.targets:
-            del self._by_target[target], self._serving[target]
+            del self._by_target[target]
         for agent in demand.agents:
             self._of_agent[agent].pop(demand.number, None)
         for key in demand.plain:
             del self._plain[key]
-        del self._same[demand.pbx, demand.strategy, demand.scored, demand.agents]
+        del self._same[demand.pbx, demand.strategy, demand.scored, demand.who]
         del self._demands[demand.number]
         self._empty.pop(demand.number, None)
 
