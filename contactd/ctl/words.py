@@ -90,6 +90,37 @@ def _chosen(event: ev.MenuChosen) -> str:
     return f"{chose} in the menu {event.menu}: queue {event.queue}"
 
 
+def _needs(event: ev.ContactNeedsSet) -> str:
+    needs = event.needs
+    told = [f"{skill} {level}" for skill, level in needs.skills.items()]
+    told += [f"rather {needs.preferred_agent} than others"] if needs.preferred_agent is not None else []
+    told += [f"a place {duration(needs.boost_s)} earlier"] if needs.boost_s else []
+    return f"needs {', '.join(told)}" if told else "needs nothing of its own"
+
+
+def _relaxed(event: ev.ContactRelaxed) -> str:
+    if event.step == 0:
+        return "the time for the preferred agent alone is over"
+    return f"the wait reached step {event.step} of the queue's plan"
+
+
+def _offered(event: ev.ContactOffered) -> str:
+    others = ", ".join(f"{count} {_OTHERS.get(why, why)}" for why, count in event.others.items())
+    by = f", chosen by {event.strategy.replace('_', ' ')}" if event.strategy else ""
+    return f"offered to {event.agent} (offer {event.offer}){by}" + (f"; others: {others}" if others else "")
+
+
+_OTHERS = {
+    "elsewhere": "not meant by the queue's plan",
+    "unskilled": "without the skills",
+    "offered": "ringing",
+    "busy": "talking",
+    "wrap_up": "in wrap-up",
+    "signed_out": "signed out",
+    "not_ready": "not ready",
+    "handset": "whose handset is not free",
+    "ready": "ready as well",
+}
 _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.ContactArrived: lambda e: f"arrived on line {e.dnis} of {e.pbx}",
     ev.ContactAdopted: lambda e: f"found on line {e.dnis} of {e.pbx}, where it came while nobody listened",
@@ -98,7 +129,9 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.ContactHeld: lambda e: "waits again, at the old place",
     ev.ReturnOverdue: lambda e: "not back from the static queue yet; those behind no longer give way",
     ev.ContactFellBack: lambda e: f"nobody steered: the PBX's static queue took over, for {e.queue}",
-    ev.ContactOffered: lambda e: f"offered to {e.agent} (offer {e.offer})",
+    ev.ContactNeedsSet: _needs,
+    ev.ContactRelaxed: _relaxed,
+    ev.ContactOffered: _offered,
     ev.OfferEnded: _offer_ended,
     ev.ContactConnected: _connected,
     ev.TalkEnded: _talk_ended,

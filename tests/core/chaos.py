@@ -333,6 +333,11 @@ class Hostile(Chaos):
                 lie = not said
             case int():
                 lie = self.dice.choice((-1, 0, 21, 2**31, 10**8))
+            case dict() | None if name == "skills":
+                lie = self._skills()
+            case Needs():
+                boost_s = self.dice.choice((-(10**8), 2**31))
+                lie = Needs(skills=self._skills(), preferred_agent=AgentId(self.dice.choice(HOSTILE)), boost_s=boost_s)
             case said if isinstance(said, float) or name == "queued_at":
                 lie = self.dice.choice((*ABSURD, self.now - 1, self.now + 7200))
             case _:
@@ -341,3 +346,6 @@ class Hostile(Chaos):
                     # An offer belongs to one call, see _seen().
                     lie = OfferId(f"{lie}-{getattr(told, 'contact', '')}")
         return msgspec.structs.replace(told, **{name: lie})
+
+    def _skills(self) -> dict[SkillId, int]:
+        return {SkillId(self.dice.choice((*HOSTILE, "german"))): self.dice.choice((-1, 0, 11, 2**31))}

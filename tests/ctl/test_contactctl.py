@@ -248,13 +248,14 @@ async def test_explain_tells_a_contacts_whole_story(server: Postgres, tmp_path: 
     assert call.call in head
     assert summary == "waited 30.0 s, talked 2 min 3 s with a1: handled"
     told = [re.split(r"\s{2,}", line, maxsplit=2)[1:] for line in lines]
+    by_idle = ", chosen by longest idle; others:"
     assert told == [
         ["+0.000 s", "arrived on line 5000 of pbx1"],
         ["+0.000 s", "began to wait in the queue sales"],
-        ["+5.000 s", f"offered to a0 (offer {first.offer})"],
+        ["+5.000 s", f"offered to a0 (offer {first.offer}){by_idle} 3 signed out"],
         ["+25.000 s", "the offer to a0 rang and was not answered"],
         ["+25.000 s", "waits again, at the old place"],
-        ["+27.000 s", f"offered to a1 (offer {_offer(walk).offer})"],
+        ["+27.000 s", f"offered to a1 (offer {_offer(walk).offer}){by_idle} 2 signed out, 1 not ready"],
         ["+30.000 s", "connected with a1, after a wait of 30.0 s"],
         ["+153.000 s", "the talk with a1 ended after 2 min 3 s: the caller hung up"],
         ["+153.000 s", "ended after 2 min 33 s: handled (cause 16)"],

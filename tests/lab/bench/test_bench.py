@@ -79,3 +79,20 @@ def test_a_freed_agent_counts_only_while_enough_callers_wait() -> None:
 def test_the_percentile_is_a_value_that_was_measured() -> None:
     values = [float(n) for n in range(1, 301)]
     assert (percentile(values, 50), percentile(values, 99)) == (150, 297)
+
+
+ACD_FIGURES = {
+    *("steps_per_s", "step_p99_us", "step_max_ms", "offers_per_step"),
+    *("steps_per_s_100k", "step_p99_us_100k", "step_max_ms_100k", "offers_per_step_100k"),
+    "bytes_per_waiting",
+}
+
+
+def test_the_quick_bench_of_the_routing_prints_every_figure_and_a_replay_made_the_same_floor() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.lab.bench.acd", "--quick"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert {name for name, _, _ in lines} == ACD_FIGURES
+    assert all(float(value) > 0 for _, value, _ in lines), done.stdout
