@@ -1,0 +1,244 @@
+"""Each rule of routing broken by hand, one at a time: a test must fail. ``python -m tests.core.mutants``, by hand.
+
+It works on a copy of the tree. test_mutants.py holds that every line named here is still there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Mutant(NamedTuple):
+    rule: str
+    file: str
+    """Below contactd/core."""
+    line: str
+    instead: str
+
+
+INDEX, DEMAND, SETS = "routing/index.py", "routing/demand.py", "routing/sets.py"
+STRATEGIES, ROUTE, FLOOR, ALARMS, DECIDE = (
+    "routing/strategies.py",
+    "routing/route.py",
+    "floor.py",
+    "alarms.py",
+    "decide.py",
+)
+
+MUTANTS = (
+    Mutant("the first in line goes first, for one agent", INDEX, "place < best", "place > best"),
+    Mutant("the first in line goes first, for several", ROUTE, "    heapify(line)\n", "    line.reverse()\n"),
+    Mutant("a boost counts as waiting", INDEX, ") - boost_s(queue", ") + boost_s(queue"),
+    Mutant("the queue's boost counts", DEMAND, "return queue.boost_s + step +", "return step +"),
+    Mutant("the step's boost counts", DEMAND, "return queue.boost_s + step +", "return queue.boost_s +"),
+    Mutant("the contact's boost counts", DEMAND, " + (contact.needs.boost_s if contact.needs is not None else 0)", ""),
+    Mutant("an unservable contact blocks nobody", ROUTE, "            continue\n", "            return\n"),
+    Mutant("those behind get their turn in the same step", ROUTE, "heappush(line, behind)", "pass"),
+    Mutant(
+        "nobody is offered on a PBX that is not steered, one agent",
+        ROUTE,
+        " if agent.profile.pbx in floor.steered",
+        " if True",
+    ),
+    Mutant(
+        "nobody is offered on a PBX that is not steered, several", ROUTE, " if demand.pbx in floor.steered", " if True"
+    ),
+    Mutant("a PBX that is steered again offers at once", FLOOR, "    floor.routing.look_again()\n", ""),
+    Mutant(
+        "an agent who becomes ready is offered who waits",
+        INDEX,
+        "                if demand.size:\n                    self._hot.add",
+        "                if False:\n                    self._hot.add",
+    ),
+    Mutant(
+        "a contact that joins is offered to who is ready",
+        INDEX,
+        "        demand.size += 1\n        self._hot.add(demand.number)\n",
+        "        demand.size += 1\n",
+    ),
+    Mutant(
+        "who leaves the line is not offered",
+        INDEX,
+        "place = self.waiting.pop(contact.id, None)",
+        "place = self.waiting.get(contact.id, None)",
+    ),
+    Mutant("an agent who is gone is not offered", INDEX, "        self._stamped.pop(agent.id, None)\n", ""),
+    Mutant(
+        "an agent is kept for somebody older on the way back",
+        INDEX,
+        "            ready = self._not_owed(demand, place)\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "an agent is kept for the older only", INDEX, "older is not None and older < place\n", "older is not None\n"
+    ),
+    Mutant(
+        "who was kept is free when the older one is not expected any more",
+        INDEX,
+        "            # Whoever was kept for it may be anybody's now.\n            self.look_again()\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "needs that change on the way back count",
+        FLOOR,
+        "            self.routing.expect(contact)\n\n    def expect_back",
+        "\n    def expect_back",
+    ),
+    Mutant(
+        "a lone agent is not offered past the older on the way back",
+        INDEX,
+        "or self._all_hot or self.returning:\n            return None",
+        "or self._all_hot:\n            return None",
+    ),
+    Mutant(
+        "skills that change count for who waits",
+        INDEX,
+        "        for contact in moved:\n            self.join(contact)\n",
+        "        for contact in moved:\n            pass\n",
+    ),
+    Mutant(
+        "skills that change rank the agent anew",
+        INDEX,
+        "        # Ranked by skill, perhaps.\n        self.see(agent)\n",
+        "",
+    ),
+    Mutant(
+        "the sign-out of a preferred agent frees who waits",
+        FLOOR,
+        "        self.routing.presence_changed(agent.id)\n",
+        "",
+    ),
+    Mutant(
+        "a preferred agent who is signed out is not waited for",
+        DEMAND,
+        "agent.status is not Status.SIGNED_OUT and eligible",
+        "eligible",
+    ),
+    Mutant("a preferred agent who cannot have it is not waited for", DEMAND, " and eligible(agent, target):", ":"),
+    Mutant("the preferred agent comes alone", DEMAND, "return target._replace(agent=agent.id)", "return target"),
+    Mutant("the sticky time ends when it is over", DEMAND, "prefers and at < queued_at", "prefers and at <= queued_at"),
+    Mutant(
+        "a step comes when its time does", DEMAND, "queued_at + step.after_s <= at", "queued_at + step.after_s < at"
+    ),
+    Mutant("steps have timers", DEMAND, "return queued_at + queue.steps[contact.step].after_s if", "return None if"),
+    Mutant(
+        "a wait begins at the step that it has reached",
+        "decision.py",
+        "due_step(plan, prefers, queued_at, at) if",
+        "0 if",
+    ),
+    Mutant("levels are lowered", DEMAND, "level - step.lower_by) for", "level) for"),
+    Mutant("what falls below level 1 is not needed", DEMAND, "if level > step.lower_by", "if True"),
+    Mutant("the higher level of queue and contact counts", DEMAND, "max(level, skills.get(skill, 0))", "level"),
+    Mutant(
+        "a step's skills are in place of the queue's",
+        DEMAND,
+        "queue.skills if step.skills is None else step.skills",
+        "queue.skills",
+    ),
+    Mutant("a step's strategy counts", DEMAND, "step.strategy or queue.strategy", "queue.strategy"),
+    Mutant("only these groups", SETS, "found &= self._in_groups(target.only_groups)", "pass"),
+    Mutant("these groups as well", SETS, "found |= self._in_groups(target.also_groups)", "pass"),
+    Mutant(
+        "agents of another PBX are not offered", SETS, "return found & self._pbx.get(target.pbx, 0)", "return found"
+    ),
+    Mutant("the level is enough", SETS, "if has >= level", "if has > level"),
+    Mutant(
+        "every skill is asked for",
+        SETS,
+        "            among &= who\n        return among",
+        "            among &= who\n            break\n        return among",
+    ),
+    Mutant(
+        "a lost skill is forgotten",
+        SETS,
+        "            del self._levels[skill][agent]\n",
+        "            self._levels[skill].get(agent)\n",
+    ),
+    Mutant("the chosen one is not counted among the others", SETS, "eligible & ~self.bit[without]", "eligible"),
+    Mutant("the unskilled are counted as such", SETS, "(serving & ~eligible).bit_count()", "0"),
+    Mutant("longest idle", STRATEGIES, "    return agent.idle_since", "    return -agent.idle_since"),
+    Mutant("fewest contacts", STRATEGIES, "    return agent.contacts", "    return -agent.contacts"),
+    Mutant("talks are counted since the sign-in", FLOOR, "        agent.contacts = 0\n", "        pass\n"),
+    Mutant("best skill", STRATEGIES, "    return -sum(", "    return sum("),
+    Mutant("best skill counts what is preferred", DEMAND, "{*skills, *queue.preferred_skills}", "{*skills}"),
+    Mutant("round robin", STRATEGIES, "    return agent.offered_seq", "    return -agent.offered_seq"),
+    Mutant("a turn is the offer", FLOOR, "    agent.offered_seq = floor.seq + 1\n", ""),
+    Mutant("weights count", STRATEGIES, "left -= agent.profile.weight", "left -= 2"),
+    Mutant("every draw is another", STRATEGIES, "{contact}\\0{seq}", "0"),
+    Mutant(
+        "equals go by idle time",
+        INDEX,
+        "(rank, agent.idle_since, agent.id, self._stamped[agent.id])",
+        "(rank, 0.0, agent.id, self._stamped[agent.id])",
+    ),
+    Mutant("a failed offer costs no place among the idle", FLOOR, "    agent.idle_since = idle_since\n", ""),
+    Mutant("another queue begins at its first step", FLOOR, "    contact.step = event.step\n", ""),
+    Mutant(
+        "a timer that was moved does not ring at the old time",
+        ALARMS,
+        "if times.get(entry[1]) == entry[0]:",
+        "if True:",
+    ),
+    Mutant("a timer rings at its time", ALARMS, "heap[index][0] <= at:", "heap[index][0] < at:"),
+    Mutant(
+        "the next timer is the first that still counts",
+        ALARMS,
+        "while heap and times.get(heap[0][1]) != heap[0][0]:",
+        "while False:",
+    ),
+    Mutant(
+        "the same needs again say nothing",
+        DECIDE,
+        "contact is None or contact.needs == input_.needs",
+        "contact is None",
+    ),
+    Mutant("the same skills again say nothing", DECIDE, " and agent.skills_set != input_.skills", ""),
+)
+
+
+def main() -> int:
+    """Prints who survived; 1 when somebody did."""
+    chosen = [mutant for mutant in MUTANTS if all(word in mutant.rule for word in sys.argv[1:])]
+    survivors = []
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        tree = Path(folder)
+        for name in ("contactd", "tests", "sql"):
+            shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "setup.cfg", tree)
+        for mutant in chosen:
+            path = tree / "contactd/core" / mutant.file
+            sound = path.read_text()
+            path.write_text(sound.replace(mutant.line, mutant.instead))
+            command = [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "-x",
+                "--no-header",
+                "-p",
+                "no:cacheprovider",
+                "tests/core",
+            ]
+            done = subprocess.run(
+                [*command, "--deselect", "tests/core/test_mutants.py"], cwd=tree, capture_output=True, text=True
+            )
+            path.write_text(sound)
+            killer = next((line for line in done.stdout.splitlines() if line.startswith("FAILED")), "")
+            print(f"{'killed  ' if done.returncode == 1 else 'SURVIVED'}  {mutant.rule}  {killer[7:110]}", flush=True)
+            if done.returncode != 1:
+                survivors.append(mutant.rule)
+    print(f"{len(chosen) - len(survivors)} of {len(chosen)} killed")
+    return bool(survivors)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
