@@ -164,4 +164,7 @@ def _plain(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str | None:
+    """A whole section without its empty keys, which say nothing."""
+    if isinstance(value, dict):
+        value = {name: inner for name, inner in value.items() if inner not in ("", [], (), {})}
     return None if value is _ABSENT else toml_value(value)

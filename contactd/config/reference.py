@@ -56,7 +56,14 @@ EXAMPLE: dict[str, Any] = {
     "agi": {"advertise": "127.0.0.1"},
     "audiosocket": {"advertise": "127.0.0.1"},
     "queues": {
-        "sales": {"label": "Sales"},
+        "sales": {
+            "label": "Sales",
+            "skills": {"german": 7},
+            "steps": {
+                "20": {"strategy": "best_skill", "lower_by": 4, "skills": {"german": 7, "english": 5}},
+                "60": {"skills": {}, "also_groups": ["reserve"]},
+            },
+        },
         "service": {"ring_s": 25, "wrap_up_s": 60, "label": "Customer service"},
     },
     "menus": {
@@ -69,8 +76,13 @@ EXAMPLE: dict[str, Any] = {
     },
     "lines": {"5000": "menu:main", "5001": "queue:sales", "5900": "echo"},
     "agents": {
-        "alice": {"endpoint": "1001", "queues": ["sales", "service"], "pbx": "pbx1"},
-        "bob": {"endpoint": "1002", "queues": ["service"]},
+        "alice": {
+            "endpoint": "1001",
+            "queues": ["sales", "service"],
+            "pbx": "pbx1",
+            "skills": {"german": 9, "english": 6},
+        },
+        "bob": {"endpoint": "1002", "queues": ["service"], "groups": ["reserve"], "skills": {"german": 3}},
     },
 }
 SECRETS_EXAMPLE: dict[str, Any] = {
@@ -138,6 +150,11 @@ def _sample_section(
     for field in tables:
         inner = (*key, field.name)
         values = example.get(field.name, _default(field))
+        section = _section(field.type)
+        if section is not None:
+            for number, (name, entry) in enumerate(values.items()):
+                lines += _sample_section(section, (*inner, name), entry, live, first=number == 0)
+            continue
         lines += ["", *_commented(kind, field, key, live), f"[{toml_key(*inner)}]", *_pairs(values)]
     return lines
 
@@ -178,8 +195,29 @@ def _reference(kind: type[msgspec.Struct], title: str, live: tuple[Key, ...]) ->
             continue
         key = (field.name, "<id>") if many else (field.name,)
         lines += [*_wrapped(f"{_text(inner)} {_section_reload(inner, key, live)}".rstrip()), ""]
-        lines += _definitions(inner, msgspec.structs.fields(inner), key, live)
+        below = {one.name: section for one in msgspec.structs.fields(inner) if (section := _section(one.type))}
+        fields = msgspec.structs.fields(inner)
+        lines += _definitions(inner, [one for one in fields if one.name not in below], key, live)
+        for one in fields:
+            if one.name in below:
+                lines += _reference_below(one, below[one.name], key, live)
     return lines
+
+
+def _reference_below(field: Any, inner: type[msgspec.Struct], at: Key, live: tuple[Key, ...]) -> list[str]:
+    """Sections within a section, such as a queue's steps."""
+    key = (*at, field.name, "<n>")
+    name = f"[{'.'.join(key)}]"
+    words = wanted(get_args(field.type)[0])
+    text = f"{_text(inner)} ``<n>``: {words}."
+    return [
+        f"``{name}``",
+        "~" * (len(name) + 4),
+        "",
+        *_wrapped(text),
+        "",
+        *_definitions(inner, msgspec.structs.fields(inner), key, live),
+    ]
 
 
 def _definitions(kind: type[msgspec.Struct], fields: Any, at: Key, live: tuple[Key, ...]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from contactd.core.ids import AgentId, PbxId, QueueId
+from contactd.core.ids import AgentId, GroupId, PbxId, QueueId, SkillId
 
 SECRETS_FILE = "secrets.toml"
 
@@ -24,6 +24,15 @@ _Queue = Annotated[QueueId, _ID]
 _Agent = Annotated[AgentId, _ID]
 _Menu = Annotated[str, _ID]
 _Reason = Annotated[str, _ID]
+_Skill = Annotated[SkillId, _ID]
+_Group = Annotated[GroupId, _ID]
+_Level = Annotated[int, Meta(ge=1, le=10, description="a level, 1 to 10")]
+_Strategy = Literal["longest_idle", "fewest_contacts", "best_skill", "round_robin", "weighted_random"]
+_Boost = Annotated[int, Meta(ge=0, le=86400, description="seconds, 0 to 86400")]
+_After = Annotated[
+    str,
+    Meta(pattern=r"^[1-9][0-9]{0,4}\Z", description="the seconds of the wait after which the step begins, 1 to 99999"),
+]
 _Endpoint = Annotated[
     str,
     Meta(
@@ -194,6 +203,25 @@ class Privacy(Struct, frozen=True, kw_only=True):
     """Who read or erased them, and who acted for others."""
 
 
+class QueueStep(Struct, frozen=True, kw_only=True):
+    """How the queue routes a contact that has waited for so many seconds, until the next step begins. What is left out
+    is as the queue says, but for the groups: a step without them has none."""
+
+    strategy: _Strategy | None = None
+    """In place of the queue's."""
+    boost_s: _Boost = 0
+    """On top of the queue's."""
+    lower_by: Annotated[int, Meta(ge=0, le=10, description="levels, 0 to 10")] = 0
+    """All levels that are asked for, the queue's and the contact's own, count so much lower; what falls below 1 is not
+    asked for."""
+    only_groups: tuple[_Group, ...] = ()
+    """Of the agents who serve the queue, only those of these groups. Empty: all of them."""
+    also_groups: tuple[_Group, ...] = ()
+    """Agents of these groups as well, though they do not serve the queue."""
+    skills: dict[_Skill, _Level] | None = None
+    """Skill = the least level, in place of the queue's. ``{}``: none."""
+
+
 class Queue(Struct, frozen=True, kw_only=True):
     """One section for each queue, at least one. The name is its id, as reports and the dialplan use it."""
 
@@ -203,6 +231,21 @@ class Queue(Struct, frozen=True, kw_only=True):
     """After-contact work; 0: ready at once."""
     label: Annotated[str, Meta(pattern=r"^[^\0-\x1f\x7f]{0,64}\Z", description="a line of at most 64 characters")] = ""
     """The name for people. Empty: the id."""
+    strategy: _Strategy = "longest_idle"
+    """Which of the agents who may be offered a contact gets it (docs/routing.rst)."""
+    boost_s: _Boost = 0
+    """The queue's contacts go before those of other queues that have waited for up to so much longer."""
+    sticky_s: Annotated[int, Meta(ge=0, le=3600, description="seconds, 0 to 3600")] = 0
+    """How long a contact that prefers an agent waits for that one alone."""
+    preferred_skills: tuple[_Skill, ...] = ()
+    """Nobody must have them; ``best_skill`` counts their levels too."""
+    only_groups: tuple[_Group, ...] = ()
+    """Of the agents who serve the queue, at first only those of these groups. Empty: all of them."""
+    also_groups: tuple[_Group, ...] = ()
+    """Agents of these groups as well, though they do not serve the queue."""
+    skills: dict[_Skill, _Level] = {}
+    """Skill = the least level. Who lacks one is not offered the queue's contacts."""
+    steps: dict[_After, QueueStep] = {}
 
 
 class Menu(Struct, frozen=True, kw_only=True):
@@ -250,6 +293,12 @@ class AgentSection(Struct, frozen=True, kw_only=True):
     pbx: _Pbx | None = None
     """The PBX that has the handset. May be left out while there is one only."""
     # Never None in what load() returns.
+    groups: tuple[_Group, ...] = ()
+    """The groups that the agent belongs to, as the queues' steps name them."""
+    weight: Annotated[int, Meta(ge=1, le=100, description="a number, 1 to 100")] = 1
+    """The agent's share under ``weighted_random``: twice the weight, twice the contacts."""
+    skills: dict[_Skill, _Level] = {}
+    """Skill = the agent's level."""
 
 
 class Line(Struct, frozen=True):

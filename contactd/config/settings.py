@@ -7,9 +7,9 @@ import hmac
 
 import msgspec
 
-from contactd.config.sections import Line, SecretSections, Sections
-from contactd.core.ids import AgentId, PbxId
-from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan
+from contactd.config.sections import Line, Queue, SecretSections, Sections
+from contactd.core.ids import AgentId, PbxId, QueueId
+from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan, RoutingStep, Strategy
 
 KEPT = "(kept until a restart)"
 """Beside the files' names: the sections in force that are not those of the files."""
@@ -53,16 +53,16 @@ class Settings(Sections, frozen=True, kw_only=True):
         """What the floor decides by."""
         return FloorPlan(
             sha256=self.sha256,
-            queues=tuple(
-                QueuePlan(id=queue_id, ring_s=queue.ring_s, wrap_up_s=queue.wrap_up_s)
-                for queue_id, queue in self.queues.items()
-            ),
+            queues=tuple(_queue_plan(queue_id, queue) for queue_id, queue in self.queues.items()),
             agents=tuple(
                 AgentProfile(
                     id=agent_id,
                     pbx=self.pbx_of(agent_id),
                     endpoint=agent.endpoint,
                     queues=agent.queues,
+                    groups=agent.groups,
+                    skills=agent.skills,
+                    weight=agent.weight,
                 )
                 for agent_id, agent in self.agents.items()
             ),
@@ -96,6 +96,34 @@ class Settings(Sections, frozen=True, kw_only=True):
         """Whether these are the agent's PIN, in a time that does not tell how many digits were right."""
         kept = self.secrets.agents.get(agent)
         return kept is not None and hmac.compare_digest(kept.pin.encode(), digits.encode())
+
+
+def _queue_plan(queue_id: QueueId, queue: Queue) -> QueuePlan:
+    steps = [
+        RoutingStep(
+            after_s=after_s,
+            skills=step.skills,
+            lower_by=step.lower_by,
+            only_groups=step.only_groups,
+            also_groups=step.also_groups,
+            strategy=Strategy(step.strategy) if step.strategy is not None else None,
+            boost_s=step.boost_s,
+        )
+        for after_s, step in sorted((int(after), step) for after, step in queue.steps.items())
+    ]
+    return QueuePlan(
+        id=queue_id,
+        ring_s=queue.ring_s,
+        wrap_up_s=queue.wrap_up_s,
+        strategy=Strategy(queue.strategy),
+        skills=queue.skills,
+        preferred_skills=queue.preferred_skills,
+        only_groups=queue.only_groups,
+        also_groups=queue.also_groups,
+        boost_s=queue.boost_s,
+        sticky_s=queue.sticky_s,
+        steps=tuple(steps),
+    )
 
 
 def as_settings(

@@ -8,6 +8,10 @@ from pathlib import Path
 
 from contactd.config.files import open_files
 from contactd.config.settings import Settings
+from contactd.core.agent import Agent
+from contactd.core.contact import Contact
+from contactd.core.ids import ContactId, QueueId
+from contactd.core.routing.demand import eligible, target_of
 
 _WIDTH = 100
 _INDENT = 12
@@ -52,13 +56,30 @@ def _doubts(settings: Settings) -> Iterator[str]:
     for queue in settings.queues:
         if queue not in served:
             yield f"queues.{queue}: no agent serves it; its callers wait until they hang up"
+    yield from _asked_in_vain(settings, served)
     for agent_id, agent in settings.agents.items():
-        if not agent.queues:
+        if not agent.queues and not agent.groups:
             yield f"agents.{agent_id}: serves no queue, and is offered nothing"
     reached = {line.target for line in settings.entries.values() if line.kind == "menu"}
     for menu in settings.menus:
         if menu not in reached:
             yield f"menus.{menu}: no line leads to it"
+
+
+def _asked_in_vain(settings: Settings, served: set[QueueId]) -> Iterator[str]:
+    """Steps of a queue's plan that no agent meets, signed in or not."""
+    plan = settings.plan()
+    agents = {profile.id: Agent(id=profile.id, profile=profile) for profile in plan.agents}
+    for queue in plan.queues:
+        for step in range(len(queue.steps) + 1) if queue.id in served else ():
+            waiting = [
+                Contact(id=ContactId(""), pbx=pbx, call="", channel="", dnis="", arrived_at=0.0, step=step)
+                for pbx in settings.pbx
+            ]
+            targets = [target_of(queue, contact, agents) for contact in waiting]
+            if not any(eligible(agent, target) for agent in agents.values() for target in targets):
+                key = f"queues.{queue.id}" + (f".steps.{queue.steps[step - 1].after_s}" if step else "")
+                yield f"{key}: no agent has what it asks for"
 
 
 def _few(names: Iterable[str]) -> str:

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from contactd.config import ConfigErrors, Settings, control_socket, database_access, load, pbx_names
 from contactd.config.plan import plan
 from contactd.config.sections import SecretSections, Sections
+from contactd.core.ids import GroupId, QueueId
+from contactd.core.plan import QueuePlan, RoutingStep, Strategy
 from tests.config.files import DOCS, dump, sample, sample_secrets, write
 
 
@@ -70,7 +72,7 @@ def test_the_sample_shows_and_documents_every_key(key: tuple[str, ...]) -> None:
     place = next(
         i
         for i, line in enumerate(lines)
-        if line.startswith((f"{key[-1]} =", f"[{key[-1]}")) or line.endswith(f".{key[-1]}]")
+        if line.startswith((f"{key[-1]} =", f"[{key[-1]}")) or (line.startswith("[") and f".{key[-1]}" in line)
     )
     # A comment stands above it, perhaps with other keys that it speaks of in between.
     paragraph = lines[max(0, place - 8) : place + 2]
@@ -101,8 +103,9 @@ def test_every_default_that_the_sample_shows_is_the_default(tmp_path: Path) -> N
         assert getattr(minimal, name) == getattr(shown, name), name
     assert minimal.pbx == shown.pbx
     assert minimal.database.pool_size == shown.database.pool_size
-    label = {"label": "Sales"}
-    assert msgspec.structs.replace(next(iter(minimal.queues.values())), **label) == next(iter(shown.queues.values()))
+    example = next(iter(shown.queues.values()))
+    given = {name: getattr(example, name) for name in ("label", "skills", "steps")}
+    assert msgspec.structs.replace(next(iter(minimal.queues.values())), **given) == example
 
 
 # --- what is wrong is refused ---
@@ -182,6 +185,23 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     ("no queue", set_("queues", to={}), "queues"),
     ("a default queue that is not there", set_("default_queue", to="sale"), "default_queue"),
     ("a ring of no time", set_("queues", "sales", "ring_s", to=0), "queues.sales.ring_s"),
+    ("a strategy that is none", set_("queues", "sales", "strategy", to="loudest"), "queues.sales.strategy"),
+    ("a skill's level of 11", set_("queues", "sales", "skills", "german", to=11), "queues.sales.skills.german"),
+    ("a skill with a capital", set_("agents", "bob", "skills", "German", to=1), "agents.bob.skills.German"),
+    ("a step at no time", set_("queues", "sales", "steps", "0", to={}), "queues.sales.steps.0"),
+    ("a step at a word", set_("queues", "sales", "steps", "soon", to={}), "queues.sales.steps.soon"),
+    (
+        "a step's key that is none",
+        set_("queues", "sales", "steps", "5", to={"skill": {}}),
+        "queues.sales.steps.5.skill",
+    ),
+    (
+        "a step's level of 0",
+        set_("queues", "sales", "steps", "5", to={"skills": {"x": 0}}),
+        "queues.sales.steps.5.skills",
+    ),
+    ("an agent without weight", set_("agents", "bob", "weight", to=0), "agents.bob.weight"),
+    ("a negative boost", set_("queues", "sales", "boost_s", to=-1), "queues.sales.boost_s"),
     ("a queue's id with a space", set_("queues", "a b", to={}), "queues.a b"),
     ("a sound outside the folder", set_("menus", "main", "prompt", to=["../x"]), "menus.main.prompt"),
     ("a sound with a separator", set_("menus", "main", "greeting", to=["a&b"]), "menus.main.greeting"),
@@ -347,6 +367,27 @@ def test_the_plan_says_what_the_sections_say(tmp_path: Path) -> None:
         ("bob", "pbx1", "1002", ("service",)),
     ]
     assert (plan.default_queue, plan.pin_tries, plan.pin_lock_s) == ("sales", 3, 300)
+
+
+def test_the_plan_has_the_routing_of_the_sections_with_the_steps_by_time(tmp_path: Path) -> None:
+    table = sample()
+    table["queues"]["sales"] |= {"strategy": "round_robin", "sticky_s": 15, "boost_s": 30, "only_groups": ["experts"]}
+    table["queues"]["sales"]["steps"] = {
+        "100": {"lower_by": 2},
+        "20": {"strategy": "best_skill", "also_groups": ["reserve"]},
+    }
+    table["agents"]["bob"]["weight"] = 3
+    plan = load(write(tmp_path, table)).plan()
+    sales, service = plan.queues
+    assert (sales.strategy, sales.sticky_s, sales.boost_s, sales.skills) == ("round_robin", 15, 30, {"german": 7})
+    assert sales.only_groups == ("experts",)
+    assert sales.steps == (
+        RoutingStep(after_s=20, strategy=Strategy.BEST_SKILL, also_groups=(GroupId("reserve"),)),
+        RoutingStep(after_s=100, lower_by=2),
+    )
+    assert service == QueuePlan(id=QueueId("service"), ring_s=25, wrap_up_s=60)
+    alice, bob = plan.agents
+    assert (alice.skills, bob.groups, bob.weight) == ({"german": 9, "english": 6}, ("reserve",), 3)
 
 
 def test_the_socket_and_the_database_are_found_in_a_file_with_other_faults(tmp_path: Path) -> None:

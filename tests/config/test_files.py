@@ -193,7 +193,10 @@ def check_config(path: Path) -> subprocess.CompletedProcess[str]:
 
 def test_check_config_shows_what_was_read_and_what_is_worth_a_look(folder: Path) -> None:
     (folder / "10-site.toml~").touch()
-    (folder / "40-more.toml").write_text("[queues.idle]\n")
+    more = "[queues.idle]\n[queues.rare]\nskills = { finnish = 1 }\nsteps = { 60 = { skills = {} } }\n"
+    (folder / "40-more.toml").write_text(more)
+    bob = sample()["agents"]["bob"] | {"queues": ["service", "rare"]}
+    (folder / "30-agents.toml").write_text(dump({"agents": {"bob": bob}}))
     ran = check_config(folder)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith(f"{folder} is right.\n")
@@ -203,10 +206,11 @@ def test_check_config_shows_what_was_read_and_what_is_worth_a_look(folder: Path)
         "not read    10-site.toml~",
         "PBXes       pbx1: contactd at 127.0.0.1:5038",
         "lines       5000 = menu:main, 5001 = queue:sales, 5900 = echo",
-        "queues      sales, service, idle",
+        "queues      sales, service, idle, rare",
         "agents      2: alice, bob",
         load(folder).sha256,
         "queues.idle: no agent serves it",
+        "queues.rare: no agent has what it asks for",
     ):
         assert said in ran.stdout
     assert "change-me" not in ran.stdout

@@ -47,11 +47,12 @@ def test_live_keys_are_told_with_old_and_new_and_taken(running: Settings, tmp_pa
 
     new = changed(tmp_path, change)
     made = plan(running, new)
+    vip = '{ ring_s = 20, wrap_up_s = 0, strategy = "longest_idle", boost_s = 0, sticky_s = 0 }'
     assert [(one.key, one.kind, one.old, one.new) for one in made.changes] == [
         ("log_level", "changed", '"info"', '"debug"'),
         ("agi.allow", "changed", '["127.0.0.1/32"]', '["10.0.0.0/24"]'),
         ("queues.sales.ring_s", "changed", "20", "10"),
-        ("queues.vip", "added", None, '{ ring_s = 20, wrap_up_s = 0, label = "" }'),
+        ("queues.vip", "added", None, vip),
         ('menus.main.choices."3"', "added", None, '"vip"'),
         ('lines."5900"', "removed", '"echo"', None),
     ]
