@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contactd.core import inputs as inp
 from contactd.core.commands import ReturnToHold
-from contactd.core.contact import ContactState
+from contactd.core.contact import ContactState, Needs
 from contactd.core.floor import RETURN_S
+from contactd.core.ids import SkillId
 from contactd.core.inputs import Place
 from tests.core.world import ANNA, BILAL, PBX, SALES, SUPPORT, World, open_world, plan, seen
 
@@ -67,6 +68,17 @@ def test_a_caller_who_hangs_up_on_the_way_back_keeps_nobody_waiting() -> None:
     world.hold(younger, SALES)
     world.hang_up(older)
     assert world.contact(younger).state is ContactState.OFFERED
+
+
+def test_nobody_is_kept_for_an_older_caller_who_turns_out_to_need_somebody_else() -> None:
+    world = open_world(plan({ANNA: [SALES]}))
+    older, younger = fallen_back(world)
+    world.sign_in(ANNA)
+    world.hold(younger, SALES)
+    world.put(inp.NeedsAsked(contact=older.contact, needs=Needs(boost_s=1)))
+    assert world.contact(younger).state is ContactState.WAITING
+    world.put(inp.NeedsAsked(contact=older.contact, needs=Needs(skills={SkillId("german"): 5})))
+    assert world.contact(younger).agent == ANNA
 
 
 def test_a_lost_pbx_keeps_no_places_free() -> None:

@@ -117,6 +117,18 @@ def test_a_supervisor_changes_skills_with_effect_at_once_and_takes_it_back() -> 
     assert world.put(inp.SkillsAsked(agent=AgentId("nobody"), skills={})).events == []
 
 
+def test_an_idle_agents_new_skills_rank_at_once() -> None:
+    world = world_of(
+        agent("anna", skills={GERMAN: 5}),
+        agent("bea", skills={GERMAN: 4}),
+        skills={GERMAN: 1},
+        strategy=Strategy.BEST_SKILL,
+    )
+    world.hang_up(world.arrive(SALES))
+    world.put(inp.SkillsAsked(agent=AgentId("bea"), skills={GERMAN: 6}))
+    assert agent_of(world, world.arrive(SALES)) == "bea"
+
+
 def test_skills_set_by_a_supervisor_outlive_a_reload() -> None:
     world = world_of(agent("anna"), skills={GERMAN: 5})
     world.put(inp.SkillsAsked(agent=AgentId("anna"), skills={GERMAN: 5}))
