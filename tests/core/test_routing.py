@@ -95,6 +95,12 @@ def test_what_the_contact_needs_adds_to_what_the_queue_asks_for() -> None:
     assert agent_of(world, arrive_with(world, Needs(skills={CARDS: 2}))) == "queue"
 
 
+def test_of_the_queues_and_the_contacts_level_the_higher_one_counts() -> None:
+    world = world_of(agent("two", skills={CARDS: 2}), agent("four", skills={CARDS: 4}), skills={CARDS: 3})
+    assert agent_of(world, arrive_with(world, Needs(skills={CARDS: 1}))) == "four"
+    assert agent_of(world, arrive_with(world, Needs(skills={CARDS: 1}))) is None
+
+
 def test_needs_that_are_learnt_while_waiting_count_at_once() -> None:
     world = world_of(agent("anna"), skills={GERMAN: 1})
     call = world.arrive(SALES)
