@@ -98,6 +98,13 @@ def _needs(event: ev.ContactNeedsSet) -> str:
     return f"needs {', '.join(told)}" if told else "needs nothing of its own"
 
 
+def _skills_set(event: ev.AgentSkillsSet) -> str:
+    if event.skills is None:
+        return f"{event.agent} has the skills of the configuration again"
+    skills = ", ".join(f"{skill} {level}" for skill, level in event.skills.items())
+    return f"a supervisor gave {event.agent} the skills {skills or 'none'}"
+
+
 def _relaxed(event: ev.ContactRelaxed) -> str:
     if event.step == 0:
         return "the time for the preferred agent alone is over"
@@ -161,6 +168,7 @@ _BESIDE: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.AgentSignedIn: lambda e: f"{e.agent} signed in",
     ev.AgentSignedOut: lambda e: f"{e.agent} signed out",
     ev.AgentRefused: lambda e: f"{e.agent} was refused: {e.reason.replace('_', ' ')}",
+    ev.AgentSkillsSet: _skills_set,
     ev.AgentReady: lambda e: f"{e.agent} is ready",
     ev.AgentNotReady: lambda e: f"{e.agent} is not ready: {e.reason}",
     ev.WrapUpEnded: lambda e: f"{e.agent}'s wrap-up ended",

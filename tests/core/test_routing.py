@@ -453,6 +453,15 @@ def test_a_preferred_agent_who_learns_it_is_waited_for() -> None:
     assert agent_of(world, call) is None
 
 
+def test_who_is_found_after_the_sticky_time_does_not_wait_for_the_preferred_agent() -> None:
+    world = sticky()
+    call = world.arrive()
+    world.put(inp.NeedsAsked(contact=call.contact, needs=HERS))
+    world.wait(20)
+    world.hold(call, SALES, since=world.now - 20)
+    assert (agent_of(world, call), world.contact(call).step) == ("bea", 0)
+
+
 def test_somebody_who_prefers_nobody_does_not_wait_for_the_sticky_time() -> None:
     world = sticky()
     assert agent_of(world, world.arrive(SALES)) == "bea"
