@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from contactd.reload import Reload
@@ -37,4 +38,5 @@ def check(reload: Reload) -> Check:
             f"what the files say of {keys} waits for a restart",
             "systemctl restart contactd: calls and waiting callers stay",
         )
-    return Check("configuration", Level.OK, "as in the files when they were read last")
+    at = datetime.fromtimestamp(reload.loaded_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return Check("configuration", Level.OK, f"that of {reload.settings.path} at {at}")

@@ -17,7 +17,7 @@ SAID_YES = b"200 result=1\n"
 
 
 async def reception(audio: Line) -> House:
-    """A Reception all of whose lines are the echo line; to its circle nothing may be put: it only has a clock, and a floor
+    """A Reception all of whose lines are the echo line. Nothing may be put to its circle, which has a clock and a floor
     without contacts."""
     home = House()
     home.steps = Reception(

@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from contactd.config import Change
 from contactd.core import inputs as inp
 from contactd.core.agent import Status
 from contactd.core.errors import ContactdError
@@ -518,3 +519,26 @@ async def test_who_acts_for_an_agent_is_audited(control: aiohttp.ClientSession, 
         ("not-ready", "alice", "done: break"),
     ]
     assert {(entry.via, entry.who.uid if entry.who else None) for entry in bench.audited} == {("socket", os.getuid())}
+
+
+# --- the configuration ---
+
+
+async def test_a_reload_that_took_nothing_is_a_warning_until_one_does(bench: Bench, base: str) -> None:
+    async def check() -> tuple[str, str, str]:
+        _, body = await get(f"{base}/healthz")
+        found = next(one for one in body["checks"] if one["name"] == "configuration")
+        return found["level"], found["what"], found["remedy"]
+
+    level, what, _ = await check()
+    assert (level, what.startswith(f"that of {bench.settings.path} at 20")) == ("ok", True)
+    bench.reload.refused = "the files are wrong: ..."
+    level, what, remedy = await check()
+    assert level == "warning"
+    assert "contactctl plan" in remedy
+    bench.reload.refused = ""
+    bench.reload.pending = (Change("agi.port", "changed", "4573", "4999", live=False),)
+    level, what, remedy = await check()
+    # Anybody may read this page: the key, and no value.
+    assert (level, what) == ("warning", "what the files say of agi.port waits for a restart")
+    assert "4999" not in remedy
