@@ -46,3 +46,15 @@ SELECT extract(epoch FROM at)::float8 AS at FROM event WHERE floor = $1 ORDER BY
 -- name: keep_config
 -- The configuration in force, whole. $1 sha256 bytea, $2 files jsonb
 INSERT INTO config_version (sha256, files) VALUES ($1, $2) ON CONFLICT (sha256) DO NOTHING;
+
+-- name: floors
+-- How far each journal goes, and its chain there.
+SELECT id, seq, chain FROM floor ORDER BY id;
+
+-- name: seals
+-- The chain at the end of each month. $1 floor smallint
+SELECT month, last_seq, hash FROM seal WHERE floor = $1 ORDER BY last_seq;
+
+-- name: bodies
+-- What the chain is made of, in order. $1 floor smallint, $2 seq bigint (not included), $3 last seq bigint, $4 most int
+SELECT seq, body FROM event WHERE floor = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4;

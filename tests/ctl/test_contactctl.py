@@ -365,6 +365,16 @@ async def test_audit_and_erase(kept: Kept) -> None:
     assert nobody.code == Exit.NOT_FOUND
 
 
+async def test_verify_tells_whether_the_journal_is_what_was_written(kept: Kept) -> None:
+    """The walk's facts were put there past the appender: the floor's row knows none of them."""
+    whole = await contactctl(*kept.options, "verify")
+    assert (whole.code, whole.out) == (0, "floor 1: whole, 0 facts up to 0, 0 months sealed.\n")
+    await kept.fetch("UPDATE floor SET seq = (SELECT max(seq) FROM event)")
+    broken = await contactctl(*kept.options, "verify")
+    assert broken.code == Exit.DEGRADED
+    assert "BROKEN" in broken.out and "compare these facts with a backup" in broken.out
+
+
 async def test_explain_says_when_nobody_or_too_many_are_meant(server: Postgres, tmp_path: Path) -> None:
     walk = Walk()
     walk.open()
