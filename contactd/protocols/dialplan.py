@@ -16,6 +16,7 @@ MODULES = {
     "chan_pjsip.so": "handsets",
     "app_dial.so": "ringing a handset",
     "app_queue.so": "the static queue",
+    "app_senddtmf.so": "the way back from the static queue",
     "app_stack.so": "Gosub()",
     "app_userevent.so": "telling contactd what happens",
     "app_playback.so": "prompts",
@@ -34,7 +35,6 @@ MODULES = {
 """What the dialplan cannot do without, and for what."""
 
 TEST_MODULES = {
-    "app_senddtmf.so": "pressing keys in a test call",
     "app_waitforsilence.so": "hearing in a test call",
 }
 AUDIO_MODULES = {"res_audiosocket.so": "echo lines", "app_audiosocket.so": "echo lines"}
