@@ -5,6 +5,9 @@ PYTHON ?= python3
 LISTEN ?= 127.0.0.1
 # More for pytest, such as TESTARGS="-k recovery -x"
 TESTARGS ?=
+# Where `make install` puts contactd; the Debian package has /usr for itself. DESTDIR is put before it, to pack elsewhere.
+PREFIX ?= /usr/local
+DESTDIR ?=
 export LISTEN
 
 BOOTSTRAP = @command -v $(PYTHON) >/dev/null || { echo "lab: there is no $(PYTHON): install python3 (3.11 or newer)"; exit 1; }; \
@@ -21,6 +24,10 @@ help:
 	@echo "make docs   the samples and the reference of the configuration, from contactd/config/sections.py"
 	@echo "make bench  the latency and load figures; make bench-acd those of the routing alone, in three minutes"
 	@echo "make clean  remove everything generated"
+	@echo "make install, uninstall  into PREFIX=$(PREFIX), with DESTDIR= before it"
+	@echo "make deb       a Debian package, in dist/; make test-deb tries it in a Debian of its own (as root)"
+	@echo "make bundle    one file, in dist/, that installs without internet; make sbom lists what is in it"
+	@echo "make lock      decide anew on the version of each dependency"
 
 run:
 	$(BOOTSTRAP) asterisk
@@ -53,6 +60,17 @@ bench:
 bench-acd:
 	$(BOOTSTRAP)
 	@$(VENV)/python -m tests.lab.bench.acd
+
+# The package installed, upgraded and purged in a Debian that boots: takes minutes, and root.
+test-deb:
+	$(BOOTSTRAP)
+	@CONTACTD_LONG=1 $(VENV)/python -m pytest tests/packaging $(TESTARGS)
+
+lock sbom bundle deb:
+	$(RELEASE) $@
+
+install uninstall:
+	$(RELEASE) --destdir "$(DESTDIR)" --prefix "$(PREFIX)" $@
 
 clean:
 	$(BOOTSTRAP) --clean

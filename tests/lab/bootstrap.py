@@ -1,8 +1,9 @@
-"""Make a fresh machine ready: `python3 -m tests.lab.bootstrap [--clean] [asterisk] [sipp] ...`
+"""Make a fresh machine ready: `python3 -m tests.lab.bootstrap [--clean] [--build] [asterisk] [sipp] ...`
 
 Brings .lab/venv with the product and its tests' tools, then whatever the arguments name (so that the long
-downloads show here, not as a test that seems to hang). Quick when there is nothing to do. Runs under the
-system's own python, with nothing but the standard library.
+downloads show here, not as a test that seems to hang). --build brings .lab/build instead, the little that the
+targets install, bundle and deb need. Quick when there is nothing to do. Runs under the system's own python, with
+nothing but the standard library.
 """
 
 # ruff: noqa: UP031, UP036 - the version check must come before anything that an old python cannot read
@@ -18,6 +19,7 @@ import contextlib
 import fcntl
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -29,8 +31,11 @@ from tests.lab.progress import LAB, ROOT, LabError, step
 VENV = LAB / "venv"
 PYTHON = VENV / "bin/python"
 STAMP = VENV / ".installed"
+BUILD = LAB / "build"
 EXTRAS = ".[lab,test]"
-DESCRIPTIONS = ("setup.cfg", "pyproject.toml")
+LOCK = "release/requirements.lock"
+BUILD_LOCK = "release/build.lock"
+DESCRIPTIONS = ("setup.cfg", "pyproject.toml", LOCK)
 HOST_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".import_linter_cache", "contactd.egg-info")
 
@@ -41,6 +46,10 @@ def main(arguments: list[str]) -> int:
             clean()
             return 0
         LAB.mkdir(exist_ok=True)
+        if arguments == ["--build"]:
+            with alone():
+                build_environment()
+            return 0
         if _stamp() != wanted():
             with alone():
                 # Whoever had the lock may have done it.
@@ -67,34 +76,51 @@ def wanted() -> str:
 def install() -> None:
     """Make the virtual environment if need be, and install into it."""
     STAMP.unlink(missing_ok=True)
-    if not _runs():
+    if not _runs(PYTHON):
         shutil.rmtree(VENV, ignore_errors=True)
-        make_venv()
+        make_venv(VENV)
     with step("installing contactd and what its tests need"):
-        _pip("install", "--quiet", "--disable-pip-version-check", "--editable", EXTRAS)
+        # The versions that are shipped are the ones that are tested.
+        constraints = LAB / "constraints.txt"
+        pins = re.findall(r"^[\w.-]+==[^\s\\]+", (ROOT / LOCK).read_text(), re.MULTILINE)
+        constraints.write_text("\n".join(pins) + "\n")
+        _pip(PYTHON, "install", "--editable", EXTRAS, "--constraint", str(constraints))
     STAMP.write_text(wanted())
 
 
-def make_venv() -> None:
+def build_environment() -> None:
+    """The locked pip and setuptools, in an environment of their own: a machine that only installs needs no more."""
+    stamp, python = BUILD / ".installed", BUILD / "bin/python"
+    wanted_now = f"{(ROOT / BUILD_LOCK).read_text()}{os.path.realpath(sys.executable)}"
+    if _runs(python) and stamp.exists() and stamp.read_text() == wanted_now:
+        return
+    shutil.rmtree(BUILD, ignore_errors=True)
+    make_venv(BUILD)
+    with step("installing what builds and installs contactd"):
+        _pip(python, "install", "--require-hashes", "--only-binary", ":all:", "--requirement", BUILD_LOCK)
+    stamp.write_text(wanted_now)
+
+
+def make_venv(folder: Path) -> None:
     """A virtual environment with pip, also where Debian's python3-venv is not installed."""
     if importlib.util.find_spec("ensurepip"):
         with step("making a virtual environment"):
-            done = _python(sys.executable, "-m", "venv", str(VENV))
+            done = _python(sys.executable, "-m", "venv", str(folder))
         if done.returncode == 0:
             return
-        shutil.rmtree(VENV, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
     from tests.lab import debs
 
     root = debs.ensure(["python3-pip-whl", "python3-setuptools-whl"], LAB / "pip-root")
     wheels = root / "usr/share/python-wheels"
     with step("making a virtual environment (this python has no ensurepip)"):
-        done = _python(sys.executable, "-m", "venv", "--without-pip", str(VENV))
+        done = _python(sys.executable, "-m", "venv", "--without-pip", str(folder))
         if done.returncode:
             raise LabError(f"python's venv failed; install python3-venv: {_last(done.stderr or done.stdout)}")
         pip = next(wheels.glob("pip-*.whl"))
         # A wheel is a zip: python runs the pip inside it.
         offline = ("install", "--quiet", "--no-index", "--find-links", str(wheels), "pip", "setuptools")
-        done = _python(str(PYTHON), str(pip / "pip"), *offline, env=_pip_environment())
+        done = _python(str(folder / "bin/python"), str(pip / "pip"), *offline, env=_pip_environment())
         if done.returncode:
             raise LabError(f"pip could not be installed; install python3-venv: {_last(done.stderr)}")
 
@@ -143,16 +169,17 @@ def _stamp() -> str | None:
         return None
 
 
-def _runs() -> bool:
+def _runs(python: Path) -> bool:
     """Whether the environment's python starts and has pip: not after an upgrade of the system's python."""
     try:
-        return _python(str(PYTHON), "-m", "pip", "--version").returncode == 0
+        return _python(str(python), "-m", "pip", "--version").returncode == 0
     except OSError:
         return False
 
 
-def _pip(*arguments: str) -> None:
-    done = _python(str(PYTHON), "-m", "pip", *arguments, cwd=ROOT, env=_pip_environment())
+def _pip(python: Path, command: str, *arguments: str) -> None:
+    quiet = ("--quiet", "--disable-pip-version-check")
+    done = _python(str(python), "-m", "pip", command, *quiet, *arguments, cwd=ROOT, env=_pip_environment())
     if done.returncode == 0:
         return
     said = done.stderr + done.stdout
