@@ -55,7 +55,7 @@ def _place(chosen: argparse.Namespace) -> Place:
             f"contactd will run as a user of its own, who cannot reach {python}: name the system's, as in"
             " PYTHON=/usr/bin/python3."
         )
-    return Place(Path(chosen.destdir), chosen.prefix, python)
+    return Place(chosen.destdir, chosen.prefix, python)
 
 
 def _house(chosen: argparse.Namespace, minors: tuple[tuple[int, int], ...] = (MINOR,)) -> Path:

@@ -43,7 +43,7 @@ def make(house: Path, out: Path, called: str, minor: tuple[int, int], machine: s
     to = out / f"contactd_{version}_{architecture}.deb"
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "root"
-        install(Place(root, Path("/usr"), Path(f"/usr/bin/python{python}")), house)
+        install(Place(str(root), Path("/usr"), Path(f"/usr/bin/python{python}")), house)
         _as_debian(root, version, epoch)
         (root / "usr/share/doc/contactd/sbom.cdx.json").write_text(sbom.text(house, epoch=epoch))
         _modes(root)

@@ -48,9 +48,9 @@ sys.exit(main())
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """destdir: where the tree is laid now. prefix: where it will be when it runs. python: what it runs with then."""
+    """destdir: what is put before the prefix now. prefix: where it will be. python: what it will run with."""
 
-    destdir: Path
+    destdir: str
     prefix: Path
     python: Path
 

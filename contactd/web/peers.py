@@ -19,7 +19,8 @@ GROUP = "contactd"
 # Linux's asm-generic/socket.h; Python has no name for it.
 _SO_PEERGROUPS = 59
 _UCRED = struct.Struct("iII")
-_MOST_GROUPS = 65536
+# All that Python's getsockopt takes: 256 groups.
+_GROUPS_BYTES = 1024
 
 
 class SocketRefused(ContactdError):
@@ -38,9 +39,9 @@ class Peer:
 def peer_of(connection: socket.socket) -> Peer:
     pid, uid, gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
     groups = {gid}
-    # Older kernels and other families do not know it: the first group alone then counts.
+    # Refused for somebody with more groups, and unknown to older kernels: the first group alone then counts.
     with contextlib.suppress(OSError):
-        raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _MOST_GROUPS * 4)
+        raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GROUPS_BYTES)
         groups.update(struct.unpack(f"{len(raw) // 4}I", raw))
     return Peer(pid, uid, frozenset(groups))
 

@@ -166,7 +166,7 @@ def test_debian_orders_our_versions_as_we_do() -> None:
 def test_a_house_that_is_not_there_is_told_with_the_remedy(tmp_path: Path) -> None:
     from release.tree import Place, install, uninstall
 
-    place = Place(tmp_path, Path("/usr"), Path("/usr/bin/python3"))
+    place = Place(str(tmp_path), Path("/usr"), Path("/usr/bin/python3"))
     with pytest.raises(ReleaseError, match="is the bundle whole"):
         install(place, tmp_path)
     with pytest.raises(ReleaseError, match="nothing was installed with this DESTDIR and PREFIX"):

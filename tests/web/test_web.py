@@ -8,6 +8,7 @@ import os
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -425,6 +426,21 @@ def test_the_kernel_says_who_the_peer_is() -> None:
         peer = peer_of(ours)
     assert (peer.pid, peer.uid) == (os.getpid(), os.getuid())
     assert peer.groups >= {os.getgid(), *os.getgroups()}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a process other groups")
+def test_every_group_of_the_peer_counts(tmp_path: Path) -> None:
+    """A member of the group contactd has it beside a group of her own."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "ctl.sock"))
+        listening.listen()
+        words = f"import socket; s = socket.socket(socket.AF_UNIX); s.connect({str(tmp_path / 'ctl.sock')!r}); input()"
+        groups = range(4001, 4101)
+        with subprocess.Popen([sys.executable, "-c", words], stdin=subprocess.PIPE, extra_groups=groups) as peer:
+            connection, _ = listening.accept()
+            with connection:
+                assert peer_of(connection).groups >= set(groups)
+            peer.communicate(b"\n")
 
 
 _PYTHON = "/usr/bin/python3"
