@@ -13,8 +13,9 @@ export LISTEN
 BOOTSTRAP = @command -v $(PYTHON) >/dev/null || { echo "lab: there is no $(PYTHON): install python3 (3.11 or newer)"; exit 1; }; \
 	$(PYTHON) -m tests.lab.bootstrap
 VENV = .lab/venv/bin
+RELEASE = $(BOOTSTRAP) --build && .lab/build/bin/python -m release
 
-.PHONY: help run call test lint docs bench bench-acd clean
+.PHONY: help run call test test-deb lint docs bench bench-acd clean lock install uninstall sbom bundle deb
 
 help:
 	@echo "make run    a whole contact centre on this machine: PostgreSQL, Asterisk, contactd (LISTEN=address)"

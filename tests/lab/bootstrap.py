@@ -37,7 +37,7 @@ LOCK = "release/requirements.lock"
 BUILD_LOCK = "release/build.lock"
 DESCRIPTIONS = ("setup.cfg", "pyproject.toml", LOCK)
 HOST_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".import_linter_cache", "contactd.egg-info")
+CACHES = ("dist", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".import_linter_cache", "contactd.egg-info")
 
 
 def main(arguments: list[str]) -> int:
