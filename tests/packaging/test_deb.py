@@ -147,7 +147,7 @@ def watched(machine: Machine) -> None:
     machine.until(lambda: "PostgreSQL" not in machine.show("contactd", "StatusText"), "the outage's end")
     assert machine.show("contactd", "MainPID") == pid
 
-    machine.run("kill", "-STOP", pid)
+    machine.shell(f"kill -STOP {pid}")
     machine.until(lambda: machine.show("contactd", "MainPID") not in (pid, "0"), "systemd to start it again")
     machine.until(lambda: steers(machine), "contactd to steer")
     assert "Watchdog timeout" in machine.run("journalctl", "-u", "contactd").stdout
