@@ -29,6 +29,7 @@ SHELLS = {
 DATA = {
     "systemd/sysusers.conf": "lib/sysusers.d/contactd.conf",
     "systemd/tmpfiles.conf": "lib/tmpfiles.d/contactd.conf",
+    "systemd/README.rst": "share/doc/contactd/systemd/README.rst",
     "asterisk-config": "share/contactd/asterisk-config",
     "README.rst": "share/doc/contactd/README.rst",
     "CHANGELOG.rst": "share/doc/contactd/CHANGELOG.rst",
