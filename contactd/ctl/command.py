@@ -77,7 +77,7 @@ QUEUE = Known("queue", "/queues")
 CONTACT = Known("contact", "/contacts")
 
 
-def act(door: Door, agent: str, name: str, reason: str = "") -> None:
+def act(door: Door, agent: str, name: str, reason: str = "", *, table: str = "show_agents") -> None:
     """A supervisor acts for an agent, and sees what the agent is now."""
     answer = door.ask("POST", f"/agents/{quote(agent, safe='')}/{name}", {"reason": reason})
-    door.show(answer if door.json else [answer], "show_agents")
+    door.show(answer if door.json else [answer], table)

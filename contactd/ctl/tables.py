@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contactd.ctl.durations import duration, local
-from contactd.ctl.words import caller_words
+from contactd.ctl.words import REASONS, caller_words
 
 _LEVEL_STYLE = {"ok": "green", "warning": "yellow", "failing": "bold red"}
 _PIPE_COLUMNS = 200
@@ -53,6 +53,36 @@ def show_agents(agents: list[dict[str, Any]]) -> None:
             *(f"{a['pbx']}/{a['endpoint']}", " ".join(a["queues"]), a["contact"] or ""),
         )
     console().print(table)
+
+
+def show_skills(agents: list[dict[str, Any]]) -> None:
+    table = _table("agent", "queues", "groups", "skills", "set by")
+    for a in agents:
+        skills = " ".join(f"{skill}={level}" for skill, level in sorted(a["skills"].items()))
+        by = "a supervisor" if a["skills_set"] else "the configuration"
+        table.add_row(a["id"], " ".join(a["queues"]), " ".join(a["groups"]), skills or "none", by)
+    console().print(table)
+
+
+def show_candidates(told: dict[str, Any]) -> None:
+    out = console()
+    if told["queue"] is None or told["strategy"] is None:
+        out.print(f"{told['contact']} ({told['state']}) is in no queue yet.")
+        return
+    asked = " ".join(f"{skill}={level}" for skill, level in told["skills"].items()) or "no skills"
+    alone = f", {told['alone']} alone" if told["alone"] else ""
+    step = f"step {told['step']}" if told["step"] >= 0 else "before the first step"
+    out.print(
+        f"{told['contact']} ({told['state']}), queue {told['queue']}, {step}: by {told['strategy']}, {asked}{alone}"
+    )
+    table = _table("agent", "", "rank", "idle since")
+    for one in told["agents"]:
+        since = local(one["idle_since"]).strftime("%H:%M:%S") if one["idle_since"] else ""
+        rank = (
+            "" if one["rank"] is None or told["strategy"] in ("longest_idle", "weighted_random") else f"{one['rank']:g}"
+        )
+        table.add_row(one["agent"], REASONS.get(one["reason"], one["reason"]), rank, since)
+    out.print(table)
 
 
 def show_contacts(contacts: list[dict[str, Any]]) -> None:

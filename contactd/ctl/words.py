@@ -112,12 +112,12 @@ def _relaxed(event: ev.ContactRelaxed) -> str:
 
 
 def _offered(event: ev.ContactOffered) -> str:
-    others = ", ".join(f"{count} {_OTHERS.get(why, why)}" for why, count in event.others.items())
+    others = ", ".join(f"{count} {REASONS.get(why, why)}" for why, count in event.others.items())
     by = f", chosen by {event.strategy.replace('_', ' ')}" if event.strategy else ""
     return f"offered to {event.agent} (offer {event.offer}){by}" + (f"; others: {others}" if others else "")
 
 
-_OTHERS = {
+REASONS = {
     "elsewhere": "not meant by the queue's plan",
     "unskilled": "without the skills",
     "offered": "ringing",

@@ -1,14 +1,16 @@
-"""A supervisor acts for an agent: sign in or out, ready or not. A refusal is a value with a stable code."""
+"""A supervisor acts for an agent: in or out, ready or not, other skills. A refusal is a value with a stable code."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Agent, Status
-from contactd.core.ids import AgentId
+from contactd.core.ids import AgentId, SkillId
+from contactd.core.plan import Skills
 from contactd.core.step import Step
 from contactd.web.health import Engine
 
@@ -20,7 +22,11 @@ _INPUT: dict[str, Callable[[AgentId, str], inp.Input]] = {
     "sign-out": lambda agent, _: inp.SignOutAsked(agent=agent),
     "ready": lambda agent, _: inp.ReadyAsked(agent=agent),
     "not-ready": lambda agent, reason: inp.NotReadyAsked(agent=agent, reason=reason),
+    "skills": lambda agent, words: inp.SkillsAsked(agent=agent, skills=_skills(words)),
 }
+CONFIGURED, NONE = "configured", "none"
+_SKILL = re.compile(r"([a-z][a-z0-9_-]{0,31})=(10|[1-9])")
+_MOST_SKILLS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +40,18 @@ class Act:
 
 
 async def act(engine: Engine, agent_id: str, name: str, reason: str, reasons: Sequence[str]) -> Act:
-    """name: a key of _INPUT. reasons: those configured. Raises a ContactdError when the inbox is full."""
+    """name: a key of _INPUT. reason: for skills "german=7 cards=3", CONFIGURED or NONE. reasons: those configured.
+
+    Raises a ContactdError when the inbox is full.
+    """
     agent = AgentId(agent_id)
     make = _INPUT.get(name)
     if make is None:
         return Act(agent, "unknown_act", f"{name} is none of {', '.join(_INPUT)}.", 404)
     if agent not in engine.floor.agents:
         return Act(agent, "unknown_agent", f"There is no agent {agent_id}; contactctl agents lists them.", 404)
-    if name == "not-ready" and reason not in reasons:
-        known = ", ".join(reasons) or "none: add not_ready_reasons to [sign_in]"
-        return Act(agent, "unknown_reason", f"Give one of the configured reasons ({known}).", 400)
+    if (wrong := _wrong(engine, name, reason, reasons)) is not None:
+        return Act(agent, *wrong, 400)
     step = await engine.ask(make(agent, reason))
     now = engine.floor.agents.get(agent)
     if step.events:
@@ -52,6 +60,39 @@ async def act(engine: Engine, agent_id: str, name: str, reason: str, reasons: Se
         return Act(agent, "unknown_agent", f"{agent_id} has left the configuration meanwhile.", 404)
     code, words = _why_nothing(now, name)
     return Act(agent, code, words, 409)
+
+
+def _wrong(engine: Engine, name: str, reason: str, reasons: Sequence[str]) -> tuple[str, str] | None:
+    """The code and the sentence when reason is nothing that the act can take."""
+    if name == "not-ready" and reason not in reasons:
+        known = ", ".join(reasons) or "none: add not_ready_reasons to [sign_in]"
+        return "unknown_reason", f"Give one of the configured reasons ({known})."
+    wrong = _wrong_skills(engine, reason) if name == "skills" else None
+    return None if wrong is None else ("unknown_skill", wrong)
+
+
+def _skills(words: str) -> Skills | None:
+    if words == CONFIGURED:
+        return None
+    return {SkillId(found[1]): int(found[2]) for found in map(_SKILL.fullmatch, words.split()) if found is not None}
+
+
+def _wrong_skills(engine: Engine, words: str) -> str | None:
+    """A skill that nothing in the configuration names is most often a typing error."""
+    if words in (CONFIGURED, NONE):
+        return None
+    said = words.split()
+    if not said or len(said) > _MOST_SKILLS or not all(map(_SKILL.fullmatch, said)):
+        return f"Give skills with levels of 1 to 10, such as german=7, or {CONFIGURED}, or {NONE}."
+    plan = engine.floor.plan
+    known = {skill for profile in plan.agents for skill in profile.skills}
+    for queue in plan.queues:
+        known.update(queue.skills, queue.preferred_skills, *(step.skills or () for step in queue.steps))
+    unknown = sorted({word.partition("=")[0] for word in said} - known)
+    if unknown:
+        names = ", ".join(sorted(known)) or "none: add skills to [queues.<id>] or [agents.<id>]"
+        return f"Nothing in the configuration names the skill {unknown[0]}; known: {names}."
+    return None
 
 
 def _refused(agent: AgentId, step: Step) -> Act | None:
@@ -63,6 +104,8 @@ def _refused(agent: AgentId, step: Step) -> Act | None:
 
 def _why_nothing(agent: Agent, name: str) -> tuple[str, str]:
     """Why nothing happened, from what the agent is."""
+    if name == "skills":
+        return "same_skills", f"{agent.id} has exactly these skills already."
     if agent.status is Status.SIGNED_OUT:
         return (
             "signed_out",

@@ -100,6 +100,15 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
     async def contacts(_: web.Request) -> web.Response:
         return _json(views.contacts_view(floor, surface.now()))
 
+    async def candidates(request: web.Request) -> web.Response:
+        begins = request.match_info["contact"]
+        found = [contact for key, contact in floor.contacts.items() if begins and key.startswith(begins)]
+        if len(found) == 1:
+            return _json(views.candidates_view(floor, found[0]))
+        many = f"{len(found)} contacts begin with {begins}; give more of it."
+        none = f"No contact on the floor begins with {begins}; contactctl contacts lists them."
+        return _json({"code": "unknown_contact", "reason": many if found else none}, status=404)
+
     async def plan(_: web.Request) -> web.Response:
         return _json((await surface.reload.plan()).json())
 
@@ -123,6 +132,7 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
     app.router.add_get("/agents", agents)
     app.router.add_get("/queues", queues)
     app.router.add_get("/contacts", contacts)
+    app.router.add_get("/contacts/{contact}/candidates", candidates)
     app.router.add_get("/plan", plan)
     app.router.add_get("/facts", facts)
     app.router.add_post("/agents/{agent}/{act}", act)

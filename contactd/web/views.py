@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import msgspec
+
 from contactd.config import Settings
 from contactd.core.agent import Agent
 from contactd.core.contact import Contact, ContactState
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import Instant
+from contactd.core.routing.explain import target, verdicts
 
 _IN_LINE = {ContactState.WAITING, ContactState.OFFERED, ContactState.FALLBACK}
 
@@ -30,6 +33,10 @@ def agent_view(agent: Agent, now: Instant) -> dict[str, Any]:
         "pbx": agent.profile.pbx,
         "endpoint": agent.profile.endpoint,
         "queues": list(agent.profile.queues),
+        "groups": list(agent.profile.groups),
+        "skills": dict(agent.skills),
+        # A supervisor's, until they say "configured".
+        "skills_set": agent.skills_set is not None,
         "contact": agent.contact,
         "available": agent.available(),
         "locked_until": agent.locked_until if agent.locked_until and agent.locked_until > now else None,
@@ -86,6 +93,21 @@ def contacts_view(floor: LiveFloor, now: Instant) -> list[dict[str, Any]]:
         }
         for contact in sorted(floor.contacts.values(), key=lambda contact: (contact.arrived_at, contact.id))
     ]
+
+
+def candidates_view(floor: LiveFloor, contact: Contact) -> dict[str, Any]:
+    """Why a contact is offered to whom, or to nobody: every agent of its PBX, the next one first."""
+    wanted = target(floor, contact)
+    return {
+        "contact": contact.id,
+        "state": contact.state,
+        "queue": contact.queue,
+        "step": contact.step,
+        "strategy": wanted.strategy if wanted is not None else None,
+        "skills": dict(wanted.skills) if wanted is not None else {},
+        "alone": wanted.agent if wanted is not None else None,
+        "agents": [msgspec.to_builtins(verdict) for verdict in verdicts(floor, contact)],
+    }
 
 
 def _waited_s(contact: Contact, now: Instant) -> float | None:

@@ -107,6 +107,21 @@ async def test_it_acts_for_an_agent(daemon: tuple[Bench, tuple[str, str]]) -> No
     assert kinds == ["SignInAsked", "NotReadyAsked", "ReadyAsked", "SignOutAsked"]
 
 
+async def test_it_changes_skills_and_tells_who_is_offered_a_contact(daemon: tuple[Bench, tuple[str, str]]) -> None:
+    bench, options = daemon
+    call = bench.walk.arrive(QueueId("sales"))
+    shown = await contactctl(*options, "skills", "bob")
+    assert re.search(r"bob .*german=3 .*the configuration", shown.out), shown.err
+    changed = await contactctl(*options, "skills", "bob", "german=8")
+    assert re.search(r"bob .*german=8 .*a supervisor", changed.out), changed.err
+    told = await contactctl(*options, "candidates", call.contact)
+    assert "queue sales, step 0: by longest_idle, german=7" in told.out, told.err
+    assert re.search(r"alice .*signed out", told.out) and re.search(r"bob .*not meant by the queue's plan", told.out)
+    unknown = await contactctl(*options, "skills", "eve")
+    assert (unknown.code, unknown.out) == (Exit.NOT_FOUND, "")
+    assert (await contactctl(*options, "skills", "bob", "germn=8")).code == Exit.REFUSED
+
+
 async def test_json_is_for_scripts(daemon: tuple[Bench, tuple[str, str]]) -> None:
     _, options = daemon
     status = json.loads((await contactctl(*options, "--json", "status")).out)

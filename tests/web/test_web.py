@@ -366,6 +366,10 @@ async def test_a_supervisor_acts_for_an_agent(bench: Bench, control: aiohttp.Cli
         ("/agents/bob/not-ready", "", (400, "unknown_reason")),
         ("/agents/eve/ready", "", (404, "unknown_agent")),
         ("/agents/bob/fire", "", (404, "unknown_act")),
+        ("/agents/bob/skills", "german=3 germn=4", (400, "unknown_skill")),
+        ("/agents/bob/skills", "german=11", (400, "unknown_skill")),
+        ("/agents/bob/skills", "", (400, "unknown_skill")),
+        ("/agents/bob/skills", "configured", (409, "same_skills")),
     ],
 )
 async def test_what_cannot_be_done_is_refused_with_a_code_and_changes_nothing(
@@ -377,6 +381,34 @@ async def test_what_cannot_be_done_is_refused_with_a_code_and_changes_nothing(
     assert (answered, body["code"]) == answer
     assert body["reason"].endswith(".")
     assert bench.floor.seq == before
+
+
+async def test_a_supervisor_changes_skills_and_takes_it_back(bench: Bench, control: aiohttp.ClientSession) -> None:
+    bob = bench.floor.agents[BOB]
+    status, agent = await post(control, "/agents/bob/skills", reason="german=8 english=2")
+    assert (status, agent["skills"], agent["skills_set"]) == (200, {"german": 8, "english": 2}, True)
+    assert bob.skills == {"german": 8, "english": 2}
+    assert (await post(control, "/agents/bob/skills", reason="none"))[1]["skills"] == {}
+    status, agent = await post(control, "/agents/bob/skills", reason="configured")
+    assert (status, agent["skills"], agent["skills_set"]) == (200, {"german": 3}, False)
+    assert [(entry.action, entry.outcome) for entry in bench.audited][0] == ("skills", "done: german=8 english=2")
+
+
+async def test_the_candidates_of_a_contact_say_why_each_agent_is_or_is_not_offered_it(
+    bench: Bench, control: aiohttp.ClientSession
+) -> None:
+    call = bench.walk.arrive(QUEUES[0])
+    async with control.get(f"/contacts/{call.contact[:20]}/candidates") as answer:
+        told = await answer.json()
+    assert (told["queue"], told["strategy"], told["skills"], told["step"]) == (
+        "sales",
+        "longest_idle",
+        {"german": 7},
+        0,
+    )
+    assert [(one["agent"], one["reason"]) for one in told["agents"]] == [("bob", "elsewhere"), ("alice", "signed_out")]
+    async with control.get("/contacts/0000/candidates") as answer:
+        assert (answer.status, (await answer.json())["code"]) == (404, "unknown_contact")
 
 
 async def test_a_locked_agent_cannot_be_signed_in_past_the_lock(bench: Bench, control: aiohttp.ClientSession) -> None:
