@@ -391,7 +391,8 @@ async def test_a_supervisor_changes_skills_and_takes_it_back(bench: Bench, contr
     assert (await post(control, "/agents/bob/skills", reason="none"))[1]["skills"] == {}
     status, agent = await post(control, "/agents/bob/skills", reason="configured")
     assert (status, agent["skills"], agent["skills_set"]) == (200, {"german": 3}, False)
-    assert [(entry.action, entry.outcome) for entry in bench.audited][0] == ("skills", "done: german=8 english=2")
+    assert [(entry.act, entry.agent) for entry in bench.audited] == [("skills", BOB)] * 3
+    assert bench.audited[0].outcome == "done: german=8 english=2"
 
 
 async def test_the_candidates_of_a_contact_say_why_each_agent_is_or_is_not_offered_it(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from contactd.ctl.client import NotFound
 from contactd.ctl.command import AGENT, act
 from contactd.ctl.command import command as make
 from contactd.ctl.door import Door
@@ -22,6 +21,8 @@ def command(door: Door, agent: str, skills: tuple[str, ...]) -> None:
     if skills:
         act(door, agent, "skills", " ".join(skills), table="show_skills")
         return
+    from contactd.ctl.client import NotFound
+
     known = [one for one in door.ask("GET", "/agents") if one["id"] == agent]
     if not known:
         raise NotFound("unknown_agent", f"There is no agent {agent}; contactctl agents lists them.")
