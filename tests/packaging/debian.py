@@ -20,7 +20,8 @@ SUITES = {(3, 11): "bookworm", (3, 13): "trixie"}
 """The Debian whose Python this is."""
 PACKAGES = ("systemd-sysv", "dbus", "python3", "postgresql", "lintian", "ca-certificates")
 NEEDED = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "nsenter": "util-linux"}
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ENVIRONMENT = {"PATH": PATH, "HOME": "/root", "LC_ALL": "C.UTF-8"}
 
 
 def base() -> Path:
