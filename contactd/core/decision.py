@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
@@ -16,12 +16,11 @@ from contactd.core.plan import QueuePlan
 from contactd.core.routing.demand import due_step
 
 
-@dataclass(slots=True)
-class Decision:
+class Decision(msgspec.Struct, gc=False):
     """Events in the order to apply them, and the commands that go with them."""
 
-    events: list[ev.Event] = field(default_factory=list)
-    commands: list[Command] = field(default_factory=list)
+    events: list[ev.Event] = []
+    commands: list[Command] = []
 
 
 def queue_or_default(floor: LiveFloor, queue: QueueId | None) -> QueueId:

@@ -16,7 +16,7 @@ from contactd.core.ids import AgentId, ContactId, Instant, OfferId, PbxId, Queue
 from contactd.core.plan import FloorPlan, Skills
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag=True):
     """The root. Fields named contact and agent become columns of the journal."""
 
     version: ClassVar[int] = 1

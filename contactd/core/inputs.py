@@ -16,7 +16,7 @@ from contactd.core.ids import AgentId, ContactId, Instant, OfferId, PbxId, Queue
 from contactd.core.plan import FloorPlan, Skills
 
 
-class Input(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=True):
+class Input(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag=True):
     """The root; ``version`` rises when a kind's meaning changes."""
 
     version: ClassVar[int] = 1
