@@ -89,7 +89,6 @@ async def test_the_caller_is_put_through_to_the_agent_who_was_asked(centre: Cent
     (bilal,) = await centre.duty("bilal")
     second = await consult(anna, at_anna, "1002")
     at_bilal = await (await bilal.next_call()).wait("confirmed")
-    await hears_music(call)
     await asyncio.gather(second.hears(AGENT_HZ), at_bilal.hears(AGENT_HZ))
     # Bilal is ready and idle, and his handset is in use: the next caller waits.
     await centre.until_agent("bilal", status="ready", state="idle", handset="in_use")
