@@ -17,8 +17,8 @@ from contactd.ctl.exits import Exit
 from contactd.ctl.words import words
 
 _WIDE = 120
-SHORT = 18
-"""So much of a contact's id tells it from others, and explain takes it."""
+_SHORT = 18
+"""As in tables.py, whose library would cost tail its start."""
 
 
 def follow(facts: Iterator[Any], *, as_json: bool, count: int | None) -> Exit:
@@ -45,7 +45,7 @@ def as_line(fact: dict[str, Any]) -> str:
     at = datetime.fromtimestamp(fact["at"], UTC).astimezone()
     contact = fact["event"].get("contact") or ""
     if shutil.get_terminal_size().columns < _WIDE:
-        return f"{at:%H:%M:%S}  {contact[:SHORT]:{SHORT}}  {_words(fact)}"
+        return f"{at:%H:%M:%S}  {contact[:_SHORT]:{_SHORT}}  {_words(fact)}"
     return f"{at:%H:%M:%S.%f}"[:-3] + f"  {contact:36}  {_words(fact)}"
 
 

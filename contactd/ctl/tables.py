@@ -14,6 +14,10 @@ from contactd.ctl.words import REASONS, caller_words
 
 _LEVEL_STYLE = {"ok": "green", "warning": "yellow", "failing": "bold red"}
 _PIPE_COLUMNS = 200
+WIDE = 120
+"""Columns from which on a table shows all that is known; below, what fits into 80."""
+SHORT = 18
+"""So much of a contact's id tells it from others, and explain takes it."""
 
 
 def console() -> Console:
@@ -27,32 +31,40 @@ def show_status(status: dict[str, Any]) -> None:
     contacts = sum(status["contacts"].values())
     text = f"contactd {status['version']}, epoch {status['epoch']}, fact {status['seq']}, {contacts} contacts"
     out.print(Text(level, _LEVEL_STYLE[level]), text, sep="  ")
+    checks = Table(box=None, pad_edge=False, show_header=False)
+    checks.add_column(no_wrap=True)
+    checks.add_column()
     for check in status["checks"]:
-        out.print(Text(f"  {check['name']}: {check['what']}", _LEVEL_STYLE[check["level"]]))
+        # A pipe has no colours.
+        what = check["what"] if check["level"] == "ok" else f"{check['level']}: {check['what']}"
+        checks.add_row(f"  {check['name']}", Text(what, _LEVEL_STYLE[check["level"]]))
         if check["remedy"]:
-            out.print(f"    {check['remedy']}", markup=False)
+            checks.add_row("", Text(check["remedy"]))
+    out.print(checks)
+    out.print()
     show_queues(status["queues"])
 
 
 def show_queues(queues: list[dict[str, Any]]) -> None:
-    table = _table("queue", "label", "waiting", "ringing", "talking", "longest wait", "available", "agents")
+    table = _table("queue", "label", "waiting>", "ringing>", "talking>", "longest wait>", "available>", "agents>")
     for q in queues:
         table.add_row(
-            *(q["id"], q["label"], str(q["waiting"]), str(q["ringing"]), str(q["talking"])),
-            *(_span(q["longest_wait_s"]), str(q["agents_available"]), str(q["agents"])),
+            *(q["id"], q["label"] if q["label"] != q["id"] else "", str(q["waiting"]), str(q["ringing"])),
+            *(str(q["talking"]), _span(q["longest_wait_s"]), str(q["agents_available"]), str(q["agents"])),
         )
-    console().print(table)
+    _print(table, "there is no queue")
 
 
 def show_agents(agents: list[dict[str, Any]]) -> None:
-    table = _table("agent", "status", "state", "for", "handset", "endpoint", "queues", "contact")
+    wide = console().width >= WIDE
+    names = ("endpoint", "queues~", "contact") if wide else ("queues~",)
+    table = _table("agent", "status", "state", "for>", "handset", *names)
     for a in agents:
         status = f"{a['status']} ({a['reason']})" if a["reason"] else a["status"]
-        table.add_row(
-            *(a["id"], status, a["state"], _span(a["for_s"]), a["handset"]),
-            *(f"{a['pbx']}/{a['endpoint']}", " ".join(a["queues"]), a["contact"] or ""),
-        )
-    console().print(table)
+        queues = " ".join(a["queues"])
+        more = (f"{a['pbx']}/{a['endpoint']}", queues, a["contact"] or "") if wide else (queues,)
+        table.add_row(a["id"], status, a["state"], _span(a["for_s"]), a["handset"], *more)
+    _print(table, "there is no agent")
 
 
 def show_skills(agents: list[dict[str, Any]]) -> None:
@@ -86,43 +98,61 @@ def show_candidates(told: dict[str, Any]) -> None:
 
 
 def show_contacts(contacts: list[dict[str, Any]]) -> None:
-    table = _table("contact", "state", "queue", "line", "here", "waited", "talking", "agent")
+    wide = console().width >= WIDE
+    table = _table("contact", "state", "queue", "line", *(["here>"] if wide else []), "waited>", "talking>", "agent")
     for c in contacts:
         table.add_row(
-            *(c["id"], c["state"], c["queue"] or "", c["dnis"]),
-            *(_span(c["here_s"]), _span(c["waited_s"]), _span(c["talking_s"]), c["agent"] or ""),
+            *(c["id"] if wide else c["id"][:SHORT], c["state"], c["queue"] or "", c["dnis"]),
+            *([_span(c["here_s"])] if wide else []),
+            *(_span(c["waited_s"]), _span(c["talking_s"]), c["agent"] or ""),
         )
-    console().print(table)
+    _print(table, "no contacts now; contactctl contacts --past 20 shows the latest")
 
 
 def show_past(contacts: list[dict[str, Any]]) -> None:
+    wide = console().width >= WIDE
     revealed = any("caller" in c for c in contacts)
-    names = ("arrived", "contact", "line", "queue", "waited", "talked", "agent", "outcome")
-    table = _table(*names, *(["caller"] if revealed else []))
+    more = ("line", "talked>") if wide else ()
+    table = _table(
+        *("arrived", "contact", "queue", "waited>", *more, "agent", "outcome~"), *(["caller~"] if revealed else [])
+    )
     for c in contacts:
         table.add_row(
-            *(c["arrived"], c["id"], c["dnis"], c["queue"] or "", _span(c["waited_s"])),
-            *(_span(c["talk_s"]), c["agent"] or "", c["outcome"] or ""),
+            c["arrived"] if wide else c["arrived"][5:16],
+            *(c["id"] if wide else c["id"][:SHORT], c["queue"] or "", _span(c["waited_s"])),
+            *([c["dnis"], _span(c["talk_s"])] if wide else []),
+            *(c["agent"] or "", c["outcome"] or ""),
             *([Text(caller_words(c["caller"]))] if revealed else []),
         )
-    console().print(table)
+    _print(table, "the history knows no contact yet")
 
 
 def show_audit(rows: list[dict[str, Any]]) -> None:
-    table = _table("at", "who", "by", "act", "of", "what", "login")
+    wide = console().width >= WIDE
+    table = _table("at", "who", *(["by"] if wide else []), "act", "of", "what~", *(["login"] if wide else []))
     for r in rows:
         at = local(r["at"]).strftime("%Y-%m-%d %H:%M:%S")
         what = ", ".join([*r["fields"], *([r["outcome"]] if r["outcome"] else [])])
         login = f"{r['login']}@{r['client']}" if r["client"] else r["login"]
-        table.add_row(at, r["who"], r["via"], r["act"], r["contact"] or r["agent"] or "", what, login)
-    console().print(table)
+        of = r["contact"] or r["agent"] or ""
+        table.add_row(
+            *(at if wide else at[5:16], r["who"], *([r["via"]] if wide else []), r["act"]),
+            *(of if wide else of[:SHORT], what, *([login] if wide else [])),
+        )
+    _print(table, "nobody acted or looked")
 
 
 def _table(*names: str) -> Table:
+    """A name that ends in > is for numbers, one in ~ for lists that may take several lines."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in names:
-        table.add_column(name, no_wrap=True)
+        kept = name.rstrip(">~")
+        table.add_column(kept, no_wrap=kept + "~" != name, justify="right" if name.endswith(">") else "left")
     return table
+
+
+def _print(table: Table, empty: str) -> None:
+    console().print(table if table.row_count else empty)
 
 
 def _span(seconds: float | None) -> str:

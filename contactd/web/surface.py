@@ -62,7 +62,7 @@ class Surface:
         self.read = read
         self.now = now
         self.audit = audit
-        self.tail = tail or Tail(engine.floor)
+        self.tail = tail if tail is not None else Tail(engine.floor)
         self._probes = {"circle": self._turn, **(probes or {})}
         self._running: dict[str, asyncio.Task[Probed]] = {}
         self._asked: asyncio.Task[list[Check]] | None = None
