@@ -39,7 +39,7 @@ call:
 	@$(VENV)/python -m tests.lab.call
 
 test:
-	$(BOOTSTRAP) asterisk sipp
+	$(BOOTSTRAP) asterisk sipp promtool
 	@$(VENV)/python -m pytest $(TESTARGS)
 
 lint:

@@ -29,7 +29,8 @@ def show_status(status: dict[str, Any]) -> None:
     out = console()
     level = status["level"]
     contacts = sum(status["contacts"].values())
-    text = f"contactd {status['version']}, epoch {status['epoch']}, fact {status['seq']}, {contacts} contacts"
+    text = f"contactd {status['version']}, epoch {status['epoch']}, fact {status['seq']}, {contacts} contact"
+    text += "" if contacts == 1 else "s"
     out.print(Text(level, _LEVEL_STYLE[level]), text, sep="  ")
     checks = Table(box=None, pad_edge=False, show_header=False)
     checks.add_column(no_wrap=True)

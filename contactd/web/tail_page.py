@@ -19,6 +19,8 @@ _STUCK_S = 10.0
 async def tail_page(surface: Surface, request: web.Request) -> web.StreamResponse:
     """Facts as lines of JSON while they are kept, until the peer goes or cannot follow."""
     wanted = _filter(surface, request)
+    if isinstance(wanted, web.Response):
+        return wanted
     reader = surface.tail.open(wanted)
     try:
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
@@ -41,14 +43,16 @@ async def tail_page(surface: Surface, request: web.Request) -> web.StreamRespons
     return response
 
 
-def _filter(surface: Surface, request: web.Request) -> Filter:
-    wanted = Filter(
-        contact=request.query.get("contact", ""),
-        queue=request.query.get("queue", ""),
-        kinds=frozenset(request.query.getall("kind", [])),
-    )
-    if wanted.queue and wanted.queue not in surface.engine.floor.queues:
-        raise web.HTTPNotFound(reason=f"There is no queue {wanted.queue[:80]!r}; contactctl queues lists them")
-    if odd := sorted(set(wanted.kinds) - KINDS):
-        raise web.HTTPBadRequest(reason=f"There is no kind {odd[0][:80]!r}; there are {', '.join(sorted(KINDS))}")
-    return wanted
+def _filter(surface: Surface, request: web.Request) -> Filter | web.Response:
+    """What is asked for, or why it cannot be."""
+    queue, kinds = request.query.get("queue", ""), frozenset(request.query.getall("kind", []))
+    if queue and queue not in surface.engine.floor.queues:
+        return _odd(404, "unknown_queue", f"There is no queue {queue[:80]!r}; contactctl queues lists them.")
+    if odd := sorted(kinds - KINDS):
+        return _odd(404, "unknown_kind", f"There is no kind {odd[0][:80]!r}. There are: {', '.join(sorted(KINDS))}.")
+    return Filter(contact=request.query.get("contact", ""), queue=queue, kinds=kinds)
+
+
+def _odd(status: int, code: str, reason: str) -> web.Response:
+    body = orjson.dumps({"code": code, "reason": reason})
+    return web.Response(body=body, status=status, content_type="application/json")

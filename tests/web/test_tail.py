@@ -149,7 +149,7 @@ async def test_facts_come_as_lines_of_json(bench: Bench, path: str, monkeypatch:
     await until(lambda: len(bench.surface.tail) == 0)
 
 
-@pytest.mark.parametrize(("query", "status"), [({"queue": "nosuch"}, 404), ({"kind": "Nosuch"}, 400)])
+@pytest.mark.parametrize(("query", "status"), [({"queue": "nosuch"}, 404), ({"kind": "Nosuch"}, 404)])
 async def test_an_unknown_queue_or_kind_is_told(path: str, query: dict[str, str], status: int) -> None:
     async with session(path) as client, client.get("/facts", params=query) as answer:
         assert answer.status == status
