@@ -24,6 +24,9 @@ from contactd.protocols.ami import Message
 log = structlog.get_logger()
 
 BEAT_S = 2.0
+_AFTER_TRANSFER_S = 0.25
+"""AMI tells of an attended transfer before Asterisk has exchanged the channels: a redirect in between is lost, and only
+the hold's own look, every ten seconds, would find the caller."""
 RETURN_KEY = "D"
 """The way out of the static queue, in [contactd-return]: a DTMF digit that telephones do not have."""
 _SOON_S = 1.0
@@ -220,10 +223,14 @@ class Steering:
                 fields = {"Action": "PlayDTMF", "Channel": command.channel, "Digit": RETURN_KEY, "Receive": "1"}
                 self._post(command, fields)
             case MoveToHold():
-                self._redirect(command, command.channel, "contactd-return", "s")
+                asyncio.get_running_loop().call_later(_AFTER_TRANSFER_S, self._move_to_hold, command)
             case ComparePbx():
                 log.debug("compare_wanted", pbx=self.pbx, why=command.why)
                 self._compare_wanted.set()
+
+    def _move_to_hold(self, command: MoveToHold) -> None:
+        if self.acting:
+            self._redirect(command, command.channel, "contactd-return", "s")
 
     def _redirect(self, command: RingAgent | MoveToHold, channel: str, context: str, exten: str) -> None:
         self._post(
