@@ -58,7 +58,7 @@ async def take_floor(
                 # Past what the spool knows: no offer of a restored database may have the id of an earlier one.
                 row = await journal.next_epoch(after=left.epoch)
                 if not (left.was_ours or fresh):
-                    await _let_it_notice(lock, locked, notice_s)
+                    await _let_it_notice(lock, locked, notice_s, waiting)
                 return await _rebuild(journal, row, waiting), row
             why = "another contactd holds the floor; this one stands by"
         except StoreMisconfigured:
@@ -73,7 +73,7 @@ async def take_floor(
         await asyncio.sleep(pause_s)
 
 
-async def _let_it_notice(lock: FloorLock, locked: bool, notice_s: float) -> None:
+async def _let_it_notice(lock: FloorLock, locked: bool, notice_s: float, waiting: Callable[[str], None]) -> None:
     """Two that act at once snatch callers from each other until the older one asks for its epoch.
 
     One that lives asks within a second, and its end gives the lock back to a --take-over; one that is frozen longer
@@ -81,6 +81,7 @@ async def _let_it_notice(lock: FloorLock, locked: bool, notice_s: float) -> None
     """
     deadline = time.monotonic() + notice_s
     while time.monotonic() < deadline:
+        waiting("Giving the contactd before this one time to notice")
         if not locked and await lock.try_lock():
             return
         await asyncio.sleep(0.1)
