@@ -115,7 +115,7 @@ class Machine:
         prune = " -o ".join(f"-path /{folder}" for folder in moving.split())
         found = self.shell(f"find / \\( {prune} \\) -prune -o -print")
         # Copies of the lists of users, made when one is added.
-        backups = {"/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-"}
+        backups = {f"/etc/{name}-" for name in ("passwd", "group", "shadow", "gshadow", "subuid", "subgid")}
         return {path for path in found.splitlines() if path not in backups}
 
     def _booted(self) -> bool:
