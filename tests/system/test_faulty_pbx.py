@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -13,8 +14,9 @@ from typing import cast
 import pytest
 
 from tests.lab.asterisk import Asterisk
+from tests.lab.phones import PhoneError
 from tests.lab.stack import Contactd
-from tests.system.centre import Centre
+from tests.system.centre import AGENT_HZ, Centre
 from tests.system.telling import body, hears_music, kinds, talk
 from tests.system.wire import Wire, as_it_is
 
@@ -163,7 +165,8 @@ async def test_events_out_of_order_end_in_the_same_floor(centre: WiredCentre) ->
     calls = [await centre.dial("5001") for _ in range(2)]
     at_anna = await (await anna.next_call()).wait("confirmed")
     # Ended within one such span: the agent's leaving, the end of the call, the handset's states.
-    await asyncio.gather(at_anna.hangup(), calls[1].hangup())
+    # One of the two talked with her, and is gone with the talk.
+    await asyncio.gather(at_anna.hangup(), *(call.hangup() for call in calls), return_exceptions=True)
     stories = await centre.until_ended(2)
     centre.wire.twist = as_it_is
     assert [kinds(story).count("ContactEnded") for story in stories.values()] == [1, 1]
@@ -313,7 +316,7 @@ async def test_a_frozen_asterisk_is_noticed_and_its_callers_are_still_there_when
     daemon, since = centre.stack.daemon, len(centre.stack.daemon.log.read_text())
     centre.stack.asterisk.pause()
     try:
-        assert "did not answer" in await log_says(centre, "pbx_link_lost", since, timeout_s=20)
+        assert re.search("did not answer|no answer", await log_says(centre, "pbx_link_lost", since, timeout_s=20))
         assert not daemon.healthy()
     finally:
         centre.stack.asterisk.cont()
@@ -346,6 +349,7 @@ async def test_reloads_of_asterisk_under_calls_end_none_and_the_menu_is_there_af
     third = await centre.dial("5000")
     await third.dtmf("2")
     assert (await centre.until_fact("MenuChosen")).body["choice"] == "2"
+    await centre.handset("bilal", tone_hz=AGENT_HZ)
     await centre.code("bilal", "*45", centre.person("bilal").pin + "#")
     await centre.until_agent("bilal", status="ready")
     await talk(waiting, await (await centre.handsets["bilal"].next_call()).wait("confirmed"))
@@ -400,7 +404,8 @@ async def test_a_graceful_restart_of_asterisk_lets_the_talk_end_and_everybody_is
     await centre.until(daemon.healthy, "contactd to steer again", 20)
     story = await centre.story()
     assert kinds(story) == WHOLE and body(story, "ContactEnded")["outcome"] == "handled"
-    await anna.unregister()
+    with contextlib.suppress(PhoneError):  # it may have noticed already
+        await anna.unregister()
     await anna.register()
     await centre.until_agent("anna", status="ready", state="idle", handset="free")
     call = await centre.dial("5001")
