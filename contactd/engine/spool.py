@@ -189,16 +189,16 @@ class Spool:
             if self._write_fault is not None:
                 self._try_again()
             if self._dirty and self._segments:
-                self._dirty = False
                 await self._sync(self._segments[-1].fd)
 
     async def _sync(self, fd: int) -> None:
         try:
             mine = os.dup(fd)
-            try:
-                await asyncio.to_thread(os.fdatasync, mine)
-            finally:
-                os.close(mine)
+        except OSError:
+            return  # no free descriptor says nothing of the disk: the next second tries again
+        self._dirty = False
+        try:
+            await asyncio.to_thread(os.fdatasync, mine)
         except OSError as error:
             self._dirty = True
             if self._sync_fault is None:
@@ -208,6 +208,8 @@ class Spool:
             if self._sync_fault is not None:
                 log.info("spool_recovered", was=self._sync_fault)
                 self._sync_fault = None
+        finally:
+            os.close(mine)
 
     def close(self) -> None:
         for segment in self._segments:
