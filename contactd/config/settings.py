@@ -79,6 +79,12 @@ class Settings(Sections, frozen=True, kw_only=True):
         """The agent's PBX: the one that is named, else the only one."""
         return self.agents[agent].pbx or next(iter(self.pbx))
 
+    @property
+    def sounds(self) -> tuple[str, ...]:
+        """Every sound of the menus, once."""
+        found = (sound for menu in self.menus.values() for sound in (*menu.greeting, *menu.prompt))
+        return tuple(dict.fromkeys(found))
+
     def pbx_secret(self, pbx: PbxId) -> str:
         return self.secrets.pbx[pbx].secret
 

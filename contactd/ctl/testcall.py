@@ -92,8 +92,12 @@ class Journey:
         return found
 
 
-def plan(settings: Settings, line: str | None, keys: str | None, *, ring: bool, listen_s: int, stay_s: int) -> Plan:
+def plan(
+    settings: Settings, line: str | None, keys: str | None, pbx: str | None, *, ring: bool, listen_s: int, stay_s: int
+) -> Plan:
     """Raises NoTestCall."""
+    if pbx is not None and pbx not in settings.pbx:
+        raise NoTestCall(f"There is no PBX {pbx}; give one of {', '.join(settings.pbx)}.")
     lines = {number: entry for number, entry in settings.entries.items() if entry.kind != "echo"}
     if line is None:
         # A menu shows the most.
@@ -112,7 +116,8 @@ def plan(settings: Settings, line: str | None, keys: str | None, *, ring: bool, 
         raise NoTestCall("Keys are 0 to 9, A to D, * and #; w waits half a second.")
     if keys is None:
         keys = next(iter(settings.menus[entry.target].choices), "") if entry.kind == "menu" else ""
-    return Plan(next(iter(settings.pbx)), line, f"{entry.kind}:{entry.target}", keys, ring, listen_s, stay_s)
+    where = PbxId(pbx) if pbx else next(iter(settings.pbx))
+    return Plan(where, line, f"{entry.kind}:{entry.target}", keys, ring, listen_s, stay_s)
 
 
 def place(path: Path, settings: Settings, wanted: Plan, tell: Callable[[Step], None]) -> Journey:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import structlog
 
-from contactd.config import Settings
 from contactd.core.errors import ContactdError
 from contactd.pbx.agi_session import AgiSession
 from contactd.pbx.audio_session import AudioSession
@@ -14,12 +13,6 @@ from contactd.pbx.audiosocket import AudioSocketServer
 from contactd.protocols.agi import BEYOND, sound_missing
 
 log = structlog.get_logger()
-
-
-def sounds_of(settings: Settings) -> tuple[str, ...]:
-    """Every sound that a caller may hear, once."""
-    found = [sound for menu in settings.menus.values() for sound in (*menu.greeting, *menu.prompt)]
-    return tuple(dict.fromkeys(found))
 
 
 class Probe:

@@ -19,7 +19,7 @@ from contactd.pbx.codes import FeatureCodes
 from contactd.pbx.fastagi import FastAgiServer
 from contactd.pbx.gate import Network
 from contactd.pbx.ivr import Reception, TokenCheck, audio_numbers, entries_of
-from contactd.pbx.probe import Probe, sounds_of
+from contactd.pbx.probe import Probe
 from contactd.pbx.steering import Steering
 
 Insist = Callable[[Callable[[], Coroutine[Any, Any, Any]]], Awaitable[None]]
@@ -54,7 +54,7 @@ class Voice:
             audio=self.audio,
             audio_host=settings.audiosocket_host,
         )
-        self._probe = Probe(sounds_of(settings), self.audio, settings.audiosocket_host)
+        self._probe = Probe(settings.sounds, self.audio, settings.audiosocket_host)
         self._codes = FeatureCodes(self._pbx_of, circle, settings.pin_right, settings.sign_in.not_ready_reasons)
         self.agi = FastAgiServer(
             settings.agi.listen,
@@ -122,7 +122,7 @@ class Voice:
         self._reception.default = settings.default_queue
         for link in self._links.values():
             link.tell("CONTACTD_TEST_LINES", audio_numbers(self._reception.lines))
-        self._probe.sounds = sounds_of(settings)
+        self._probe.sounds = settings.sounds
         self._codes.pin_right = settings.pin_right
         self._codes.reasons = settings.sign_in.not_ready_reasons
 

@@ -61,6 +61,34 @@ def test_a_program_runs_through_the_loader_of_its_own_root_on_any_architecture(t
     ]
 
 
+def test_a_program_of_a_suite_before_usrmerge_finds_its_libraries_in_all_places(tmp_path: Path) -> None:
+    for folder in ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu/odbc", "usr/sbin"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2").touch()
+    (tmp_path / "usr/lib/x86_64-linux-gnu/odbc/libodbcpsqlS.so").touch()
+    (tmp_path / "usr/lib/libasteriskpj.so.2").touch()
+    (tmp_path / "usr/sbin/asterisk").touch()
+    loader, _, path, binary = debs.runner(tmp_path, "usr/sbin/asterisk")
+    assert loader == f"{tmp_path}/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
+    assert [Path(folder).relative_to(tmp_path).as_posix() for folder in path.split(":")] == [
+        *("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu/odbc", "usr/lib"),
+    ]
+    assert binary == f"{tmp_path}/usr/sbin/asterisk"
+
+
+def test_a_suite_that_left_the_mirror_is_looked_for_in_the_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(debs, "STATE", tmp_path / "state")
+    monkeypatch.setattr(debs, "ARCHIVE", "http://127.0.0.1:9/archive")
+    monkeypatch.setenv("CONTACTD_LAB_MIRROR", "http://127.0.0.1:9/debian")
+    with pytest.raises(LabError, match=r"mirror http://127\.0\.0\.1:9/debian does not answer"):
+        debs.ensure(["hello"], tmp_path / "root", "bullseye")
+    # The last place that was asked; sid's own state is not touched.
+    assert "http://127.0.0.1:9/archive bullseye" in (tmp_path / "state-bullseye/etc/apt/sources.list").read_text()
+    assert not (tmp_path / "state").exists()
+
+
 def test_a_broken_root_says_how_to_mend_it(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="make clean"):
         debs.runner(tmp_path, "usr/bin/tool")

@@ -14,6 +14,13 @@ NOTES = (523.25, 659.26, 783.99, 587.33, 698.46, 880.0)
 """The lab's music on hold."""
 
 
+HANDLED = [
+    *("ContactArrived", "MenuChosen", "ContactQueued", "ContactOffered", "ContactConnected", "TalkEnded"),
+    "ContactEnded",
+]
+"""The facts of a caller who chose in the menu, waited and was helped."""
+
+
 def kinds(story: Sequence[Fact]) -> list[str]:
     return [fact.kind for fact in story]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -135,6 +136,34 @@ async def test_a_pbx_that_is_not_there_or_silent(centre: Centre, monkeypatch: py
     silent = msgspec.structs.replace(settings.pbx[PbxId("pbx1")], port=settings.web.port)
     web = msgspec.structs.replace(settings, pbx={PbxId("pbx1"): silent})
     told(await of_pbx(centre, web), "ami", Level.ERROR, "Nobody answers.*timed out", "run this again")
+
+
+async def test_a_pbx_that_freezes_after_the_login_does_not_hold_us(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ami, "ANSWER_S", 0.3)
+    pbx = centre.stack.asterisk
+
+    def freeze() -> float:
+        with ami.Session("127.0.0.1", pbx.ami_port, "contactd", pbx.ami_secret) as session:
+            pbx.pause()
+            began = time.monotonic()
+            try:
+                with pytest.raises(ami.PbxUnreachable, match="did not answer Getvar"):
+                    session.variable("EPOCH")
+            finally:
+                pbx.cont()
+            return time.monotonic() - began
+
+    assert await asyncio.to_thread(freeze) < 2
+
+
+def test_no_value_becomes_a_line_of_its_own(centre: Centre) -> None:
+    pbx = centre.stack.asterisk
+    with ami.Session("127.0.0.1", pbx.ami_port, "contactd", pbx.ami_secret) as session:
+        with pytest.raises(ValueError, match="line break"):
+            session.variable("X\r\nAction: Logoff")
+        assert session.variable("CONTACTD_DIALPLAN") == str(EDITION)
 
 
 RIGHTS = [
@@ -461,6 +490,16 @@ async def test_a_folder_that_is_not_there_or_too_small_and_a_socket_for_everybod
         told(await whole(centre), "state-dir", Level.ERROR, "cannot be used", "install -d -o contactd")
     with edited(daemon, "[web]", "[spool]\nmax_mb = 1048576\n[web]"):
         told(await whole(centre), "state-dir", Level.WARNING, "may grow to 1048576 MiB", "lower max_mb")
+    # As if it ran as somebody else.
+    findings = Findings()
+    files.check_state_dir(findings.at("host"), load(daemon.config), 54321)
+    secrets = daemon.folder / "secrets.toml"
+    secrets.chmod(0o640)
+    files.check_secrets(findings.at("host"), secrets, 54321)
+    secrets.chmod(0o600)
+    assert [finding.level for finding in findings.all] == [Level.ERROR, Level.ERROR]
+    assert "the daemon runs as user 54321" in findings.all[0].what
+    assert "cannot be read by the daemon's user" in findings.all[1].what
     daemon.socket.chmod(0o666)
     try:
         told(await whole(centre), "socket", Level.ERROR, "open to everybody", "0660")

@@ -12,10 +12,13 @@ from contactd.ctl.exits import Exit
 @make("testcall")
 @click.argument("line", required=False)
 @click.option("--keys", help="What to press, such as 1 or 2w1 (w waits half a second). Default: the menu's first key.")
+@click.option("--pbx", help="Which PBX places it. Default: the first of the configuration.")
 @click.option("--ring", is_flag=True, help="Let a ready agent's handset ring, and talk to who answers.")
 @click.option("--listen", type=click.IntRange(1, 60), default=5, show_default=True, help="Seconds to hear something.")
 @click.option("--stay", type=click.IntRange(1, 600), help="Seconds to stay afterwards. Default: 5, with --ring 30.")
-def command(door: Door, line: str | None, keys: str | None, ring: bool, listen: int, stay: int | None) -> Exit | None:
+def command(
+    door: Door, line: str | None, keys: str | None, pbx: str | None, ring: bool, listen: int, stay: int | None
+) -> Exit | None:
     """Call LINE through the running system, and tell the journey with times.
 
     LINE is one of [lines]; by default the first menu. No handset rings without --ring. The contact stands in the
@@ -27,7 +30,7 @@ def command(door: Door, line: str | None, keys: str | None, ring: bool, listen: 
 
     settings = load(door.config_path)
     stay_s = stay if stay is not None else 30 if ring else 5
-    wanted = calling.plan(settings, line, keys, ring=ring, listen_s=listen, stay_s=stay_s)
+    wanted = calling.plan(settings, line, keys, pbx, ring=ring, listen_s=listen, stay_s=stay_s)
 
     def tell(step: calling.Step) -> None:
         if not door.json:

@@ -18,25 +18,43 @@ _TIME_ERROR = 5
 _TIMEX_BYTES = 512
 
 
-def check_secrets(files: Subject, path: Path) -> None:
-    """The loader refuses what others may read or change; this looks at whose it is."""
+def daemon_uid(settings: Settings, config: Path) -> int:
+    """Who runs the daemon: the socket's owner; without one, the user contactd for what lies in /etc, else we."""
+    try:
+        return Path(settings.ctl.socket).stat().st_uid
+    except OSError:
+        user = _user() if config.resolve().is_relative_to("/etc") else None
+        return user.pw_uid if user is not None else os.geteuid()
+
+
+def check_secrets(files: Subject, path: Path, daemon: int) -> None:
+    """The loader refuses what others may read or change; this looks at whose it is, and who may read it."""
     try:
         found = path.stat()
     except OSError:
         return  # the loader said it
-    mode = stat.S_IMODE(found.st_mode)
-    daemon = _uid(USER)
-    if found.st_uid not in (0, os.geteuid()) and found.st_uid != daemon:
-        files.warning(
-            "secrets",
-            f"{path} belongs to user {found.st_uid}, who can read and change it",
-            f"Run: chown root:{USER} {path}; chmod 0640 {path}",
-        )
+    remedy = f"Run: chown root:{USER} {path}; chmod 0640 {path}"
+    if found.st_uid not in (0, os.geteuid(), daemon):
+        files.warning("secrets", f"{path} belongs to user {found.st_uid}, who can read and change it", remedy)
+    elif not _may_read(found, daemon) and found.st_uid == 0 and not found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        files.ok("secrets", f"{path} is root's alone: the unit hands it over (LoadCredential)")
+    elif not _may_read(found, daemon):
+        files.error("secrets", f"{path} cannot be read by the daemon's user ({_name(daemon)})", remedy)
     else:
-        files.ok("secrets", f"{path} is kept from others (mode {mode:04o})")
+        files.ok("secrets", f"{path} is kept from others (mode {stat.S_IMODE(found.st_mode):04o})")
 
 
-def check_state_dir(files: Subject, settings: Settings) -> None:
+def _may_read(found: os.stat_result, uid: int) -> bool:
+    if uid in (0, found.st_uid):
+        return True
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return bool(found.st_mode & stat.S_IRGRP) and found.st_gid in os.getgrouplist(user.pw_name, user.pw_gid)
+
+
+def check_state_dir(files: Subject, settings: Settings, daemon: int) -> None:
     folder = Path(settings.state_dir)
     make = f"Run: install -d -o {USER} -g {USER} -m 0750 {folder}"
     try:
@@ -45,10 +63,12 @@ def check_state_dir(files: Subject, settings: Settings) -> None:
     except OSError as error:
         files.error("state-dir", f"{folder} of state_dir cannot be used ({error.strerror})", make)
         return
-    user = _uid(USER)
-    owner = user if user is not None and os.geteuid() == 0 else os.geteuid()
-    if found.st_uid not in (owner, os.geteuid()) or not stat.S_ISDIR(found.st_mode) or not found.st_mode & stat.S_IWUSR:
-        files.error("state-dir", f"{folder} is not the daemon's to write (owner {found.st_uid})", make)
+    if daemon not in (0, found.st_uid) or not found.st_mode & stat.S_IWUSR or not stat.S_ISDIR(found.st_mode):
+        files.error(
+            "state-dir",
+            f"{folder} belongs to {_name(found.st_uid)}, and the daemon runs as {_name(daemon)}",
+            f"{make}; or chown -R {USER}: {folder}",
+        )
         return
     wanted, free = settings.spool.max_mb * _MIB, space.f_bavail * space.f_frsize
     used = sum(path.stat().st_size for path in folder.glob("spool/*") if path.is_file())
@@ -106,8 +126,15 @@ def check_time(host: Subject, synchronised: bool | None) -> None:
         )
 
 
-def _uid(name: str) -> int | None:
+def _user() -> pwd.struct_passwd | None:
     try:
-        return pwd.getpwnam(name).pw_uid
+        return pwd.getpwnam(USER)
     except KeyError:
         return None
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"

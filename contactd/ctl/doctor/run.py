@@ -30,8 +30,10 @@ def examine(path: Path, socket: str) -> Findings:
         return found
     config.ok("file", f"{path} is right: {len(settings.agents)} agents, {len(settings.queues)} queues")
     host = found.at("host")
-    files.check_secrets(host, path.parent / settings.secrets_file)
-    files.check_state_dir(host, settings)
+    uid = files.daemon_uid(settings, path)
+    folder = path if path.is_dir() else path.parent
+    files.check_secrets(host, folder / settings.secrets_file, uid)
+    files.check_state_dir(host, settings, uid)
     files.check_socket(host, settings)
     files.check_time(host, files.clock_synchronised())
     asyncio.run(check_database(found.at("database"), settings))
@@ -42,12 +44,6 @@ def examine(path: Path, socket: str) -> Findings:
     return found
 
 
-def sounds_of(settings: Settings) -> list[str]:
-    """Every sound that a caller may hear, once."""
-    found = [sound for menu in settings.menus.values() for sound in (*menu.greeting, *menu.prompt)]
-    return list(dict.fromkeys(found))
-
-
 @contextlib.contextmanager
 def _answering(host: Subject, settings: Settings, *, runs: bool) -> Iterator[bool]:
     """Whether somebody answers at the ports of [agi] and [audiosocket]: the daemon, or a stand-in."""
@@ -55,7 +51,7 @@ def _answering(host: Subject, settings: Settings, *, runs: bool) -> Iterator[boo
         yield True
         return
     try:
-        stand_in = StandIn(settings, sounds_of(settings)).__enter__()
+        stand_in = StandIn(settings, settings.sounds).__enter__()
     except PortTaken as taken:
         host.error("ports", str(taken), "Then run this again.")
         yield False
@@ -96,7 +92,7 @@ def check_pbx(subject: Subject, settings: Settings, name: PbxId, *, answered: bo
             contexts = [one.context for one in endpoints if one.known]
             dialplan.check_emergency(subject, session, settings.emergency_numbers, contexts)
             if answered:
-                way.check_way(subject, settings, name, session, sounds=sounds_of(settings))
+                way.check_way(subject, settings, name, session, sounds=settings.sounds)
     except LoginRefused as refused:
         subject.error(
             "ami",
