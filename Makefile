@@ -39,7 +39,7 @@ call:
 	@$(VENV)/python -m tests.lab.call
 
 test:
-	$(BOOTSTRAP) asterisk sipp promtool
+	$(BOOTSTRAP) asterisk postgresql-tls sipp promtool
 	@$(VENV)/python -m pytest $(TESTARGS)
 
 lint:

@@ -127,14 +127,16 @@ def make_venv(folder: Path) -> None:
 
 def bring(name: str) -> None:
     """A server or tool, so that nothing has to be fetched later."""
-    from tests.lab import asterisk, debs
+    from tests.lab import asterisk, debs, postgres
 
     if name == "asterisk":
         asterisk.find()
+    elif name == "postgresql-tls":
+        next(postgres.tls_candidates())
     elif name in debs.TOOLS:
         debs.tool(name)
     else:
-        raise LabError(f"the lab knows no {name}; it brings asterisk, {', '.join(debs.TOOLS)}")
+        raise LabError(f"the lab knows no {name}; it brings asterisk, postgresql-tls, {', '.join(debs.TOOLS)}")
 
 
 def clean() -> None:

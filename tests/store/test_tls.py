@@ -20,7 +20,9 @@ from tests.store.tls import CERTIFICATES
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """Speaks TLS, with a certificate for 127.0.0.1."""
     with Postgres(
-        tmp_path_factory.mktemp("postgres"), settings={"fsync": "off", "listen_addresses": "127.0.0.1,127.0.0.2"}
+        tmp_path_factory.mktemp("postgres"),
+        settings={"fsync": "off", "listen_addresses": "127.0.0.1,127.0.0.2"},
+        tls=True,
     ) as made:
         made.create_database("contactd")
         _speak_tls(made)
