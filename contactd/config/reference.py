@@ -42,7 +42,7 @@ What needs a restart is marked so. Waiting and talking callers survive a restart
 SECRETS_HEAD = """\
 secrets.toml: what contactd must know and nobody else may read. It is neither logged nor stored anywhere.
 
-    install -o root -g contactd -m 0640 secrets.sample.toml /etc/contactd/secrets.toml
+    install -o contactd -g contactd -m 0600 secrets.sample.toml /etc/contactd/secrets.toml
 
 contactd refuses this file while others may read or change it.
 """

@@ -318,8 +318,8 @@ class Sections(Struct, frozen=True, kw_only=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged: JSON, one object a line, on standard output; read it with ``journalctl -u contactd``."""
     secrets_file: Annotated[str, Meta(min_length=1, description="a path, absolute or beside this file")] = SECRETS_FILE
-    """The secrets file. Refused unless its mode keeps it from others: 0640 root:contactd is right. A systemd credential
-    named secrets.toml goes before it."""
+    """The secrets file. Refused unless its mode keeps it from others: 0600 and contactd's own is right, for members of
+    the group contactd only look. A systemd credential named secrets.toml goes before it."""
     default_queue: _Queue
     """Where a caller waits whose choice is unknown: the menu broke off, or the dialplan names no queue."""
     emergency_numbers: tuple[_Dialled, ...] = ("112", "911", "999")
