@@ -191,7 +191,8 @@ def _reference(kind: type[msgspec.Struct], title: str, live: tuple[Key, ...]) ->
         name = f"[{field.name}.<id>]" if many and inner else f"[{field.name}]"
         lines += [f"``{name}``", "~" * (len(name) + 4), ""]
         if inner is None:
-            lines += [*_wrapped(_text(kind, field.name)), "", *_wrapped(_takes(field, (field.name,), live)), ""]
+            takes = _takes(field, (field.name,), live, quote="``")
+            lines += [*_wrapped(_text(kind, field.name)), "", *_wrapped(takes), ""]
             continue
         key = (field.name, "<id>") if many else (field.name,)
         lines += [*_wrapped(f"{_text(inner)} {_section_reload(inner, key, live)}".rstrip()), ""]
@@ -234,6 +235,8 @@ def _definitions(kind: type[msgspec.Struct], fields: Any, at: Key, live: tuple[K
 def _takes(field: Any, key: Key, live: tuple[Key, ...], *, quote: str = "") -> str:
     """What the key takes, its default, and whether it needs a restart where its section does not say so."""
     words = wanted(field.type)
+    # quote: for a page in reStructuredText, where a star would begin an emphasis.
+    words = words.replace("*", r"\*") if quote else words
     parts = [words[0].upper() + words[1:]]
     value = _default(field)
     if field.required:
