@@ -35,7 +35,8 @@ def test_it_installs_only_when_the_packages_description_changed(tree: Path, monk
 
 def test_an_error_is_one_sentence_and_no_traceback(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bootstrap.main(["teapot"]) == 1
-    assert capsys.readouterr().err == (f"lab: the lab knows no teapot; it brings asterisk, {', '.join(debs.TOOLS)}\n")
+    brings = ", ".join(["asterisk", "postgresql-tls", *debs.TOOLS])
+    assert capsys.readouterr().err == f"lab: the lab knows no teapot; it brings {brings}\n"
 
 
 def test_pip_trusts_debians_authorities_where_the_host_has_none(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
