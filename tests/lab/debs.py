@@ -94,7 +94,12 @@ def tool(name: str) -> list[str]:
     if found := shutil.which(name):
         return [found]
     package, binary = TOOLS[name]
-    return runner(ensure([package], LAB / f"tools/{name}"), binary)
+    root = ensure([package], LAB / f"tools/{name}")
+    argv = runner(root, binary)
+    if name == "openssl":
+        # It looks for it in /usr/lib/ssl, where a host without openssl has nothing.
+        return ["env", f"OPENSSL_CONF={root / 'etc/ssl/openssl.cnf'}", *argv]
+    return argv
 
 
 def mirror_of(sources: str) -> str | None:

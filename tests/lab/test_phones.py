@@ -128,9 +128,9 @@ async def test_a_policy_refuses_the_call(caller: Caller, agent: Handset, policy:
 
 
 async def test_an_assigned_policy_holds_for_the_next_call(caller: Caller, agent: Handset) -> None:
-    agent.policy = "busy"
+    await agent.set_policy("busy")
     await (await caller.dial("pa1")).wait("disconnected")
-    agent.policy = "auto"
+    await agent.set_policy("auto")
     await (await caller.dial("pa1")).wait("confirmed")
 
 

@@ -174,31 +174,8 @@ class Handset(Phone):
         self.register_code = 0
         self._registration_changed = asyncio.Event()
 
-    @property
-    def policy(self) -> Policy:
-        """What it does with the next call; may be assigned at any time."""
-        return self._policy
-
-    @policy.setter
-    def policy(self, policy: Policy) -> None:
-        self._policy = policy
-        self._tell_policy()
-
-    @property
-    def answer_after_s(self) -> float:
-        return self._answer_after_s
-
-    @answer_after_s.setter
-    def answer_after_s(self, seconds: float) -> None:
-        self._answer_after_s = seconds
-        self._tell_policy()
-
-    def _tell_policy(self) -> None:
-        for line in self._lines:
-            line.tell("policy", policy=self._policy, answer_after=self._answer_after_s)
-
     async def set_policy(self, policy: Policy, answer_after_s: float = 0.0) -> None:
-        """The same, and it is in force when this returns."""
+        """What it does with the next call; in force when this returns."""
         self._policy, self._answer_after_s = policy, answer_after_s
         for line in self._lines:
             await line.command("policy", policy=policy, answer_after=answer_after_s)
