@@ -7,7 +7,8 @@ import msgspec
 from contactd.core import events as ev
 from contactd.core.commands import Command, RingAgent
 from contactd.core.decide import decide
-from contactd.core.floor import FloorBug, LiveFloor
+from contactd.core.errors import FloorBug
+from contactd.core.floor import LiveFloor
 from contactd.core.ids import Instant, offer_id
 from contactd.core.inputs import Input
 from contactd.core.routing.route import route

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
+from contactd.core.errors import FloorBug
 from contactd.core.events import AnyEvent
-from contactd.core.floor import SNAPSHOT_VERSION, Floor, FloorBug, LiveFloor
+from contactd.core.floor import SNAPSHOT_VERSION, Floor, LiveFloor
 from contactd.engine.appender import Appender, Fenced
 from contactd.engine.frame import Frame
 from contactd.engine.spool import Spool

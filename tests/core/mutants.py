@@ -24,10 +24,11 @@ class Mutant(NamedTuple):
 
 
 INDEX, DEMAND, SETS = "routing/index.py", "routing/demand.py", "routing/sets.py"
-STRATEGIES, ROUTE, FLOOR, ALARMS, DECIDE = (
+STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
     "routing/strategies.py",
     "routing/route.py",
     "floor.py",
+    "changes.py",
     "alarms.py",
     "decide.py",
 )
@@ -50,7 +51,7 @@ MUTANTS = (
     Mutant(
         "nobody is offered on a PBX that is not steered, several", ROUTE, " if demand.pbx in floor.steered", " if True"
     ),
-    Mutant("a PBX that is steered again offers at once", FLOOR, "    floor.routing.look_again()\n", ""),
+    Mutant("a PBX that is steered again offers at once", CHANGES, "    floor.routing.look_again()\n", ""),
     Mutant(
         "an agent who becomes ready is offered who waits",
         INDEX,
@@ -166,11 +167,11 @@ MUTANTS = (
     Mutant("the unskilled are counted as such", SETS, "(serving & ~eligible).bit_count()", "0"),
     Mutant("longest idle", STRATEGIES, "    return agent.idle_since", "    return -agent.idle_since"),
     Mutant("fewest contacts", STRATEGIES, "    return agent.contacts", "    return -agent.contacts"),
-    Mutant("talks are counted since the sign-in", FLOOR, "        agent.contacts = 0\n", "        pass\n"),
+    Mutant("talks are counted since the sign-in", CHANGES, "        agent.contacts = 0\n", "        pass\n"),
     Mutant("best skill", STRATEGIES, "    return -sum(", "    return sum("),
     Mutant("best skill counts what is preferred", DEMAND, "{*skills, *queue.preferred_skills}", "{*skills}"),
     Mutant("round robin", STRATEGIES, "    return agent.offered_seq", "    return -agent.offered_seq"),
-    Mutant("a turn is the offer", FLOOR, "    agent.offered_seq = floor.seq + 1\n", ""),
+    Mutant("a turn is the offer", CHANGES, "    agent.offered_seq = floor.seq + 1\n", ""),
     Mutant("weights count", STRATEGIES, "left -= agent.profile.weight", "left -= 2"),
     Mutant("every draw is another", STRATEGIES, "{contact}\\0{seq}", "0"),
     Mutant(
@@ -179,8 +180,8 @@ MUTANTS = (
         "(rank, agent.idle_since, agent.id, self._stamped[agent.id])",
         "(rank, 0.0, agent.id, self._stamped[agent.id])",
     ),
-    Mutant("a failed offer costs no place among the idle", FLOOR, "    agent.idle_since = idle_since\n", ""),
-    Mutant("another queue begins at its first step", FLOOR, "    contact.step = event.step\n", ""),
+    Mutant("a failed offer costs no place among the idle", CHANGES, "    agent.idle_since = idle_since\n", ""),
+    Mutant("another queue begins at its first step", CHANGES, "    contact.step = event.step\n", ""),
     Mutant(
         "a timer that was moved does not ring at the old time",
         ALARMS,

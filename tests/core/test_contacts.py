@@ -11,7 +11,8 @@ from contactd.core import inputs as inp
 from contactd.core.agent import AgentState
 from contactd.core.commands import ReturnToHold
 from contactd.core.contact import ContactState, Outcome
-from contactd.core.floor import Floor, FloorBug, LiveFloor
+from contactd.core.errors import FloorBug
+from contactd.core.floor import Floor, LiveFloor
 from contactd.core.ids import ContactId, OfferId, QueueId, call_started, contact_id
 from contactd.core.step import step
 from tests.core.world import ANNA, BILAL, OTHER_PBX, PBX, SALES, START, SUPPORT, World, open_world, plan

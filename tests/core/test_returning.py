@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contactd.core import inputs as inp
+from contactd.core.changes import RETURN_S
 from contactd.core.commands import ReturnToHold
 from contactd.core.contact import ContactState, Needs
-from contactd.core.floor import RETURN_S
 from contactd.core.ids import SkillId
 from contactd.core.inputs import Place
 from tests.core.world import ANNA, BILAL, PBX, SALES, SUPPORT, World, open_world, plan, seen

@@ -97,11 +97,11 @@ def test_the_walk_meets_every_kind_of_input_and_event() -> None:
 
 
 def test_every_kind_has_its_decision_and_its_effect() -> None:
+    from contactd.core.changes import CHANGES
     from contactd.core.decide import _DECIDE
-    from contactd.core.floor import _APPLY
 
     assert set(_DECIDE) == set(inp.AnyInput.__args__) == set(inp.Input.__subclasses__())
-    assert set(_APPLY) == set(ev.AnyEvent.__args__) == set(ev.Event.__subclasses__())
+    assert set(CHANGES) == set(ev.AnyEvent.__args__) == set(ev.Event.__subclasses__())
 
 
 def test_a_kind_that_nobody_knows_is_refused_by_name() -> None:

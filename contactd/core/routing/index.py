@@ -95,12 +95,10 @@ class RoutingIndex:
 
     def join(self, contact: Contact) -> None:
         """contact may be offered from now on."""
-        queue = self._queues.get(contact.queue) if contact.queue is not None else None
-        if queue is None:
-            # The next event moves it into a queue of the new configuration.
+        found = self._place(contact)
+        if found is None:
             return
-        _, demand = self._asked(queue, contact)
-        place = (_rank(queue, contact), contact.id, demand.number)
+        place, demand = found
         self.waiting[contact.id] = place
         heappush(demand.line, place)
         if not demand.size:
@@ -128,11 +126,10 @@ class RoutingIndex:
 
     def expect(self, contact: Contact) -> None:
         """contact is on its way back from the static queue: nobody who can serve it is offered somebody younger."""
-        queue = self._queues.get(contact.queue) if contact.queue is not None else None
-        if queue is None:
+        found = self._place(contact)
+        if found is None:
             return
-        _, demand = self._asked(queue, contact)
-        place = (_rank(queue, contact), contact.id, demand.number)
+        place, demand = found
         self.returning[contact.id] = place
         heappush(demand.back, place)
 
@@ -258,6 +255,14 @@ class RoutingIndex:
         return target, self._sets.counts(target, self._sets.serving(target), demand.who, chosen)
 
     # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _place(self, contact: Contact) -> tuple[Place, Demand] | None:
+        """None for a queue that is gone: the next event moves contact into one of the new configuration."""
+        queue = self._queues.get(contact.queue) if contact.queue is not None else None
+        if queue is None:
+            return None
+        _, demand = self._asked(queue, contact)
+        return (_rank(queue, contact), contact.id, demand.number), demand
 
     def _ready_in(self, demand: Demand) -> list[_ReadyEntry]:
         return [entry for entry in demand.ready if self._stamped.get(entry[2]) == entry[3]]

@@ -1,0 +1,223 @@
+"""What each event changes on the floor: one function an event. LiveFloor.apply() is the only one to call them.
+
+A function reads the floor and the event, checks before it changes anything, and leaves the indexes to the floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from contactd.core import events as ev
+from contactd.core.agent import AgentState, Status
+from contactd.core.contact import Contact, ContactState
+from contactd.core.errors import FloorBug
+from contactd.core.ids import Instant
+
+if TYPE_CHECKING:
+    from contactd.core.floor import LiveFloor
+
+RETURN_S = 2.0
+"""How long a caller may take from the static queue back to the hold; it takes milliseconds."""
+
+
+def _configured(floor: LiveFloor, event: ev.FloorConfigured, at: Instant) -> None:
+    floor.configure(event.plan)
+
+
+def _steered(floor: LiveFloor, event: ev.PbxSteered, at: Instant) -> None:
+    floor.steered.add(event.pbx)
+    floor.routing.look_again()
+    for contact in floor.contacts.values():
+        if contact.state is ContactState.FALLBACK and contact.pbx == event.pbx:
+            floor.expect_back(contact, at + RETURN_S)
+
+
+def _lost(floor: LiveFloor, event: ev.PbxLost, at: Instant) -> None:
+    floor.steered.discard(event.pbx)
+    for contact_id in [c for c in floor.returning if floor.contacts[c].pbx == event.pbx]:
+        floor.expect_back(floor.contacts[contact_id], None)
+
+
+def _arrived(floor: LiveFloor, event: ev.ContactArrived | ev.ContactAdopted, at: Instant) -> None:
+    if event.contact in floor.contacts:
+        raise FloorBug(f"Contact {event.contact} arrives and is on the floor already.")
+    arrived_at = event.arrived_at if isinstance(event, ev.ContactAdopted) else at
+    floor.contacts[event.contact] = Contact(
+        id=event.contact,
+        pbx=event.pbx,
+        call=event.call,
+        channel=event.channel,
+        dnis=event.dnis,
+        arrived_at=arrived_at,
+    )
+
+
+def _menu_chosen(floor: LiveFloor, event: ev.MenuChosen, at: Instant) -> None:
+    floor.contacts[event.contact].queue = event.queue
+
+
+def _queued(floor: LiveFloor, event: ev.ContactQueued, at: Instant) -> None:
+    contact = floor.contacts[event.contact]
+    floor.check(contact, ContactState.WAITING)
+    floor.leave_line(contact)
+    contact.queue = event.queue
+    contact.queued_at = event.queued_at
+    contact.step = event.step
+    # A second wait, after a transfer, ends at the second talk.
+    contact.connected_at = None
+    floor.enter(contact, ContactState.WAITING, held=True)
+
+
+def _held(floor: LiveFloor, event: ev.ContactHeld, at: Instant) -> None:
+    floor.enter(floor.contacts[event.contact], ContactState.WAITING, held=True)
+
+
+def _needs_set(floor: LiveFloor, event: ev.ContactNeedsSet, at: Instant) -> None:
+    contact = floor.contacts[event.contact]
+    floor.ask_for(contact, step=event.step, needs=event.needs)
+
+
+def _relaxed(floor: LiveFloor, event: ev.ContactRelaxed, at: Instant) -> None:
+    contact = floor.contacts[event.contact]
+    floor.ask_for(contact, step=event.step, needs=contact.needs)
+
+
+def _fell_back(floor: LiveFloor, event: ev.ContactFellBack, at: Instant) -> None:
+    contact = floor.contacts[event.contact]
+    floor.enter(contact, ContactState.FALLBACK)
+    if contact.queue != event.queue:
+        contact.step = 0
+    contact.queue = event.queue
+    contact.queued_at = event.queued_at
+    if contact.pbx in floor.steered:
+        floor.expect_back(contact, at + RETURN_S)
+
+
+def _overdue(floor: LiveFloor, event: ev.ReturnOverdue, at: Instant) -> None:
+    floor.expect_back(floor.contacts[event.contact], None)
+
+
+def _offered(floor: LiveFloor, event: ev.ContactOffered, at: Instant) -> None:
+    contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
+    floor.check(contact, ContactState.OFFERED, agent, AgentState.OFFERED)
+    floor.enter(contact, ContactState.OFFERED)
+    contact.agent, contact.offer = agent.id, event.offer
+    agent.contact, agent.offer = contact.id, event.offer
+    agent.offered_seq = floor.seq + 1
+    floor.occupy(agent, AgentState.OFFERED, at)
+
+
+def _offer_ended(floor: LiveFloor, event: ev.OfferEnded, at: Instant) -> None:
+    contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
+    floor.check(contact, ContactState.WAITING, agent, AgentState.IDLE)
+    floor.enter(contact, ContactState.WAITING)
+    contact.agent = contact.offer = None
+    agent.contact = agent.offer = None
+    idle_since = agent.idle_since
+    floor.occupy(agent, AgentState.IDLE, at)
+    # An offer is no work: the agent keeps the place among the idle.
+    agent.idle_since = idle_since
+
+
+def _connected(floor: LiveFloor, event: ev.ContactConnected, at: Instant) -> None:
+    contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
+    floor.check(contact, ContactState.CONNECTED, agent, AgentState.BUSY)
+    floor.enter(contact, ContactState.CONNECTED)
+    contact.agent, contact.offer = agent.id, event.offer
+    contact.connected_at, contact.handled = at, True
+    agent.contacts += 1
+    agent.busy_offers = 0
+    agent.contact, agent.offer = contact.id, event.offer
+    floor.occupy(agent, AgentState.BUSY, at)
+
+
+def _talk_ended(floor: LiveFloor, event: ev.TalkEnded, at: Instant) -> None:
+    contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
+    doing = AgentState.IDLE if event.wrap_up_until is None else AgentState.WRAP_UP
+    floor.check(contact, ContactState.RELEASED, agent, doing)
+    floor.enter(contact, ContactState.RELEASED)
+    contact.agent = contact.offer = None
+    agent.contact = agent.offer = None
+    agent.wrap_up_until = event.wrap_up_until
+    floor.occupy(agent, doing, at)
+
+
+def _ended(floor: LiveFloor, event: ev.ContactEnded, at: Instant) -> None:
+    floor.enter(floor.contacts[event.contact], ContactState.ENDED)
+    del floor.contacts[event.contact]
+
+
+def _signed_in(floor: LiveFloor, event: ev.AgentSignedIn, at: Instant) -> None:
+    agent = floor.agents[event.agent]
+    agent.pin_failures, agent.locked_until, agent.busy_offers = 0, None, 0
+    if agent.status is Status.SIGNED_OUT:
+        agent.contacts = 0
+    floor.choose(agent, Status.READY, "", at)
+
+
+def _signed_out(floor: LiveFloor, event: ev.AgentSignedOut, at: Instant) -> None:
+    floor.choose(floor.agents[event.agent], Status.SIGNED_OUT, "", at)
+
+
+def _refused(floor: LiveFloor, event: ev.AgentRefused, at: Instant) -> None:
+    agent = floor.agents[event.agent]
+    agent.pin_failures = 0 if event.locked_until is not None else agent.pin_failures + 1
+    agent.locked_until = event.locked_until
+
+
+def _skills_set(floor: LiveFloor, event: ev.AgentSkillsSet, at: Instant) -> None:
+    floor.set_skills(floor.agents[event.agent], event.skills)
+
+
+def _ready(floor: LiveFloor, event: ev.AgentReady, at: Instant) -> None:
+    floor.choose(floor.agents[event.agent], Status.READY, "", at)
+
+
+def _not_ready(floor: LiveFloor, event: ev.AgentNotReady, at: Instant) -> None:
+    agent = floor.agents[event.agent]
+    agent.busy_offers = 0 if event.until is None else agent.busy_offers + 1
+    floor.choose(agent, Status.NOT_READY, event.reason, at, ready_at=event.until)
+
+
+def _wrap_up_ended(floor: LiveFloor, event: ev.WrapUpEnded, at: Instant) -> None:
+    floor.occupy(floor.agents[event.agent], AgentState.IDLE, at)
+
+
+def _handset_seen(floor: LiveFloor, event: ev.HandsetSeen, at: Instant) -> None:
+    floor.see(floor.agents[event.agent], event.handset)
+
+
+def _quarantined(floor: LiveFloor, event: ev.FactQuarantined, at: Instant) -> None:
+    # The lost facts' numbers are used up; the comparison with the PBX mends what they said.
+    floor.state.seq = event.last_seq - 1
+
+
+CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
+    ev.FloorConfigured: _configured,
+    ev.PbxSteered: _steered,
+    ev.PbxLost: _lost,
+    ev.ContactArrived: _arrived,
+    ev.ContactAdopted: _arrived,
+    ev.MenuChosen: _menu_chosen,
+    ev.ContactQueued: _queued,
+    ev.ContactNeedsSet: _needs_set,
+    ev.ContactRelaxed: _relaxed,
+    ev.ContactHeld: _held,
+    ev.ContactFellBack: _fell_back,
+    ev.ReturnOverdue: _overdue,
+    ev.ContactOffered: _offered,
+    ev.OfferEnded: _offer_ended,
+    ev.ContactConnected: _connected,
+    ev.TalkEnded: _talk_ended,
+    ev.ContactEnded: _ended,
+    ev.AgentSignedIn: _signed_in,
+    ev.AgentSignedOut: _signed_out,
+    ev.AgentRefused: _refused,
+    ev.AgentSkillsSet: _skills_set,
+    ev.AgentReady: _ready,
+    ev.AgentNotReady: _not_ready,
+    ev.WrapUpEnded: _wrap_up_ended,
+    ev.HandsetSeen: _handset_seen,
+    ev.FactQuarantined: _quarantined,
+}
