@@ -7,6 +7,7 @@ import ipaddress
 import itertools
 from urllib.parse import parse_qs, urlsplit
 
+from contactd.config.destinations import check_destinations
 from contactd.config.problems import Problems
 from contactd.config.sections import Door, Line, SecretSections, Sections, Web
 
@@ -20,6 +21,7 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     _media(sections, into)
     _queues(sections, into)
     _agents(sections, into)
+    check_destinations(sections, into)
     return _lines(sections, into)
 
 

@@ -65,9 +65,17 @@ class Problems:
         parts = (self._places[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self._places)
         return next(parts, (self.file, None))
 
+    def complained(self, key: Key) -> bool:
+        """Whether something at this key, or below it, was found wrong already."""
+        name = ".".join(key)
+        return any(one.key == name or one.key.startswith(f"{name}.") for one in self.found)
+
     def unknown(self, key: Key, known: Iterable[str]) -> None:
         """A key that nobody reads: most often a typing error, so the nearest known one is named."""
         known = sorted(known)
+        if key[-1] in _NOT_YET and "voicemail" in known:
+            self.add(key, *_NOT_YET[key[-1]])
+            return
         near = difflib.get_close_matches(key[-1], known, n=1)
         if near:
             remedy = f"Write {near[0]}, or remove it"
@@ -78,6 +86,10 @@ class Problems:
         self.add(key, "unknown key", remedy)
 
 
+_NOT_YET = {
+    "callback": ("contactd cannot call back yet", 'Give another destination, such as { voicemail = "100" }'),
+}
+"""Words that an admin may well expect: the sentence, and the remedy."""
 _TABLE = re.compile(r"^\s*\[\[?\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
 _PART = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _ASSIGNED = re.compile(rf"^\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")

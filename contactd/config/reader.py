@@ -18,14 +18,16 @@ _fields = functools.cache(msgspec.structs.fields)
 _BLANK: dict[type, Any] = {str: "", int: 0, tuple: (), dict: {}}
 
 
-def read_struct(kind: type[T], table: object, at: Key, into: Problems, *, whole: bool = True) -> T:
+def read_struct(kind: type[T], table: object, at: Key, into: Problems, *, whole: bool = True, words: str = "") -> T:
     """table as kind. What is wrong goes into ``into`` and is left blank ("", 0, empty), which checks skip.
 
     whole: False when more of it is in a file that could not be read; what is missing may be there.
+    words: what is wanted, where a table is written as a value.
     """
     missing_told = not whole
     if not isinstance(table, dict):
-        into.add(at, f"this is {_kind_of(table)}, not a table", f"Write [{'.'.join(at)}] and its keys below it")
+        remedy = f"Give {words}" if words else f"Write [{'.'.join(at)}] and its keys below it"
+        into.add(at, f"this is {_kind_of(table)}, not a table", remedy)
         table, missing_told = {}, True
     fields = _fields(kind)
     names = {field.name for field in fields}
@@ -45,8 +47,9 @@ def read_struct(kind: type[T], table: object, at: Key, into: Problems, *, whole:
 
 
 def _read(kind: Any, value: object, key: Key, into: Problems) -> Any:
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return read_struct(kind, value, key, into)
+    plain = plain_type(kind)
+    if isinstance(plain, type) and issubclass(plain, msgspec.Struct):
+        return read_struct(plain, value, key, into, words="" if plain is kind else wanted(kind))
     if get_origin(kind) is dict:
         return _read_dict(kind, value, key, into)
     try:

@@ -58,10 +58,14 @@ EXAMPLE: dict[str, Any] = {
     "queues": {
         "sales": {
             "label": "Sales",
+            "max_waiting": 40,
+            "full": {"queue": "service"},
+            "unstaffed": {"message": "custom/closed"},
             "skills": {"german": 7},
             "steps": {
                 "20": {"strategy": "best_skill", "lower_by": 4, "skills": {"german": 7, "english": 5}},
                 "60": {"skills": {}, "also_groups": ["reserve"]},
+                "600": {"go": {"voicemail": "100"}},
             },
         },
         "service": {"ring_s": 25, "wrap_up_s": 60, "label": "Customer service"},
@@ -166,8 +170,21 @@ def _commented(kind: type[msgspec.Struct], field: Any, at: Key, live: tuple[Key,
 def _assigned(field: Any, example: Mapping[str, Any]) -> str:
     value = example.get(field.name, _default(field))
     if value is None:
+        shown = _shown(field.type)
+        if shown is not None:
+            # Not in force in the sample: it stands there as a comment.
+            return f"# {field.name} = {toml_value(shown)}"
         raise ValueError(f"reference.py: give an example of {field.name}, which has neither a value nor a default")
     return f"{field.name} = {toml_value(value)}"
+
+
+def _shown(kind: Any) -> Any:
+    """The example that the type itself gives; None: none."""
+    for one in (kind, *get_args(kind)):
+        for meta in getattr(one, "__metadata__", ()):
+            if meta.examples:
+                return meta.examples[0]
+    return None
 
 
 def _pairs(values: Mapping[str, Any]) -> list[str]:

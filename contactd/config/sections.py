@@ -47,6 +47,28 @@ _Sound = Annotated[
         description='the name of a sound as Playback() takes it, such as "custom/welcome", without ".."',
     ),
 ]
+# The target stands in an extension of the dialplan, which takes 80 characters.
+_Message = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?!.*\.\.)[A-Za-z0-9_./-]{1,48}\Z",
+        description='the name of a sound as Playback() takes it, up to 48 characters, such as "custom/closed"',
+    ),
+]
+_Box = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9A-Za-z_-]{1,20}(@[0-9A-Za-z_-]{1,20})?\Z",
+        description='a box as VoiceMail() takes it, such as "100" or "100@sales"',
+    ),
+]
+_External = Annotated[
+    str,
+    Meta(
+        pattern=r"^\+?[0-9]{2,20}\Z",
+        description="a number as the trunk takes it: 2 to 20 digits, with a + in front perhaps",
+    ),
+]
 _Host = Annotated[str, Meta(pattern=r"^[0-9A-Za-z:._%-]{1,253}\Z", description="a host name or an IP address")]
 _Word = Annotated[str, Meta(pattern=r"^[!-~]{1,64}\Z", description="1 to 64 visible characters without a space")]
 _Path = Annotated[str, Meta(pattern=r"^/[^\0\n\r]+\Z", description="an absolute path")]
@@ -73,6 +95,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("secrets_file",),
     ("default_queue",),
     ("emergency_numbers",),
+    ("external_numbers",),
     # The daemon itself never uses it.
     ("database", "migrate_dsn"),
     ("agi", "allow"),
@@ -203,6 +226,34 @@ class Privacy(Struct, frozen=True, kw_only=True):
     """Who read or erased them, and who acted for others."""
 
 
+class DestinationTable(Struct, frozen=True, kw_only=True):
+    """Where a caller goes instead of waiting for an agent. Exactly one of these."""
+
+    queue: _Queue | None = None
+    """Another queue. The caller waits there with the wait so far, by that queue's plan."""
+    voicemail: _Box | None = None
+    """A box of the PBX's app_voicemail."""
+    external: _External | None = None
+    """A number outside, one of ``external_numbers``; the PBX's own list must have it too."""
+    message: _Message | None = None
+    """A sound, and the call ends."""
+    hang_up: Annotated[Literal["busy", "congestion"], Meta(description='"busy" or "congestion"')] | None = None
+    """The call ends with this tone."""
+
+
+_Destination = (
+    Annotated[
+        DestinationTable,
+        Meta(
+            description='a destination: { queue = "<id>" }, { voicemail = "100" }, { external = "030123456" }, '
+            '{ message = "custom/closed" } or { hang_up = "busy" }',
+            examples=[{"voicemail": "100"}],
+        ),
+    ]
+    | None
+)
+
+
 class QueueStep(Struct, frozen=True, kw_only=True):
     """How the queue routes a contact that has waited for so many seconds, until the next step begins. What is left out
     is as the queue says, but for the groups: a step without them has none."""
@@ -218,6 +269,8 @@ class QueueStep(Struct, frozen=True, kw_only=True):
     """Of the agents who serve the queue, only those of these groups. Empty: all of them."""
     also_groups: tuple[_Group, ...] = ()
     """Agents of these groups as well, though they do not serve the queue."""
+    go: _Destination = None
+    """Instead of another rule: whoever still waits goes there. Alone in its step."""
     skills: dict[_Skill, _Level] | None = None
     """Skill = the least level, in place of the queue's. ``{}``: none."""
 
@@ -243,6 +296,12 @@ class Queue(Struct, frozen=True, kw_only=True):
     """Of the agents who serve the queue, at first only those of these groups. Empty: all of them."""
     also_groups: tuple[_Group, ...] = ()
     """Agents of these groups as well, though they do not serve the queue."""
+    max_waiting: Annotated[int, Meta(ge=1, le=100000, description="a number of contacts, 1 to 100000")] | None = None
+    """When so many wait or ring, whoever comes next goes to ``full``. Left out: no limit."""
+    full: _Destination = None
+    """Where who comes goes while the queue is at its limit."""
+    unstaffed: _Destination = None
+    """Where who comes goes while nobody is signed in who serves the queue. Left out: they wait."""
     skills: dict[_Skill, _Level] = {}
     """Skill = the least level. Who lacks one is not offered the queue's contacts."""
     steps: dict[_After, QueueStep] = {}
@@ -325,6 +384,9 @@ class Sections(Struct, frozen=True, kw_only=True):
     emergency_numbers: tuple[_Dialled, ...] = ("112", "911", "999")
     """What the dialplan sends straight to the trunk, as [contactd-emergency] of extensions_contactd_site.conf lists it.
     None of them may be a line. Where one is an ordinary number in your country, write the list without it."""
+    external_numbers: tuple[_External, ...] = ()
+    """The numbers outside to which callers may be sent, written as a destination has them. Empty: none, since each such
+    call is made at your cost. The PBX has a list of its own, [contactd-external] of extensions_contactd_site.conf."""
     database: Database
     spool: Spool = Spool()
     pbx: dict[_Pbx, Pbx] = {}

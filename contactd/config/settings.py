@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from operator import itemgetter
 
 import msgspec
 
+from contactd.config.destinations import as_destination, leads
 from contactd.config.sections import Line, Queue, SecretSections, Sections
 from contactd.core.ids import AgentId, PbxId, QueueId
 from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan, RoutingStep, Strategy
@@ -81,8 +83,9 @@ class Settings(Sections, frozen=True, kw_only=True):
 
     @property
     def sounds(self) -> tuple[str, ...]:
-        """Every sound of the menus, once."""
-        found = (sound for menu in self.menus.values() for sound in (*menu.greeting, *menu.prompt))
+        """Every sound of the menus and messages, once."""
+        found = [sound for menu in self.menus.values() for sound in (*menu.greeting, *menu.prompt)]
+        found += [table.message for _, table in leads(self) if table.message is not None]
         return tuple(dict.fromkeys(found))
 
     def pbx_secret(self, pbx: PbxId) -> str:
@@ -105,18 +108,28 @@ class Settings(Sections, frozen=True, kw_only=True):
 
 
 def _queue_plan(queue_id: QueueId, queue: Queue) -> QueuePlan:
-    steps = [
-        RoutingStep(
-            after_s=after_s,
-            skills=step.skills,
-            lower_by=step.lower_by,
-            only_groups=step.only_groups,
-            also_groups=step.also_groups,
-            strategy=Strategy(step.strategy) if step.strategy is not None else None,
-            boost_s=step.boost_s,
+    steps: list[RoutingStep] = []
+    for after_s, step in sorted(((int(after), step) for after, step in queue.steps.items()), key=itemgetter(0)):
+        if step.go is not None:
+            # Who comes back, since the destination failed, is routed as in the step before.
+            before = (
+                steps[-1]
+                if steps
+                else RoutingStep(after_s=0, only_groups=queue.only_groups, also_groups=queue.also_groups)
+            )
+            steps.append(msgspec.structs.replace(before, after_s=after_s, go=as_destination(step.go)))
+            continue
+        steps.append(
+            RoutingStep(
+                after_s=after_s,
+                skills=step.skills,
+                lower_by=step.lower_by,
+                only_groups=step.only_groups,
+                also_groups=step.also_groups,
+                strategy=Strategy(step.strategy) if step.strategy is not None else None,
+                boost_s=step.boost_s,
+            )
         )
-        for after_s, step in sorted((int(after), step) for after, step in queue.steps.items())
-    ]
     return QueuePlan(
         id=queue_id,
         ring_s=queue.ring_s,
@@ -129,6 +142,9 @@ def _queue_plan(queue_id: QueueId, queue: Queue) -> QueuePlan:
         boost_s=queue.boost_s,
         sticky_s=queue.sticky_s,
         steps=tuple(steps),
+        max_waiting=queue.max_waiting,
+        full=as_destination(queue.full),
+        unstaffed=as_destination(queue.unstaffed),
     )
 
 

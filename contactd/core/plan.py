@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from contactd.core.destination import Destination
 from contactd.core.ids import AgentId, GroupId, PbxId, QueueId, SkillId
 
 Skills = dict[SkillId, int]
@@ -36,6 +37,8 @@ class RoutingStep(msgspec.Struct, frozen=True, kw_only=True):
     strategy: Strategy | None = None
     boost_s: int = 0
     """More than the queue's own."""
+    go: Destination | None = None
+    """Whoever still waits goes there. The rest of the step is for who comes back, since that failed."""
 
 
 class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +64,11 @@ class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     """A contact that prefers an agent waits for that one alone for so long."""
     steps: tuple[RoutingStep, ...] = ()
     """By after_s, rising."""
+    max_waiting: int | None = None
+    """When so many are in line, whoever comes next goes to full."""
+    full: Destination | None = None
+    unstaffed: Destination | None = None
+    """Where who comes goes while nobody is signed in who serves the queue."""
 
 
 class AgentProfile(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,129 @@
+"""Where callers go instead of waiting: from the configuration's tables to core's destinations, and what can be wrong.
+
+Whoever adds a key that holds a destination adds it to leads(): from there all of them are checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from contactd.config.problems import Key, Problems
+from contactd.config.sections import DestinationTable, Queue, Sections
+from contactd.core.destination import Destination, ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
+from contactd.core.ids import QueueId
+
+_KINDS = DestinationTable.__struct_fields__
+
+
+def as_destination(table: DestinationTable | None) -> Destination | None:
+    """table: checked, so that exactly one of its keys is given; None: there is no destination."""
+    if table is None:
+        return None
+    if table.queue is not None:
+        return ToQueue(queue=table.queue)
+    if table.voicemail is not None:
+        return ToVoicemail(box=table.voicemail)
+    if table.external is not None:
+        return ToExternal(number=table.external)
+    if table.message is not None:
+        return ToMessage(sound=table.message)
+    return ToTone(tone=Tone(table.hang_up or Tone.BUSY))
+
+
+def leads(sections: Sections) -> Iterator[tuple[Key, DestinationTable]]:
+    """Every destination of the configuration, with its key."""
+    for queue_id, queue in sections.queues.items():
+        for key, table in _of_queue(queue):
+            yield ("queues", queue_id, *key), table
+
+
+def _of_queue(queue: Queue) -> Iterator[tuple[Key, DestinationTable]]:
+    if queue.full is not None:
+        yield ("full",), queue.full
+    if queue.unstaffed is not None:
+        yield ("unstaffed",), queue.unstaffed
+    for after, step in queue.steps.items():
+        if step.go is not None:
+            yield ("steps", after, "go"), step.go
+
+
+def check_destinations(sections: Sections, into: Problems) -> None:
+    for key, table in leads(sections):
+        _one_of_them(key, table, into)
+        if table.queue and table.queue not in sections.queues:
+            remedy = f"Give one of {', '.join(sections.queues)}, or add it to [queues]"
+            into.add((*key, "queue"), f'there is no queue "{table.queue}"', remedy)
+        if table.external:
+            _external(sections, (*key, "external"), table.external, into)
+    _circles(sections, into)
+    for queue_id, queue in sections.queues.items():
+        _limits(("queues", queue_id), queue, into)
+
+
+def _one_of_them(key: Key, table: DestinationTable, into: Problems) -> None:
+    given = [kind for kind in _KINDS if getattr(table, kind) is not None]
+    if len(given) > 1:
+        into.add(key, f"{' and '.join(given)}, and a caller can go to one only", "Keep one of them")
+    elif not given and not into.complained(key):
+        into.add(key, "this leads nowhere", f"Give one of {', '.join(_KINDS)}")
+
+
+def _external(sections: Sections, key: Key, number: str, into: Problems) -> None:
+    if number in sections.emergency_numbers:
+        into.add(key, "an emergency number, which nobody is to be sent to", "Give another destination")
+    elif number in sections.lines:
+        remedy = "Give { queue = ... }, which keeps the caller's place and needs no trunk"
+        into.add(key, "a line of contactd's own: the call would go out and come in again", remedy)
+    elif number not in sections.external_numbers:
+        remedy = f'Write external_numbers = ["{number}"] above all sections, if callers may be sent there at your cost'
+        into.add(key, "the number is not among external_numbers", remedy)
+
+
+def _circles(sections: Sections, into: Problems) -> None:
+    """Whoever leaves a queue never comes back to it: the wait counts from its beginning, so a step that sent a contact
+    away once would do so again at once."""
+    ways: dict[QueueId, list[tuple[Key, QueueId]]] = {queue: [] for queue in sections.queues}
+    for key, table in leads(sections):
+        if key[0] == "queues" and table.queue in ways:
+            ways[QueueId(key[1])].append((key, table.queue))
+    told: set[QueueId] = set()
+    for queue in ways:
+        way = _way_back(queue, ways)
+        if way and queue not in told:
+            told |= {queue, *(to for _, to in way)}
+            path = " -> ".join([queue, *(to for _, to in way)])
+            remedy = "Take one of these ways out; agents who help in both queues are named by also_groups"
+            into.add(way[0][0], f"callers would go in a circle ({path})", remedy)
+
+
+def _way_back(start: QueueId, ways: dict[QueueId, list[tuple[Key, QueueId]]]) -> list[tuple[Key, QueueId]]:
+    """The shortest way from start to start; empty: there is none."""
+    seen: set[QueueId] = set()
+    paths: list[list[tuple[Key, QueueId]]] = [[way] for way in ways[start]]
+    while paths:
+        path = paths.pop(0)
+        reached = path[-1][1]
+        if reached == start:
+            return path
+        if reached not in seen:
+            seen.add(reached)
+            paths += [[*path, way] for way in ways[reached]]
+    return []
+
+
+def _limits(at: Key, queue: Queue, into: Problems) -> None:
+    if queue.max_waiting is not None and queue.full is None:
+        into.add(
+            (*at, "max_waiting"), "nobody says where who is too many goes", 'Give full = { message = "..." } as well'
+        )
+    if queue.full is not None and queue.max_waiting is None:
+        into.add(
+            (*at, "full"), "the queue has no limit, so it is never full", "Give max_waiting as well, or take this out"
+        )
+    for after, step in queue.steps.items():
+        if step.go is None:
+            continue
+        others = [name for name in step.__struct_fields__ if name != "go" and getattr(step, name) not in (None, 0, ())]
+        if others:
+            remedy = f"Take out {', '.join(others)}, or write a step of its own for it"
+            into.add((*at, "steps", after), "whoever goes elsewhere needs no rule here", remedy)

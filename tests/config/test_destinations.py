@@ -1,0 +1,133 @@
+"""Where callers go instead of waiting: what the configuration may say, and what it is refused for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contactd.config import ConfigErrors, load
+from contactd.core.destination import ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
+from contactd.core.ids import QueueId
+from contactd.core.plan import Strategy
+from tests.config.files import sample, write
+
+
+def table(queues: dict[str, Any], **top: Any) -> dict[str, Any]:
+    made = sample()
+    made["queues"] = queues
+    made["default_queue"] = next(iter(queues))
+    for name in ("menus", "lines", "agents"):
+        made.pop(name, None)
+    return {**made, **top}
+
+
+def refused(tmp_path: Path, queues: dict[str, Any], **top: Any) -> list[str]:
+    with pytest.raises(ConfigErrors) as caught:
+        load(write(tmp_path, table(queues, **top), {"pbx": {"pbx1": {"secret": "x"}}}))
+    return [str(error).split(":", 1)[1] for error in caught.value.errors]
+
+
+def test_each_destination_comes_into_the_plan(tmp_path: Path) -> None:
+    queues = {
+        "a": {
+            "max_waiting": 3,
+            "full": {"queue": "b"},
+            "unstaffed": {"message": "custom/closed"},
+            "steps": {"90": {"go": {"external": "+4930123"}}, "30": {"strategy": "round_robin"}},
+        },
+        "b": {"max_waiting": 1, "full": {"hang_up": "congestion"}, "unstaffed": {"voicemail": "100@sales"}},
+    }
+    top = {"external_numbers": ["+4930123"]}
+    loaded = load(write(tmp_path, table(queues, **top), {"pbx": {"pbx1": {"secret": "x"}}}))
+    a, b = loaded.plan().queues
+    assert (a.max_waiting, a.full, a.unstaffed) == (3, ToQueue(queue=QueueId("b")), ToMessage(sound="custom/closed"))
+    assert (b.full, b.unstaffed) == (ToTone(tone=Tone.CONGESTION), ToVoicemail(box="100@sales"))
+    assert [(step.after_s, step.go) for step in a.steps] == [(30, None), (90, ToExternal(number="+4930123"))]
+    # Who comes back from there is routed as before it.
+    assert a.steps[1].strategy is Strategy.ROUND_ROBIN
+    assert loaded.sounds == ("custom/closed",)
+
+
+def test_a_step_that_goes_is_else_like_the_queue_when_it_is_the_first(tmp_path: Path) -> None:
+    queues = {"a": {"only_groups": ["x"], "also_groups": ["y"], "steps": {"9": {"go": {"voicemail": "1"}}}}}
+    loaded = load(write(tmp_path, table(queues), {"pbx": {"pbx1": {"secret": "x"}}}))
+    step = loaded.plan().queues[0].steps[0]
+    assert (step.only_groups, step.also_groups) == (("x",), ("y",))
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "words"),
+    [
+        ({"queue": "nowhere"}, "unstaffed.queue", 'no queue "nowhere"'),
+        ({"callback": "yes"}, "unstaffed.callback", "cannot call back yet"),
+        ({}, "unstaffed", "leads nowhere"),
+        ("voicemail:100", "unstaffed", 'Give a destination: { queue = "<id>" }'),
+        ({"voicemail": "100", "queue": "b"}, "unstaffed", "queue and voicemail, and a caller can go to one only"),
+        ({"voicemail": "100,s(9)"}, "unstaffed.voicemail", "Give a box"),
+        ({"voicemail": "100&200"}, "unstaffed.voicemail", "Give a box"),
+        ({"external": "0900123"}, "unstaffed.external", "not among external_numbers"),
+        ({"external": "030123,r"}, "unstaffed.external", "2 to 20 digits"),
+        ({"external": "${SHELL(x)}"}, "unstaffed.external", "2 to 20 digits"),
+        ({"external": "112"}, "unstaffed.external", "an emergency number"),
+        ({"external": "5000"}, "unstaffed.external", "a line of contactd's own"),
+        ({"message": "../../etc/passwd"}, "unstaffed.message", "up to 48 characters"),
+        ({"message": "a&b"}, "unstaffed.message", "up to 48 characters"),
+        ({"message": "x" * 49}, "unstaffed.message", "up to 48 characters"),
+        ({"hang_up": "rudely"}, "unstaffed.hang_up", 'Give "busy" or "congestion"'),
+        ({"voicemial": "100"}, "unstaffed.voicemial", "Write voicemail"),
+    ],
+)
+def test_a_destination_that_cannot_be_is_refused_by_its_key_and_once(
+    tmp_path: Path, given: Any, key: str, words: str
+) -> None:
+    top = {"lines": {"5000": "queue:a"}, "external_numbers": ["112", "5000"]}
+    (told,) = refused(tmp_path, {"a": {"unstaffed": given}, "b": {}}, **top)
+    assert f"queues.a.{key}:" in told
+    assert words in told
+    assert told.split(":", 1)[0].isdigit(), told
+
+
+@pytest.mark.parametrize(
+    ("queue", "key", "words"),
+    [
+        ({"max_waiting": 5}, "max_waiting", "nobody says where who is too many goes"),
+        ({"full": {"queue": "b"}}, "full", "never full"),
+        ({"max_waiting": 0, "full": {"queue": "b"}}, "max_waiting", "1 to 100000"),
+        ({"steps": {"9": {"go": {"queue": "b"}, "boost_s": 3}}}, "steps.9", "no rule here"),
+    ],
+)
+def test_limits_and_steps_that_say_half_are_refused(tmp_path: Path, queue: Any, key: str, words: str) -> None:
+    (told,) = refused(tmp_path, {"a": queue, "b": {}})
+    assert f"queues.a.{key}:" in told
+    assert words in told
+
+
+def limit(to: str) -> dict[str, Any]:
+    return {"max_waiting": 1, "full": {"queue": to}}
+
+
+def after(seconds: str, to: str) -> dict[str, Any]:
+    return {"steps": {seconds: {"go": {"queue": to}}}}
+
+
+@pytest.mark.parametrize(
+    ("queues", "path"),
+    [
+        ({"a": limit("a")}, "a -> a"),
+        ({"a": limit("b"), "b": {"unstaffed": {"queue": "a"}}}, "a -> b -> a"),
+        (
+            {"a": {"steps": {"60": {"go": {"queue": "b"}}}}, "b": {"steps": {"120": {"go": {"queue": "a"}}}}},
+            "a -> b -> a",
+        ),
+        ({"c": {}, "a": limit("b"), "b": after("5", "c")}, None),
+        ({"a": limit("b"), "b": limit("c"), "c": {"unstaffed": {"queue": "b"}}}, "b -> c -> b"),
+    ],
+)
+def test_queues_that_lead_back_are_refused_with_the_way(tmp_path: Path, queues: Any, path: str | None) -> None:
+    if path is None:
+        load(write(tmp_path, table(queues), {"pbx": {"pbx1": {"secret": "x"}}}))
+        return
+    (told,) = refused(tmp_path, queues)
+    assert f"callers would go in a circle ({path})" in told
