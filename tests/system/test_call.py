@@ -34,7 +34,7 @@ async def test_a_call_goes_from_the_greeting_to_the_agent_and_the_agent_is_ready
     # Wrap-up, and ready again.
     assert about(talk_ended["wrap_up_until"] - times["TalkEnded"], 1, 0.01)
     wrap_up = await centre.until_fact("WrapUpEnded", agent="anna")
-    assert about(wrap_up.at, talk_ended["wrap_up_until"], 0.3)
+    assert about(wrap_up.at, talk_ended["wrap_up_until"])
     assert (await centre.until_agent("anna", state="idle", status="ready", handset="free"))["contact"] is None
 
 

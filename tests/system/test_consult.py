@@ -114,7 +114,7 @@ async def test_the_caller_is_put_through_to_the_agent_who_was_asked(centre: Cent
     assert talks(story) == [("anna", "transfer"), ("bilal", "agent")]
     assert story[-1].body["outcome"] == "handled"
     assert about(story[6].body["talk_s"], at_bilal.times["disconnected"] - connected.at)
-    assert about((await centre.until_fact("WrapUpEnded", agent="bilal")).at, story[6].at + 1, 0.5)
+    assert about((await centre.until_fact("WrapUpEnded", agent="bilal")).at, story[6].at + 1)
     await centre.until_agent("bilal", state="idle", status="ready", handset="free")
 
 

@@ -155,7 +155,7 @@ async def test_a_pbx_that_freezes_after_the_login_does_not_hold_us(
                 pbx.cont()
             return time.monotonic() - began
 
-    assert await asyncio.to_thread(freeze) < 2
+    assert await asyncio.to_thread(freeze) < 4
 
 
 def test_no_value_becomes_a_line_of_its_own(centre: Centre) -> None:
