@@ -56,12 +56,13 @@ async def consult(anna: Handset, at_anna: Call, number: str) -> Call:
     return await anna.dial(number)
 
 
-async def put_through(at_anna: Call, second: Call) -> None:
-    await at_anna.attended_transfer(second)
+async def put_through(by: Call, other: Call) -> None:
+    """The handset refers one of its two calls to the other."""
+    await by.attended_transfer(other)
     with contextlib.suppress(PhoneError):  # the PBX may be the first to hang up
-        await transferred(at_anna)
-    await at_anna.wait("disconnected")
-    await second.wait("disconnected")
+        await transferred(by)
+    await by.wait("disconnected")
+    await other.wait("disconnected")
 
 
 async def compared(centre: Centre) -> None:
@@ -123,8 +124,7 @@ async def test_the_handset_may_refer_the_other_call_as_well(centre: Centre) -> N
     (bilal,) = await centre.duty("bilal")
     second = await consult(anna, at_anna, "1002")
     at_bilal = await (await bilal.next_call()).wait("confirmed")
-    await second.attended_transfer(at_anna)
-    await transferred(second)
+    await put_through(second, at_anna)
     await talk(call, at_bilal)
     assert not (await centre.until_fact("ContactConnected", agent="bilal")).body["seen_late"]
     await call.hangup()
