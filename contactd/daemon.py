@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from contactd import log as logging
-from contactd.config import Settings
+from contactd.config import Settings, calendars_of
 from contactd.core import inputs as inp
 from contactd.core.errors import ContactdError
 from contactd.core.floor import LiveFloor
@@ -24,6 +24,7 @@ from contactd.engine import fault
 from contactd.engine.appender import Appender, Fenced
 from contactd.engine.circle import Circle
 from contactd.engine.clock import Clock
+from contactd.engine.hours import Hours
 from contactd.engine.inbox import Inbox
 from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool, SpoolBroken
@@ -115,10 +116,12 @@ class Daemon:
             stack.callback(measured.close)
             teller = Teller(self._systemd, row.epoch, read, lambda: watch.store_away, circle.clock.now)
             circle.put(inp.ConfigurationLoaded(plan=settings.plan()))
+            hours = Hours(circle.put, calendars_of(settings.calendars))
+            hours.tell()
             for pbx in sorted(floor.steered):
                 circle.put(inp.PbxAbsent(pbx=pbx, why="contactd started"))
 
-            reload = self._reloading(settings, circle, voice, journal, teller, trail)
+            reload = self._reloading(settings, circle, voice, hours, journal, teller, trail)
             await voice.open(stack, self._insist)
             probes = {"agi": voice.probe, "disk": spool.probe}
             surface = Surface(circle, reload, read, circle.clock.now, trail.put, probes, tail)
@@ -134,6 +137,7 @@ class Daemon:
                 spool.sync_every_second,
                 watch.run,
                 teller.run,
+                hours.run,
                 trail.run,
                 reload.run,
                 flood.tell_every_period,
@@ -164,7 +168,14 @@ class Daemon:
         return spool
 
     def _reloading(
-        self, settings: Settings, circle: Circle, voice: Voice, journal: Journal, teller: Teller, trail: AuditTrail
+        self,
+        settings: Settings,
+        circle: Circle,
+        voice: Voice,
+        hours: Hours,
+        journal: Journal,
+        teller: Teller,
+        trail: AuditTrail,
     ) -> Reload:
         """What SIGHUP does."""
 
@@ -172,6 +183,7 @@ class Daemon:
             logging.set_level(new.log_level)
             voice.reload(new)
             circle.put(inp.ConfigurationLoaded(plan=new.plan()))
+            hours.take(calendars_of(new.calendars))
 
         def reloaded(result: Result) -> None:
             trail.put(Entry(None, "SIGHUP", "reload", outcome=f"{result}, sha256 {reload.settings.sha256}"))

@@ -1,6 +1,7 @@
 """Files say everything an admin sets, one beside them every secret. All of it is checked whole, then frozen."""
 
-from contactd.config.loading import DEFAULT_PATH, control_socket, database_access, load, pbx_names
+from contactd.config.calendars import calendars_of
+from contactd.config.loading import DEFAULT_PATH, calendars, control_socket, database_access, load, pbx_names
 from contactd.config.plan import Change, Plan
 from contactd.config.problems import ConfigErrors, Problem
 from contactd.config.sections import (
@@ -39,6 +40,8 @@ __all__ = [
     "SignIn",
     "Spool",
     "Web",
+    "calendars",
+    "calendars_of",
     "control_socket",
     "database_access",
     "load",

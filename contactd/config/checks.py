@@ -7,6 +7,7 @@ import ipaddress
 import itertools
 from urllib.parse import parse_qs, urlsplit
 
+from contactd.config.calendars import check_calendar
 from contactd.config.destinations import check_destinations
 from contactd.config.problems import Problems
 from contactd.config.sections import Door, Line, SecretSections, Sections, Web
@@ -19,6 +20,8 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     """Adds what does not fit; returns the lines, parsed."""
     _database(sections, into)
     _media(sections, into)
+    for calendar_id, calendar in sections.calendars.items():
+        check_calendar(calendar_id, calendar, into)
     _queues(sections, into)
     _agents(sections, into)
     check_destinations(sections, into)
@@ -86,6 +89,20 @@ def _queues(sections: Sections, into: Problems) -> None:
     if not sections.queues:
         into.add(("queues",), "no queue", "Write [queues.<id>] for each, such as [queues.sales]")
     _is_queue(sections, sections.default_queue, ("default_queue",), into)
+    for queue_id, section in sections.queues.items():
+        if section.calendar and section.calendar not in sections.calendars:
+            known = f"Give one of {', '.join(sections.calendars)}, or add it" if sections.calendars else "Add it"
+            into.add(
+                ("queues", queue_id, "calendar"),
+                f'there is no calendar "{section.calendar}"',
+                f"{known} as [calendars.{section.calendar}]",
+            )
+        if section.calendar and section.closed is None:
+            into.add(
+                ("queues", queue_id, "calendar"),
+                "nobody says where callers go while the queue is closed",
+                'Give closed = { message = "custom/closed" } or another destination as well',
+            )
     for menu_id, menu in sections.menus.items():
         at = ("menus", menu_id)
         _is_queue(sections, menu.default_choice, (*at, "default_choice"), into)

@@ -42,6 +42,10 @@ def _of_queue(queue: Queue) -> Iterator[tuple[Key, DestinationTable]]:
         yield ("full",), queue.full
     if queue.unstaffed is not None:
         yield ("unstaffed",), queue.unstaffed
+    if queue.closed is not None:
+        yield ("closed",), queue.closed
+    if queue.closed_by_hand is not None:
+        yield ("closed_by_hand",), queue.closed_by_hand
     for after, step in queue.steps.items():
         if step.go is not None:
             yield ("steps", after, "go"), step.go

@@ -8,13 +8,15 @@ from typing import TypeVar
 
 import msgspec
 
+from contactd.config.calendars import calendars_of, check_calendar
 from contactd.config.checks import check_secrets, check_sections
 from contactd.config.files import Opened, Source, open_files, open_secrets
 from contactd.config.problems import ConfigErrors, Problems
 from contactd.config.reader import read_struct
-from contactd.config.sections import Ctl, Database, DatabaseSecrets, Door, SecretSections, Sections
+from contactd.config.sections import CalendarSections, Ctl, Database, DatabaseSecrets, Door, SecretSections, Sections
 from contactd.config.settings import Settings, as_settings
-from contactd.core.ids import PbxId
+from contactd.core.ids import CalendarId, PbxId
+from contactd.hours.calendar import Calendar
 
 D = TypeVar("D", bound=Door)
 DEFAULT_PATH = Path("/etc/contactd")
@@ -93,6 +95,17 @@ def database_access(path: Path | str = DEFAULT_PATH) -> tuple[Database, Database
         opened.problems.found += secret_problems.found
     _refuse(opened, "database")
     return database, secrets
+
+
+def calendars(path: Path | str = DEFAULT_PATH) -> dict[CalendarId, Calendar]:
+    """Those of the files, whatever else is wrong in them. Raises ConfigErrors for what is wrong with the calendars."""
+    opened = open_files(Path(path))
+    table = {"calendars": opened.table["calendars"]} if "calendars" in opened.table else {}
+    found = read_struct(CalendarSections, table, (), opened.problems)
+    for name, section in found.calendars.items():
+        check_calendar(name, section, opened.problems)
+    _refuse(opened, "calendars")
+    return calendars_of(found.calendars)
 
 
 def pbx_names(path: Path | str = DEFAULT_PATH) -> list[PbxId]:

@@ -55,8 +55,25 @@ EXAMPLE: dict[str, Any] = {
     "pbx": {"pbx1": {"host": "127.0.0.1", "username": "contactd"}},
     "agi": {"advertise": "127.0.0.1"},
     "audiosocket": {"advertise": "127.0.0.1"},
+    "calendars": {
+        "office": {
+            "time_zone": "Europe/Berlin",
+            "country": "DE",
+            "subdivision": "BY",
+            "observe_holidays": ["Mariä Himmelfahrt"],
+            "ignore_holidays": ["Heilige Drei Könige"],
+            "hours": {"monday-thursday": "8:00-12:00, 13:00-17:30", "friday": "8:00-14:00"},
+            "special": {
+                "12-24": {"hours": "8:00-12:00", "reason": "Christmas Eve"},
+                "2026-12-28/2026-12-31": {"reason": "Company holidays"},
+            },
+        },
+    },
     "queues": {
         "sales": {
+            "calendar": "office",
+            "closed": {"message": "custom/closed"},
+            "closed_by_hand": {"message": "custom/emergency"},
             "label": "Sales",
             "max_waiting": 40,
             "full": {"queue": "service"},

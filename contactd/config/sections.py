@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from contactd.core.ids import AgentId, GroupId, PbxId, QueueId, SkillId
+from contactd.core.ids import AgentId, CalendarId, GroupId, PbxId, QueueId, SkillId
 
 SECRETS_FILE = "secrets.toml"
 
@@ -26,6 +26,7 @@ _Menu = Annotated[str, _ID]
 _Reason = Annotated[str, _ID]
 _Skill = Annotated[SkillId, _ID]
 _Group = Annotated[GroupId, _ID]
+_Calendar = Annotated[CalendarId, _ID]
 _Level = Annotated[int, Meta(ge=1, le=10, description="a level, 1 to 10")]
 _Strategy = Literal["longest_idle", "fewest_contacts", "best_skill", "round_robin", "weighted_random"]
 _Boost = Annotated[int, Meta(ge=0, le=86400, description="seconds, 0 to 86400")]
@@ -33,6 +34,33 @@ _After = Annotated[
     str,
     Meta(pattern=r"^[1-9][0-9]{0,4}\Z", description="the seconds of the wait after which the step begins, 1 to 99999"),
 ]
+_Zone = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}\Z",
+        max_length=64,
+        description='a time zone by its IANA name, such as "Europe/Berlin"',
+    ),
+]
+_Hours = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9:, -]{9,200}\Z|^closed\Z",
+        description='hours such as "8:00-12:00, 13:00-17:30", over midnight as in "22:00-6:00", or "closed"',
+    ),
+]
+_Weekdays = Annotated[
+    str, Meta(pattern=r"^[a-z]{6,9}(-[a-z]{6,9})?\Z", description='a weekday, or several as in "monday-friday"')
+]
+_Dates = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{2}-[0-9]{2}\Z|^[0-9]{4}-[0-9]{2}-[0-9]{2}(/[0-9]{4}-[0-9]{2}-[0-9]{2})?\Z",
+        description='a date such as 2026-12-24, 12-24 for every year, or "2026-12-24/2027-01-06" for all from one to'
+        " the other",
+    ),
+]
+_Holiday = Annotated[str, Meta(pattern=r"^[^\0-\x1f\x7f]{1,100}\Z", description="the name of a holiday")]
 _Endpoint = Annotated[
     str,
     Meta(
@@ -100,6 +128,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("database", "migrate_dsn"),
     ("agi", "allow"),
     ("audiosocket", "allow"),
+    ("calendars",),
     ("queues",),
     ("menus",),
     ("lines",),
@@ -254,6 +283,42 @@ _Destination = (
 )
 
 
+class SpecialDay(Struct, frozen=True, kw_only=True):
+    """Other hours, in place of the week's and of a holiday's. One date goes before several days, a date of one year
+    before that of every year."""
+
+    hours: _Hours = "closed"
+    """The hours that begin on this date."""
+    reason: Annotated[str, Meta(pattern=r"^[^\0-\x1f\x7f]{1,100}\Z", description="a line of at most 100 characters")]
+    """Why: ``contactctl hours`` and ``queues`` show it, and the journal keeps it."""
+
+
+class Calendar(Struct, frozen=True, kw_only=True):
+    """When queues are open: ``calendar`` of [queues.<id>] names it. ``contactctl hours`` shows the next days as
+    contactd understands them. Hours that go over midnight belong to the day on which they begin; docs/routing.rst says
+    what happens in the nights in which clocks are changed."""
+
+    time_zone: _Zone
+    """Whose clock the hours are told by."""
+    country: Annotated[str, Meta(pattern=r"^([A-Z]{2})?\Z", description='a country such as "DE"')] = ""
+    """Closed on its public holidays. Empty: no holidays."""
+    subdivision: Annotated[
+        str, Meta(pattern=r"^[^\0-\x1f\x7f]{0,40}\Z", description='a part of the country such as "BY"')
+    ] = ""
+    """Whose holidays these are. Empty: those of the whole country only."""
+    holiday_kinds: tuple[
+        Annotated[str, Meta(pattern=r"^[a-z_]{1,30}\Z", description='a kind such as "public" or "bank"')], ...
+    ] = ("public",)
+    """Which kinds of holidays are kept, as far as the country knows them."""
+    observe_holidays: tuple[_Holiday, ...] = ()
+    """Holidays of other kinds that are kept too, by the name that ``contactctl hours`` shows."""
+    ignore_holidays: tuple[_Holiday, ...] = ()
+    """Holidays that are not kept: the hours of the week count."""
+    hours: dict[_Weekdays, _Hours] = {}
+    """Weekday = hours. A day that is left out is closed."""
+    special: dict[_Dates, SpecialDay] = {}
+
+
 class QueueStep(Struct, frozen=True, kw_only=True):
     """How the queue routes a contact that has waited for so many seconds, until the next step begins. What is left out
     is as the queue says, but for the groups: a step without them has none."""
@@ -302,6 +367,15 @@ class Queue(Struct, frozen=True, kw_only=True):
     """Where who comes goes while the queue is at its limit."""
     unstaffed: _Destination = None
     """Where who comes goes while nobody is signed in who serves the queue. Left out: they wait."""
+    calendar: _Calendar | None = None
+    """When the queue is open. Left out: always."""
+    closed: _Destination = None
+    """Where who comes goes while the queue is closed. To be given with ``calendar``; and without, ``contactctl close``
+    can close no queue."""
+    closed_by_hand: _Destination = None
+    """The same, while a supervisor has closed it (``contactctl close``). Left out: as ``closed``."""
+    at_closing: Literal["serve", "send"] = "serve"
+    """What becomes of those who wait when it closes: they are served, or sent where ``closed`` says."""
     skills: dict[_Skill, _Level] = {}
     """Skill = the least level. Who lacks one is not offered the queue's contacts."""
     steps: dict[_After, QueueStep] = {}
@@ -395,6 +469,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     web: Web = Web()
     ctl: Ctl = Ctl()
     privacy: Privacy = Privacy()
+    calendars: dict[_Calendar, Calendar] = {}
     queues: dict[_Queue, Queue] = {}
     menus: dict[_Menu, Menu] = {}
     lines: dict[_Dialled, Annotated[str, Meta(description='"menu:<id>", "queue:<id>" or "echo"')]] = {}
@@ -403,6 +478,12 @@ class Sections(Struct, frozen=True, kw_only=True):
     the journal nor a report knows of it."""
     sign_in: SignIn = SignIn()
     agents: dict[_Agent, AgentSection] = {}
+
+
+class CalendarSections(Struct, frozen=True, kw_only=True):
+    """The calendars alone, for who asks only for them."""
+
+    calendars: dict[_Calendar, Calendar] = {}
 
 
 class DatabaseSecrets(Struct, frozen=True, kw_only=True):

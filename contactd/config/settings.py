@@ -11,7 +11,7 @@ import msgspec
 from contactd.config.destinations import as_destination, leads
 from contactd.config.sections import Line, Queue, SecretSections, Sections
 from contactd.core.ids import AgentId, PbxId, QueueId
-from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan, RoutingStep, Strategy
+from contactd.core.plan import AgentProfile, AtClosing, FloorPlan, QueuePlan, RoutingStep, Strategy
 
 KEPT = "(kept until a restart)"
 """Beside the files' names: the sections in force that are not those of the files."""
@@ -69,6 +69,7 @@ class Settings(Sections, frozen=True, kw_only=True):
                 for agent_id, agent in self.agents.items()
             ),
             default_queue=self.default_queue,
+            calendars=tuple(self.calendars),
             pin_tries=self.sign_in.pin_tries,
             pin_lock_s=self.sign_in.lock_s,
         )
@@ -145,6 +146,10 @@ def _queue_plan(queue_id: QueueId, queue: Queue) -> QueuePlan:
         max_waiting=queue.max_waiting,
         full=as_destination(queue.full),
         unstaffed=as_destination(queue.unstaffed),
+        calendar=queue.calendar,
+        at_closing=AtClosing(queue.at_closing),
+        closed=as_destination(queue.closed),
+        closed_by_hand=as_destination(queue.closed_by_hand),
     )
 
 

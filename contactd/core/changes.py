@@ -12,6 +12,7 @@ from contactd.core import events as ev
 from contactd.core.agent import AgentState, Status
 from contactd.core.contact import Contact, ContactState
 from contactd.core.errors import FloorBug
+from contactd.core.hours import calendar_changed, hours_switched
 from contactd.core.ids import Instant
 
 if TYPE_CHECKING:
@@ -219,5 +220,7 @@ CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.AgentNotReady: _not_ready,
     ev.WrapUpEnded: _wrap_up_ended,
     ev.HandsetSeen: _handset_seen,
+    ev.CalendarChanged: calendar_changed,
+    ev.HoursSwitched: hours_switched,
     ev.FactQuarantined: _quarantined,
 }

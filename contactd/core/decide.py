@@ -25,6 +25,7 @@ from contactd.core.decision import (
 )
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
+from contactd.core.hours import calendar_turned, switch_asked, switches_over
 from contactd.core.ids import ContactId, Instant, OfferId
 from contactd.core.routing.demand import due_step
 
@@ -315,6 +316,7 @@ def _time_passed(floor: LiveFloor, input_: inp.TimePassed, at: Instant, into: De
     into.events += [ev.WrapUpEnded(agent=agent) for agent in due.wrap_ups]
     into.events += [ev.AgentReady(agent=agent) for agent in due.pauses]
     into.events += [ev.ReturnOverdue(contact=contact) for contact in due.returning]
+    switches_over(due.switches, into)
     for contact in (floor.contacts[contact_id] for contact_id in due.steps):
         queue = floor.queues.get(contact.queue) if contact.queue is not None else None
         if queue is not None and contact.queued_at is not None:
@@ -371,6 +373,8 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.ReadyAsked: _ready_asked,
     inp.NotReadyAsked: _not_ready_asked,
     inp.SkillsAsked: _skills_asked,
+    inp.CalendarTurned: calendar_turned,
+    inp.SwitchAsked: switch_asked,
     inp.CommandFailed: _command_failed,
     inp.TimePassed: _time_passed,
 }

@@ -12,8 +12,8 @@ import msgspec
 
 from contactd.core.agent import Handset
 from contactd.core.contact import Needs, Outcome
-from contactd.core.ids import AgentId, ContactId, Instant, OfferId, PbxId, QueueId
-from contactd.core.plan import FloorPlan, Skills
+from contactd.core.ids import AgentId, CalendarId, ContactId, Instant, OfferId, PbxId, QueueId
+from contactd.core.plan import AtClosing, FloorPlan, Skills
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag=True):
@@ -213,6 +213,26 @@ class HandsetSeen(Event, frozen=True, kw_only=True):
     handset: Handset
 
 
+class CalendarChanged(Event, frozen=True, kw_only=True):
+    """A calendar opened or closed, or is so for another reason or until another time."""
+
+    calendar: CalendarId
+    open: bool
+    why: str
+    until: Instant | None = None
+
+
+class HoursSwitched(Event, frozen=True, kw_only=True):
+    """A queue, or all queues of a calendar, by hand. open None: the calendar counts again."""
+
+    queue: QueueId | None = None
+    calendar: CalendarId | None = None
+    open: bool | None
+    why: str = ""
+    until: Instant | None = None
+    waiting: AtClosing | None = None
+
+
 class FactQuarantined(Event, frozen=True, kw_only=True):
     """A frame that PostgreSQL refused as data: a bug. Its bytes are kept in the file that is named."""
 
@@ -249,5 +269,7 @@ AnyEvent = (
     | AgentNotReady
     | WrapUpEnded
     | HandsetSeen
+    | CalendarChanged
+    | HoursSwitched
     | FactQuarantined
 )

@@ -18,7 +18,8 @@ from contactd.core.changes import CHANGES
 from contactd.core.contact import TRANSITIONS as CONTACT_TRANSITIONS
 from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.errors import FloorBug
-from contactd.core.ids import AgentId, ContactId, Instant, PbxId, QueueId
+from contactd.core.ids import AgentId, CalendarId, ContactId, Instant, PbxId, QueueId
+from contactd.core.opening import CalendarState, Switch, SwitchKey, switch_key
 from contactd.core.plan import FloorPlan, QueuePlan, Skills
 from contactd.core.routing.demand import next_step_at
 from contactd.core.routing.index import RoutingIndex
@@ -35,6 +36,9 @@ class Floor(msgspec.Struct, kw_only=True):
     contacts: dict[ContactId, Contact] = {}
     agents: dict[AgentId, Agent] = {}
     steered: set[PbxId] = set()
+    calendars: dict[CalendarId, CalendarState] = {}
+    switches: dict[SwitchKey, Switch] = {}
+    """What supervisors closed or opened by hand."""
 
 
 _WAITING = ContactState.WAITING
@@ -48,6 +52,7 @@ class Due(NamedTuple):
     pauses: list[AgentId]
     returning: list[ContactId]
     steps: list[ContactId]
+    switches: list[SwitchKey]
 
 
 class LiveFloor:
@@ -65,10 +70,14 @@ class LiveFloor:
         self._pauses: Alarms[AgentId] = Alarms()
         self._returning: Alarms[ContactId] = Alarms()
         self._steps: Alarms[ContactId] = Alarms()
+        self._switches: Alarms[SwitchKey] = Alarms()
         self._index_plan()
         for contact in self.contacts.values():
             if contact.return_by is not None:
                 self._returning.set(contact.id, contact.return_by)
+        for key, switch in self.state.switches.items():
+            if switch.until is not None:
+                self._switches.set(key, switch.until)
 
     @property
     def epoch(self) -> int:
@@ -87,7 +96,9 @@ class LiveFloor:
 
     def wake_at(self) -> Instant | None:
         """When TimePassed is due; None while nothing is timed."""
-        firsts = (alarms.first() for alarms in (self._wrap_ups, self._pauses, self._returning, self._steps))
+        firsts = (
+            alarms.first() for alarms in (self._wrap_ups, self._pauses, self._returning, self._steps, self._switches)
+        )
         return min((at for at in firsts if at is not None), default=None)
 
     @property
@@ -117,7 +128,13 @@ class LiveFloor:
 
     def due(self, at: Instant) -> Due:
         """What the time has come for."""
-        return Due(self._wrap_ups.due(at), self._pauses.due(at), self._returning.due(at), self._steps.due(at))
+        return Due(
+            self._wrap_ups.due(at),
+            self._pauses.due(at),
+            self._returning.due(at),
+            self._steps.due(at),
+            self._switches.due(at),
+        )
 
     def apply(self, event: ev.Event, at: Instant) -> None:
         """The only way in. at: when it happened."""
@@ -219,9 +236,30 @@ class LiveFloor:
         agent.handset = handset
         self._index_agent(agent)
 
+    def set_switch(self, key: SwitchKey, switch: Switch | None) -> None:
+        """None: the calendar counts again."""
+        if switch is None:
+            self.state.switches.pop(key, None)
+        else:
+            self.state.switches[key] = switch
+        if switch is None or switch.until is None:
+            self._switches.clear(key)
+        else:
+            self._switches.set(key, switch.until)
+
+    def _forget_hours(self, plan: FloorPlan) -> None:
+        """Of what left the plan, or whose calendar did."""
+        for calendar in [known for known in self.state.calendars if known not in plan.calendars]:
+            del self.state.calendars[calendar]
+        kept = {switch_key(queue.id, None) for queue in plan.queues}
+        kept |= {switch_key(None, calendar) for calendar in plan.calendars}
+        for key in [known for known in self.state.switches if known not in kept]:
+            self.set_switch(key, None)
+
     def configure(self, plan: FloorPlan) -> None:
         """Take a new plan; people in the middle of something stay until they are done."""
         self.state.plan = plan
+        self._forget_hours(plan)
         wanted = {profile.id: profile for profile in plan.agents}
         for agent_id, profile in wanted.items():
             if agent_id in self.agents:

@@ -11,6 +11,7 @@ AgentId = NewType("AgentId", str)
 QueueId = NewType("QueueId", str)
 SkillId = NewType("SkillId", str)
 GroupId = NewType("GroupId", str)
+CalendarId = NewType("CalendarId", str)
 PbxId = NewType("PbxId", str)
 OfferId = NewType("OfferId", str)
 """``epoch-seq`` of the ContactOffered event: unique for ever, and ordered for the dialplan's fence."""

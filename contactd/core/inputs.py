@@ -12,8 +12,8 @@ import msgspec
 
 from contactd.core.agent import Handset
 from contactd.core.contact import Needs
-from contactd.core.ids import AgentId, ContactId, Instant, OfferId, PbxId, QueueId
-from contactd.core.plan import FloorPlan, Skills
+from contactd.core.ids import AgentId, CalendarId, ContactId, Instant, OfferId, PbxId, QueueId
+from contactd.core.plan import AtClosing, FloorPlan, Skills
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag=True):
@@ -190,6 +190,30 @@ class SkillsAsked(Input, frozen=True, kw_only=True):
     skills: Skills | None
 
 
+class CalendarTurned(Input, frozen=True, kw_only=True):
+    """What a calendar is now. Time zones and holidays are looked up outside: a decision, and a replay, need neither."""
+
+    calendar: CalendarId
+    open: bool
+    why: str
+    until: Instant | None = None
+    """The next opening or closing; None: none within a year."""
+
+
+class SwitchAsked(Input, frozen=True, kw_only=True):
+    """A supervisor closes or opens a queue, or all queues of a calendar, whatever the hours; by hand."""
+
+    queue: QueueId | None = None
+    calendar: CalendarId | None = None
+    open: bool | None
+    """None: the calendar counts again."""
+    why: str = ""
+    until: Instant | None = None
+    """The calendar counts again by itself then; None: not before somebody says so."""
+    waiting: AtClosing | None = None
+    """What becomes of those who wait; None: as each queue says."""
+
+
 class CommandFailed(Input, frozen=True, kw_only=True):
     """The PBX refused a RingAgent, or did not answer it in time."""
 
@@ -222,6 +246,8 @@ AnyInput = (
     | ReadyAsked
     | NotReadyAsked
     | SkillsAsked
+    | CalendarTurned
+    | SwitchAsked
     | CommandFailed
     | TimePassed
 )

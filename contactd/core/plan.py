@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from contactd.core.destination import Destination
-from contactd.core.ids import AgentId, GroupId, PbxId, QueueId, SkillId
+from contactd.core.ids import AgentId, CalendarId, GroupId, PbxId, QueueId, SkillId
 
 Skills = dict[SkillId, int]
 """Skill -> level, 1 to 10: what an agent has, or the least that a contact needs."""
@@ -41,6 +41,13 @@ class RoutingStep(msgspec.Struct, frozen=True, kw_only=True):
     """Whoever still waits goes there. The rest of the step is for who comes back, since that failed."""
 
 
+class AtClosing(StrEnum):
+    """What becomes of those who wait when a queue closes."""
+
+    SERVE = "serve"
+    SEND = "send"
+
+
 class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     """How a queue's contacts are offered."""
 
@@ -69,6 +76,13 @@ class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     full: Destination | None = None
     unstaffed: Destination | None = None
     """Where who comes goes while nobody is signed in who serves the queue."""
+    calendar: CalendarId | None = None
+    """None: always open, but for a supervisor."""
+    at_closing: AtClosing = AtClosing.SERVE
+    closed: Destination | None = None
+    """Where who comes goes while the queue is closed."""
+    closed_by_hand: Destination | None = None
+    """The same, while a supervisor has closed it; None: as closed."""
 
 
 class AgentProfile(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,5 +107,7 @@ class FloorPlan(msgspec.Struct, frozen=True, kw_only=True):
     agents: tuple[AgentProfile, ...]
     default_queue: QueueId
     """Where a caller waits whose choice is unknown: the menu broke off, or the dialplan names no queue."""
+    calendars: tuple[CalendarId, ...] = ()
+    """What turns them is outside; the floor is told, by CalendarTurned."""
     pin_tries: int = 3
     pin_lock_s: int = 300

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 
@@ -19,3 +20,18 @@ def duration(seconds: float) -> str:
 
 def local(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC).astimezone()
+
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(text: str) -> float:
+    """
+    >>> [seconds(text) for text in ("90m", "2h", "1h30m", "1d")]
+    [5400.0, 7200.0, 5400.0, 86400.0]
+
+    Raises ValueError with a sentence.
+    """
+    if not re.fullmatch(r"([0-9]{1,6}[smhd])+", text):
+        raise ValueError(f"{text!r} is no time: write it as 90m, 2h, 1h30m or 1d")
+    return float(sum(int(part[:-1]) * _UNITS_S[part[-1]] for part in re.findall(r"[0-9]+[smhd]", text)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import date, datetime
 from typing import Any
 
 from rich.console import Console
@@ -47,13 +48,27 @@ def show_status(status: dict[str, Any]) -> None:
 
 
 def show_queues(queues: list[dict[str, Any]]) -> None:
-    table = _table("queue", "label", "waiting>", "ringing>", "talking>", "longest wait>", "available>", "agents>")
+    table = _table(
+        "queue", "label", "waiting>", "ringing>", "talking>", "longest wait>", "available>", "agents>", "hours~"
+    )
     for q in queues:
         table.add_row(
             *(q["id"], q["label"] if q["label"] != q["id"] else "", str(q["waiting"]), str(q["ringing"])),
             *(str(q["talking"]), _span(q["longest_wait_s"]), str(q["agents_available"]), str(q["agents"])),
+            _hours(q["hours"]),
         )
     _print(table, "there is no queue")
+
+
+def _hours(hours: dict[str, Any]) -> Text:
+    if not hours["by"]:
+        return Text("")
+    word = "open" if hours["open"] else "closed"
+    by_hand = " by hand" if hours["by"] == "hand" else ""
+    # A calendar that is open for its usual hours needs no reason beside it.
+    why = "" if hours["open"] and not by_hand else f" ({hours['why']})"
+    until = f" until {local(hours['until']):%a %H:%M}" if hours["until"] else ""
+    return Text(f"{word}{by_hand}{until}{why}", "" if hours["open"] else "yellow")
 
 
 def show_agents(agents: list[dict[str, Any]]) -> None:
@@ -143,6 +158,25 @@ def show_audit(rows: list[dict[str, Any]]) -> None:
     _print(table, "nobody acted or looked")
 
 
+def show_hours(told: list[dict[str, Any]]) -> None:
+    out = console()
+    if not told:
+        out.print("there is no calendar: every queue is open always, unless a supervisor closes it")
+    for number, one in enumerate(told):
+        if number:
+            out.print()
+        now = "open" if one["open"] else "closed"
+        until = f" until {_readable(one['until'])}" if one["until"] else ""
+        out.print(Text(f"{one['calendar']}, {one['time_zone']}: {now} now ({one['why']}){until}", "bold"))
+        days = _table("date", "", "hours", "why", "")
+        for day in one["days"]:
+            hours = ", ".join(span["hours"] for span in day["spans"]) or "closed"
+            changed = [span for span in day["spans"] if span["clocks_change"]]
+            note = ", ".join(f"{span['hours']} lasts {span['lasts_h']:g} h: the clocks change" for span in changed)
+            days.add_row(day["date"], date.fromisoformat(day["date"]).strftime("%a"), hours, Text(day["why"]), note)
+        out.print(days)
+
+
 def _table(*names: str) -> Table:
     """A name that ends in > is for numbers, one in ~ for lists that may take several lines."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -158,3 +192,7 @@ def _print(table: Table, empty: str) -> None:
 
 def _span(seconds: float | None) -> str:
     return "" if seconds is None else duration(seconds)
+
+
+def _readable(iso: str) -> str:
+    return datetime.fromisoformat(iso).strftime("%a %Y-%m-%d %H:%M")

@@ -105,6 +105,13 @@ def _skills_set(event: ev.AgentSkillsSet) -> str:
     return f"a supervisor gave {event.agent} the skills {skills or 'none'}"
 
 
+def _switched(event: ev.HoursSwitched) -> str:
+    what = f"the queue {event.queue}" if event.queue is not None else f"the calendar {event.calendar}"
+    if event.open is None:
+        return f"{what} follows its hours again" + (f": {event.why}" if event.why else "")
+    return f"a supervisor {'opened' if event.open else 'closed'} {what}: {event.why}"
+
+
 def _relaxed(event: ev.ContactRelaxed) -> str:
     if event.step == 0:
         return "the time for the preferred agent alone is over"
@@ -173,6 +180,8 @@ _BESIDE: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.AgentNotReady: lambda e: f"{e.agent} is not ready: {e.reason}",
     ev.WrapUpEnded: lambda e: f"{e.agent}'s wrap-up ended",
     ev.HandsetSeen: lambda e: f"{e.agent}'s handset is {e.handset.replace('_', ' ')}",
+    ev.CalendarChanged: lambda e: f"the calendar {e.calendar} is {'open' if e.open else 'closed'}: {e.why}",
+    ev.HoursSwitched: _switched,
     ev.FactQuarantined: lambda e: (
         f"facts {e.first_seq} to {e.last_seq} were refused by PostgreSQL, and kept in {e.file}"
     ),

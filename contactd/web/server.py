@@ -15,7 +15,7 @@ from aiohttp import web
 from contactd import __version__, metrics
 from contactd.core.errors import ContactdError
 from contactd.store.audit import Entry, Who
-from contactd.web import acts, configuration, peers, views
+from contactd.web import acts, configuration, peers, switching, views
 from contactd.web.doors import open_door
 from contactd.web.health import Check, Level, worst
 from contactd.web.surface import Face, Surface
@@ -25,6 +25,7 @@ log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _BODY_S = 5.0
+_MOST_OUTCOME = 400
 
 
 class WebRefused(ContactdError):
@@ -117,7 +118,8 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
 
     async def act(request: web.Request) -> web.Response:
         agent, name = request.match_info["agent"], request.match_info["act"]
-        reason = await _reason(request)
+        reason = (await _body(request)).get("reason", "")
+        reason = reason if isinstance(reason, str) else ""
         reasons = list(surface.settings().sign_in.not_ready_reasons.values())
         done = await acts.act(surface.engine, agent, name, reason, reasons)
         if done.http in (200, 409):  # others named no act, agent or reason that there is: nobody acted
@@ -125,6 +127,17 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
             surface.audit(Entry(_who(request), "socket", name, agent=done.agent, outcome=outcome))
         if done.code == acts.DONE:
             return _json(views.agent_view(floor.agents[done.agent], surface.now()))
+        return _json({"code": done.code, "reason": done.reason}, status=done.http)
+
+    async def switch(request: web.Request) -> web.Response:
+        kind, name, act = (request.match_info[part] for part in ("kind", "name", "act"))
+        done = await switching.switch(surface.engine, surface.now(), kind, name, act, body := await _body(request))
+        if done.http in (200, 409):
+            told = ", ".join(f"{word}={value}" for word, value in sorted(body.items()) if value is not None)
+            outcome = f"{done.code}: {done.key}" + (f", {told}" if told else "")
+            surface.audit(Entry(_who(request), "socket", act, outcome=outcome[:_MOST_OUTCOME]))
+        if done.code == acts.DONE:
+            return _json(views.queues_view(floor, surface.settings(), surface.now()))
         return _json({"code": done.code, "reason": done.reason}, status=done.http)
 
     app = web.Application(middlewares=[_only_known(group), _errors], client_max_size=4096)
@@ -135,6 +148,7 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
     app.router.add_get("/contacts/{contact}/candidates", candidates)
     app.router.add_get("/plan", plan)
     app.router.add_get("/facts", facts)
+    app.router.add_post("/hours/{kind}/{name}/{act}", switch)
     app.router.add_post("/agents/{agent}/{act}", act)
 
     async def stop(_: web.Application) -> None:
@@ -211,20 +225,20 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _json({"code": "bug", "reason": reason}, status=500)
 
 
-async def _reason(request: web.Request) -> str:
+async def _body(request: web.Request) -> dict[str, Any]:
+    """A JSON object; empty where there is none."""
     try:
         async with asyncio.timeout(_BODY_S):
             raw = await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout(reason="the body did not come in time") from None
     if not raw:
-        return ""
+        return {}
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:
         raise web.HTTPBadRequest(reason="the body is no JSON") from None
-    reason = body.get("reason", "") if isinstance(body, dict) else ""
-    return reason if isinstance(reason, str) else ""
+    return body if isinstance(body, dict) else {}
 
 
 def _json(body: Any, *, status: int = 200) -> web.Response:

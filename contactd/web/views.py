@@ -11,7 +11,9 @@ from contactd.config import Settings
 from contactd.core.agent import Agent
 from contactd.core.contact import Contact, ContactState
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import Instant
+from contactd.core.hours import opening
+from contactd.core.ids import Instant, QueueId
+from contactd.core.opening import ALWAYS
 from contactd.core.routing.explain import target, verdicts
 
 _IN_LINE = {ContactState.WAITING, ContactState.OFFERED, ContactState.FALLBACK}
@@ -44,7 +46,7 @@ def agent_view(agent: Agent, now: Instant) -> dict[str, Any]:
 
 
 def queues_view(floor: LiveFloor, settings: Settings, now: Instant) -> list[dict[str, Any]]:
-    in_line: dict[str, list[Contact]] = {queue: [] for queue in floor.queues}
+    in_line: dict[QueueId, list[Contact]] = {queue: [] for queue in floor.queues}
     talking: Counter[str] = Counter()
     for contact in floor.contacts.values():
         if contact.queue is None or contact.queue not in in_line:
@@ -55,7 +57,7 @@ def queues_view(floor: LiveFloor, settings: Settings, now: Instant) -> list[dict
             talking[contact.queue] += 1
     view = []
     for queue, contacts in in_line.items():
-        section = settings.queues.get(queue)  # type: ignore[call-overload]
+        section = settings.queues.get(queue)
         serving = [agent for agent in floor.agents.values() if queue in agent.profile.queues]
         starts = [contact.queued_at for contact in contacts if contact.queued_at is not None]
         view.append(
@@ -68,9 +70,19 @@ def queues_view(floor: LiveFloor, settings: Settings, now: Instant) -> list[dict
                 "longest_wait_s": round(max(0.0, now - min(starts)), 1) if starts else 0.0,
                 "agents_available": sum(agent.available() for agent in serving),
                 "agents": len(serving),
+                "hours": hours_view(floor, queue),
             }
         )
     return view
+
+
+def hours_view(floor: LiveFloor, queue: QueueId) -> dict[str, Any]:
+    """Whether a queue is open. by: hand (a supervisor's word), calendar, or nothing for a queue without hours."""
+    now = opening(floor, queue)
+    if now is None or now == ALWAYS:
+        return {"open": True, "by": "", "why": "", "until": None, "since": None}
+    by = "hand" if now.by_hand else "calendar"
+    return {"open": now.open, "by": by, "why": now.why, "until": now.until, "since": now.since}
 
 
 def contacts_view(floor: LiveFloor, now: Instant) -> list[dict[str, Any]]:

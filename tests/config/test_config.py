@@ -104,7 +104,12 @@ def test_every_default_that_the_sample_shows_is_the_default(tmp_path: Path) -> N
     assert minimal.pbx == shown.pbx
     assert minimal.database.pool_size == shown.database.pool_size
     example = next(iter(shown.queues.values()))
-    given = {name: getattr(example, name) for name in ("label", "max_waiting", "full", "unstaffed", "skills", "steps")}
+    given = {
+        name: getattr(example, name)
+        for name in (
+            *("label", "max_waiting", "full", "unstaffed", "calendar", "closed", "closed_by_hand", "skills", "steps"),
+        )
+    }
     assert msgspec.structs.replace(next(iter(minimal.queues.values())), **given) == example
 
 

@@ -1,0 +1,103 @@
+"""Calendars that turn and supervisors who close by hand: decided here, and changed on the floor here.
+
+The floor keeps what it was told, and every decision reads that: which zone has which offset, and what day is a holiday,
+is asked outside, before the input.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from contactd.core import events as ev
+from contactd.core import inputs as inp
+from contactd.core.ids import Instant, QueueId
+from contactd.core.opening import CalendarState, Opening, Switch, SwitchKey, opening_of, switch_key
+
+if TYPE_CHECKING:
+    from contactd.core.decision import Decision
+    from contactd.core.floor import LiveFloor
+
+TIME_IS_OVER = "the time is over"
+
+
+def opening(floor: LiveFloor, queue: QueueId | None) -> Opening | None:
+    """What a queue is now; None: there is none of this name."""
+    plan = floor.queues.get(queue) if queue is not None else None
+    return opening_of(plan, floor.state.calendars, floor.state.switches) if plan is not None else None
+
+
+# --- decided ----------------------------------------------------------------------------------------------------------
+
+
+def calendar_turned(floor: LiveFloor, input_: inp.CalendarTurned, at: Instant, into: Decision) -> None:
+    if input_.calendar not in floor.plan.calendars:
+        return
+    known = floor.state.calendars.get(input_.calendar)
+    told = (input_.open, input_.why, input_.until)
+    if known is None or (known.open, known.why, known.until) != told:
+        into.events.append(
+            ev.CalendarChanged(calendar=input_.calendar, open=input_.open, why=input_.why, until=input_.until)
+        )
+
+
+def switch_asked(floor: LiveFloor, input_: inp.SwitchAsked, at: Instant, into: Decision) -> None:
+    if (input_.queue is None) == (input_.calendar is None):
+        return
+    if input_.queue not in (None, *floor.queues) or input_.calendar not in (None, *floor.plan.calendars):
+        return
+    if input_.until is not None and input_.until <= at:
+        return
+    now = floor.state.switches.get(switch_key(input_.queue, input_.calendar))
+    if now is None and input_.open is None:
+        return
+    if now is not None and (now.open, now.why, now.until, now.waiting) == (
+        *(input_.open, input_.why, input_.until, input_.waiting),
+    ):
+        return
+    into.events.append(
+        ev.HoursSwitched(
+            queue=input_.queue,
+            calendar=input_.calendar,
+            open=input_.open,
+            why=input_.why,
+            until=input_.until,
+            waiting=input_.waiting,
+        )
+    )
+
+
+def switches_over(due: list[SwitchKey], into: Decision) -> None:
+    """The time is over for which these were switched."""
+    for key in due:
+        kind, _, name = key.partition(":")
+        # A key of the floor's own: it was made from one of the two.
+        queue, calendar = (name, None) if kind == "queue" else (None, name)
+        into.events.append(ev.HoursSwitched(queue=queue, calendar=calendar, open=None, why=TIME_IS_OVER))  # type: ignore[arg-type]
+
+
+# --- changed ----------------------------------------------------------------------------------------------------------
+
+
+def calendar_changed(floor: LiveFloor, event: ev.CalendarChanged, at: Instant) -> None:
+    known = floor.state.calendars.get(event.calendar)
+    since = known.since if known is not None and known.open == event.open else at
+    floor.state.calendars[event.calendar] = CalendarState(
+        open=event.open, why=event.why, until=event.until, since=since
+    )
+
+
+def hours_switched(floor: LiveFloor, event: ev.HoursSwitched, at: Instant) -> None:
+    key = switch_key(event.queue, event.calendar)
+    if event.open is None:
+        floor.set_switch(key, None)
+        return
+    known = floor.state.switches.get(key)
+    switch = Switch(
+        open=event.open,
+        why=event.why,
+        until=event.until,
+        since=known.since if known is not None and known.open == event.open else at,
+        seq=floor.seq + 1,
+        waiting=event.waiting,
+    )
+    floor.set_switch(key, switch)
