@@ -90,7 +90,9 @@ def _queues(sections: Sections, into: Problems) -> None:
         into.add(("queues",), "no queue", "Write [queues.<id>] for each, such as [queues.sales]")
     _is_queue(sections, sections.default_queue, ("default_queue",), into)
     for queue_id, section in sections.queues.items():
-        if section.calendar and section.calendar not in sections.calendars:
+        # A [calendars] that was misspelt was told already.
+        misspelt = not sections.calendars and any(one.what == "unknown key" and one.key.isalpha() for one in into.found)
+        if section.calendar and section.calendar not in sections.calendars and not misspelt:
             known = f"Give one of {', '.join(sections.calendars)}, or add it" if sections.calendars else "Add it"
             into.add(
                 ("queues", queue_id, "calendar"),

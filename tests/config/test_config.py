@@ -116,7 +116,8 @@ def test_every_default_that_the_sample_shows_is_the_default(tmp_path: Path) -> N
 # --- what is wrong is refused ---
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# The first to read the sample loads the library of holidays.
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_misspelt_key_is_refused_wherever_it_stands(tmp_path: Path, data: st.DataObject) -> None:
     secret = data.draw(st.booleans())

@@ -15,6 +15,7 @@ from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import (
     AgentId,
+    CalendarId,
     ContactId,
     GroupId,
     Instant,
@@ -24,12 +25,13 @@ from contactd.core.ids import (
     SkillId,
     contact_id,
 )
-from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan, RoutingStep, Strategy
+from contactd.core.plan import AgentProfile, AtClosing, FloorPlan, QueuePlan, RoutingStep, Strategy
 
 PBXES = (PbxId("pbx1"), PbxId("pbx1"), PbxId("pbx2"))
 QUEUES = tuple(QueueId(name) for name in ("sales", "support", "vip", "gone"))
 AGENTS = tuple(AgentId(f"agent{n}") for n in range(7))
 SKILLS = tuple(SkillId(name) for name in ("german", "french", "cards"))
+CALENDARS = tuple(CalendarId(name) for name in ("office", "night", "gone"))
 GROUPS = tuple(GroupId(name) for name in ("experts", "reserve"))
 START: Instant = 1_800_000_000.0
 
@@ -44,11 +46,15 @@ def some_groups(dice: random.Random) -> tuple[GroupId, ...]:
 
 def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
     wrap_up_s = dice.choice((0, 5, 30))
+    calendar = dice.choice((None, *CALENDARS[:2]))
+    at_closing = dice.choice(list(AtClosing))
     if dice.random() < 0.4:
-        return QueuePlan(id=queue, wrap_up_s=wrap_up_s)
+        return QueuePlan(id=queue, wrap_up_s=wrap_up_s, calendar=calendar, at_closing=at_closing)
     return QueuePlan(
         id=queue,
         wrap_up_s=wrap_up_s,
+        calendar=calendar,
+        at_closing=at_closing,
         strategy=dice.choice(list(Strategy)),
         skills=some_skills(dice, 6),
         preferred_skills=tuple(skill for skill in SKILLS if dice.random() < 0.3),
@@ -99,6 +105,7 @@ def some_plan(dice: random.Random) -> FloorPlan:
             for name, handset in zip(names, handsets, strict=True)
         ),
         default_queue=dice.choice(queues),
+        calendars=CALENDARS[: dice.randint(0, 2)],
         pin_tries=dice.randint(1, 3),
     )
 
@@ -142,6 +149,8 @@ class Chaos:
             (2, self._command_failed),
             (4, lambda: inp.NeedsAsked(contact=self._contact(), needs=some_needs(dice))),
             (2, lambda: inp.SkillsAsked(agent=dice.choice(AGENTS), skills=dice.choice((None, some_skills(dice))))),
+            (2, self._calendar),
+            (1.5, self._switch),
             (8, inp.TimePassed),
         )
         made = dice.choices([make for _, make in kinds], [weight for weight, _ in kinds])[0]()
@@ -248,6 +257,25 @@ class Chaos:
             handset=self.dice.choice((Handset.FREE, Handset.FREE, *Handset)),
         )
 
+    def _calendar(self) -> inp.Input:
+        return inp.CalendarTurned(
+            calendar=self.dice.choice(CALENDARS),
+            open=self.dice.random() < 0.7,
+            why=self.dice.choice(("hours", "holiday")),
+            until=self.dice.choice((None, self.now + 60)),
+        )
+
+    def _switch(self) -> inp.Input:
+        of_queue = self.dice.random() < 0.5
+        return inp.SwitchAsked(
+            queue=self.dice.choice(QUEUES) if of_queue else None,
+            calendar=None if of_queue and self.dice.random() < 0.95 else self.dice.choice(CALENDARS),
+            open=self.dice.choice((None, True, False)),
+            why=self.dice.choice(("fire drill", "party")),
+            until=self.dice.choice((None, self.now - 1, self.now + 10)),
+            waiting=self.dice.choice((None, *AtClosing)),
+        )
+
     def _compared(self) -> inp.Input:
         """An inventory that may name anybody anywhere, twice, with somebody else's offer."""
         dice = self.dice
@@ -311,7 +339,8 @@ class Hostile(Chaos):
 
     def next(self) -> tuple[inp.Input, Instant]:
         input_, at = super().next()
-        if isinstance(input_, inp.ConfigurationLoaded) or self.dice.random() < 0.5:
+        ours = inp.ConfigurationLoaded | inp.CalendarTurned | inp.SwitchAsked
+        if isinstance(input_, ours) or self.dice.random() < 0.5:
             return input_, at
         if isinstance(input_, inp.PbxCompared):
             calls = tuple(self._bent(call) if self.dice.random() < 0.3 else call for call in input_.calls)

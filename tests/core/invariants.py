@@ -12,10 +12,11 @@ from contactd.core.agent import AgentState, Status
 from contactd.core.commands import RingAgent
 from contactd.core.contact import ContactState
 from contactd.core.floor import Floor, LiveFloor
+from contactd.core.hours import opening
 from contactd.core.ids import AgentId
 from contactd.core.plan import Strategy
 from contactd.core.step import Step
-from tests.core.rules import allowed, available, kept, merit, next_step_at, place, reason, strategy_of
+from tests.core.rules import allowed, available, hours, kept, merit, next_step_at, place, reason, strategy_of
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode = msgspec.msgpack.Decoder(Floor).decode
@@ -84,7 +85,8 @@ def _check_indexes(floor: LiveFloor) -> None:
     paused = {a.id: a.ready_at for a in floor.agents.values() if a.ready_at is not None}
     assert floor.pauses == paused
     assert all(floor.agents[agent].status is Status.NOT_READY for agent in paused)
-    timers = (*timed.values(), *back.values(), *steps.values(), *paused.values())
+    switched = [switch.until for switch in floor.state.switches.values()]
+    timers = (*timed.values(), *back.values(), *steps.values(), *paused.values(), *switched)
     due = [until for until in timers if until is not None]
     assert floor.wake_at() == min(due, default=None)
     for (pbx, endpoint), agent in floor.by_endpoint.items():
@@ -95,6 +97,12 @@ def _check_indexes(floor: LiveFloor) -> None:
         assert floor.by_endpoint[profile.pbx, profile.endpoint].id == profile.id
         assert floor.agents[profile.id].profile == profile
     assert set(floor.queues) == {queue.id for queue in (plan.queues if plan else ())}
+    assert set(floor.state.calendars) <= set(plan.calendars if plan else ())
+    names = {*(f"queue:{q}" for q in floor.queues), *(f"calendar:{c}" for c in (plan.calendars if plan else ()))}
+    assert set(floor.state.switches) <= names
+    for queue in floor.queues:
+        now = opening(floor, queue)
+        assert now is not None and (now.open, now.since, now.by_hand) == hours(floor, queue)
 
 
 def _check_nobody_idles_while_somebody_waits(floor: LiveFloor) -> None:

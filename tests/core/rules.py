@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contactd.core.agent import Agent, AgentState, Handset, Status
 from contactd.core.contact import STICKY, Contact, ContactState
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import AgentId, SkillId
+from contactd.core.ids import AgentId, QueueId, SkillId
 from contactd.core.plan import QueuePlan, RoutingStep, Strategy
 
 
@@ -82,6 +82,27 @@ def allowed(floor: LiveFloor, agent: Agent, contact: Contact) -> bool:
     if alone is not None and alone != agent.id:
         return False
     return _named(floor, agent, contact) and _skilled(floor, agent, contact)
+
+
+def hours(floor: LiveFloor, queue_id: QueueId) -> tuple[bool, float, bool]:
+    """Whether a queue is open, since when, and whether by hand: the last word of a supervisor, else the calendar's."""
+    plan = floor.state.plan
+    assert plan is not None
+    queue = next(queue for queue in plan.queues if queue.id == queue_id)
+    by_hand = sorted(
+        (
+            switch
+            for key, switch in floor.state.switches.items()
+            if key in (f"queue:{queue.id}", f"calendar:{queue.calendar}")
+        ),
+        key=lambda switch: switch.seq,
+    )
+    if by_hand:
+        return by_hand[-1].open, by_hand[-1].since, True
+    for name, state in floor.state.calendars.items():
+        if name == queue.calendar:
+            return state.open, state.since, False
+    return True, 0.0, False
 
 
 def available(agent: Agent) -> bool:

@@ -395,6 +395,55 @@ async def test_a_supervisor_changes_skills_and_takes_it_back(bench: Bench, contr
     assert bench.audited[0].outcome == "done: german=8 english=2"
 
 
+async def test_a_supervisor_closes_a_queue_for_a_time_and_lets_its_hours_count_again(
+    bench: Bench, control: aiohttp.ClientSession
+) -> None:
+    status, queues = await post(control, "/hours/queue/sales/close", why="fire drill", for_s=7200)
+    assert status == 200
+    told = next(queue for queue in queues if queue["id"] == "sales")["hours"]
+    assert told == {"open": False, "by": "hand", "why": "fire drill", "until": bench.now + 7200, "since": bench.now}
+    assert next(queue for queue in queues if queue["id"] == "service")["hours"]["open"]
+    assert (await post(control, "/hours/queue/sales/close", why="fire drill", for_s=7200))[1]["code"] == "same"
+    assert (await post(control, "/hours/calendar/office/open", why="late shift", for_s=60))[0] == 200
+    status, queues = await post(control, "/hours/queue/sales/lift")
+    assert (status, queues[0]["hours"]["why"]) == (200, "late shift")
+    assert [(entry.act, entry.outcome) for entry in bench.audited] == [
+        ("close", "done: queue:sales, for_s=7200, why=fire drill"),
+        ("close", "same: queue:sales, for_s=7200, why=fire drill"),
+        ("open", "done: calendar:office, for_s=60, why=late shift"),
+        ("lift", "done: queue:sales"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "answer"),
+    [
+        ("queue/gone/close", {"why": "fire"}, (404, "unknown_queue")),
+        ("calendar/gone/close", {"why": "fire"}, (404, "unknown_calendar")),
+        ("queue/sales/burn", {"why": "fire"}, (404, "unknown_act")),
+        ("house/sales/close", {"why": "fire"}, (404, "unknown_act")),
+        ("queue/sales/close", {}, (400, "no_reason")),
+        ("queue/sales/close", {"why": "  "}, (400, "no_reason")),
+        ("queue/sales/close", {"why": "a\nb"}, (400, "no_reason")),
+        ("queue/sales/close", {"why": "a" * 201}, (400, "no_reason")),
+        ("queue/sales/close", {"why": "fire", "for_s": 0}, (400, "wrong_time")),
+        ("queue/sales/close", {"why": "fire", "for_s": 1e9}, (400, "wrong_time")),
+        ("queue/sales/close", {"why": "fire", "for_s": "long"}, (400, "wrong_body")),
+        ("queue/sales/close", {"why": "fire", "waiting": "shout"}, (400, "wrong_body")),
+        ("queue/sales/open", {"why": "party"}, (400, "no_time")),
+        ("queue/sales/lift", {}, (409, "not_switched")),
+    ],
+)
+async def test_what_cannot_be_closed_or_opened_is_refused_with_a_code(
+    bench: Bench, control: aiohttp.ClientSession, path: str, body: dict[str, Any], answer: tuple[int, str]
+) -> None:
+    before = bench.floor.seq
+    answered, told = await post(control, f"/hours/{path}", **body)
+    assert (answered, told["code"]) == answer
+    assert told["reason"].endswith(".")
+    assert bench.floor.seq == before
+
+
 async def test_the_candidates_of_a_contact_say_why_each_agent_is_or_is_not_offered_it(
     bench: Bench, control: aiohttp.ClientSession
 ) -> None:
