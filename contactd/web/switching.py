@@ -78,12 +78,20 @@ async def switch(engine: Engine, now: Instant, kind: str, name: str, act: str, b
     return Switched(key, "same", f"{name} is so already, for the same reason and time.", 409)
 
 
+def _nowhere_to_go(floor: LiveFloor, key: str) -> str | None:
+    """A queue that would close and has no destination."""
+    for queue in floor.queues.values():
+        closes = key in (switch_key(queue.id, None), switch_key(None, queue.calendar))
+        if closes and queue.closed is None and queue.closed_by_hand is None:
+            return queue.id
+    return None
+
+
 def _wrong(floor: LiveFloor, key: str, act: str, asked: Asked) -> tuple[str, str, int] | None:
     """The code, the sentence, and the status, for what is not to be asked."""
     if act == LIFT:
-        if key not in floor.state.switches:
-            return "not_switched", f"{key} follows its hours: nothing was closed or opened by hand.", 409
-        return None
+        told = f"{key} follows its hours: nothing was closed or opened by hand."
+        return None if key in floor.state.switches else ("not_switched", told, 409)
     if not asked.why.strip() or len(asked.why) > _LONGEST_WHY or not asked.why.isprintable():
         return "no_reason", f"Say why, in one line of at most {_LONGEST_WHY} characters (--why).", 400
     if asked.for_s is not None and not 1 <= asked.for_s <= _LONGEST_S:
@@ -95,4 +103,9 @@ def _wrong(floor: LiveFloor, key: str, act: str, asked: Asked) -> tuple[str, str
             " To let the hours count again, use lift.",
             400,
         )
-    return None
+    nowhere = _nowhere_to_go(floor, key) if act == CLOSE else None
+    told = (
+        f"Nobody says where callers of {nowhere} go while it is closed: give [queues.{nowhere}] closed or"
+        " closed_by_hand, and reload."
+    )
+    return None if nowhere is None else ("no_destination", told, 409)

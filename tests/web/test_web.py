@@ -430,6 +430,7 @@ async def test_a_supervisor_closes_a_queue_for_a_time_and_lets_its_hours_count_a
         ("queue/sales/close", {"why": "fire", "for_s": 1e9}, (400, "wrong_time")),
         ("queue/sales/close", {"why": "fire", "for_s": "long"}, (400, "wrong_body")),
         ("queue/sales/close", {"why": "fire", "waiting": "shout"}, (400, "wrong_body")),
+        ("queue/service/close", {"why": "fire"}, (409, "no_destination")),
         ("queue/sales/open", {"why": "party"}, (400, "no_time")),
         ("queue/sales/lift", {}, (409, "not_switched")),
     ],
