@@ -26,6 +26,7 @@ from contactd.engine.circle import Circle
 from contactd.engine.clock import Clock
 from contactd.engine.hours import Hours
 from contactd.engine.inbox import Inbox
+from contactd.engine.notices import Notices
 from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool, SpoolBroken
 from contactd.log import flood, lost_lines, watch_memory
@@ -99,7 +100,7 @@ class Daemon:
                 appender,
                 Clock(),
                 # Made below, with the circle.
-                publish=lambda steps: _publish(steps, measured, tail),
+                publish=lambda steps: _publish(steps, measured, tail, notices),
                 act=lambda command: voice.act(command),
                 still_ours=watch.still_ours,
                 kept=fault.planned(os.environ.get("CONTACTD_FAULT", "")),
@@ -109,6 +110,7 @@ class Daemon:
             )
             voice = Voice(settings, circle, accepting=lambda: not spool.full)
             tail = Tail(floor)
+            notices = Notices()
             read = functools.partial(
                 _readings, circle, spool, appender, voice, watch, tail, settings.spool.max_mb << 20
             )
@@ -305,7 +307,7 @@ class Daemon:
         log.info("contactd_stopped", seq=circle.floor.seq, appended_seq=appender.appended_seq)
 
 
-def _publish(steps: Sequence[Step], *told: FloorMetrics | Tail) -> None:
+def _publish(steps: Sequence[Step], *told: FloorMetrics | Tail | Notices) -> None:
     for one in told:
         one.publish(steps)
 

@@ -11,9 +11,9 @@ from contactd.config.calendars import check_calendar
 from contactd.config.destinations import check_destinations
 from contactd.config.problems import Problems
 from contactd.config.sections import Door, Line, SecretSections, Sections, Web
+from contactd.core.agent import SYSTEM_REASONS
 
 _WILDCARDS = {"0.0.0.0", "::", "[::]"}  # noqa: S104 - recognised here, not bound
-_OUR_REASONS = {"rona", "declined", "busy", "unregistered"}
 
 
 def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
@@ -25,6 +25,7 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     _queues(sections, into)
     _agents(sections, into)
     check_destinations(sections, into)
+    _reasons(sections, into)
     return _lines(sections, into)
 
 
@@ -170,13 +171,35 @@ def _agents(sections: Sections, into: Problems) -> None:
                     f"the handset of {other} as well",
                     "Give each agent a handset of their own",
                 )
-    seen: dict[str, str] = {}
+
+
+def _reasons(sections: Sections, into: Problems) -> None:
+    """Each once, with digits of its own, in either form."""
+    named: dict[str, str] = {}
+    dialled: dict[str, str] = {}
     for digits, reason in sections.sign_in.not_ready_reasons.items():
         key = ("sign_in", "not_ready_reasons", digits)
-        if reason in _OUR_REASONS:
-            into.add(key, f'"{reason}" is what contactd itself writes after a failed offer', "Give another word")
-        elif reason and seen.setdefault(reason, digits) != digits:
-            into.add(key, f"the reason of {seen[reason]} as well", "Give each its own")
+        _is_free(reason, key, into)
+        if reason and named.setdefault(reason, digits) != digits:
+            into.add(key, f"the reason of {named[reason]} as well", "Give each its own")
+        dialled[digits] = f"sign_in.not_ready_reasons.{digits}"
+    for reason, section in sections.reasons.items():
+        _is_free(reason, ("reasons", reason), into)
+        if reason in named:
+            into.add(
+                ("reasons", reason),
+                f"sign_in.not_ready_reasons.{named[reason]} gives this already",
+                "Take one of the two out",
+            )
+        elif section.digits:
+            other = dialled.setdefault(section.digits, f"reasons.{reason}.digits")
+            if other != f"reasons.{reason}.digits":
+                into.add(("reasons", reason, "digits"), f"those of {other} as well", "Give each its own")
+
+
+def _is_free(reason: str, key: tuple[str, ...], into: Problems) -> None:
+    if reason in SYSTEM_REASONS:
+        into.add(key, f'"{reason}" is what contactd itself writes after a failed offer', "Give another word")
 
 
 def check_secrets(sections: Sections, secrets: SecretSections, into: Problems) -> None:

@@ -103,6 +103,8 @@ def wanted(kind: Any) -> str:
     plain = plain_type(kind)
     arguments = get_args(plain)
     origin = get_origin(plain)
+    if plain is bool:
+        return "true or false"
     if origin is tuple:
         return f"a list in [ ], each element {wanted(arguments[0])}"
     if origin is Literal:

@@ -96,6 +96,10 @@ EXAMPLE: dict[str, Any] = {
         }
     },
     "lines": {"5000": "menu:main", "5001": "queue:sales", "5900": "echo"},
+    "reasons": {
+        "break": {"digits": "1", "label": "Break", "longest_s": 900},
+        "training": {"digits": "2", "label": "Training", "paid": True},
+    },
     "agents": {
         "alice": {
             "endpoint": "1001",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from contactd.core.ids import AgentId, CalendarId, GroupId, PbxId, QueueId, SkillId
 
@@ -108,6 +108,8 @@ _Dialled = Annotated[
         description="the number as the dialplan gets it: up to 40 digits, letters or *#+._-",
     ),
 ]
+_Label = Annotated[str, Meta(pattern=r"^[^\0-\x1f\x7f]{0,64}\Z", description="a line of at most 64 characters")]
+_Digits = Annotated[str, Meta(pattern=r"^[0-9]{1,2}\Z", description="one or two digits, as dialled")]
 _Dsn = Annotated[
     str,
     Meta(
@@ -133,6 +135,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("menus",),
     ("lines",),
     ("sign_in",),
+    ("reasons",),
     ("agents",),
     # As migrate_dsn.
     ("privacy",),
@@ -347,7 +350,9 @@ class Queue(Struct, frozen=True, kw_only=True):
     """How long a handset rings before the offer counts as not answered."""
     wrap_up_s: Annotated[int, Meta(ge=0, le=3600, description="seconds, 0 to 3600")] = 30
     """After-contact work; 0: ready at once."""
-    label: Annotated[str, Meta(pattern=r"^[^\0-\x1f\x7f]{0,64}\Z", description="a line of at most 64 characters")] = ""
+    wrap_up_extend_s: Annotated[int, Meta(ge=0, le=3600, description="seconds, 0 to 3600")] = 60
+    """By how much an agent may extend the wrap-up, once; 0: not at all."""
+    label: _Label = ""
     """The name for people. Empty: the id."""
     strategy: _Strategy = "longest_idle"
     """Which of the agents who may be offered a contact gets it (docs/routing.rst)."""
@@ -403,17 +408,35 @@ _Seconds = Annotated[int, Meta(ge=10, le=86400, description="seconds, 10 to 8640
 
 
 class SignIn(Struct, frozen=True, kw_only=True):
-    """How agents sign in at their handsets, and their reasons for not being ready."""
+    """How agents sign in at their handsets, and when they are signed out by themselves."""
 
     pin_tries: Annotated[int, Meta(ge=1, le=10, description="a number of tries, 1 to 10")] = 3
     """Wrong PINs before the agent is locked."""
     lock_s: _Seconds = 300
     """How long the lock holds."""
-    not_ready_reasons: dict[
-        Annotated[str, Meta(pattern=r"^[0-9]{1,2}\Z", description="one or two digits, as dialled")], _Reason
-    ] = field(default_factory=lambda: {"1": "break", "2": "training"})
-    """What an agent dials for a reason = the reason as reports show it. ``rona``, ``declined``, ``busy`` and
-    ``unregistered`` are contactd's own words and cannot be used."""
+    sign_out_unregistered_s: Annotated[int, Meta(ge=0, le=86400, description="seconds, 0 to 86400")] = 3600
+    """An agent whose handset has not been registered for so long is signed out; 0: never. The time in which the PBX
+    itself is away does not count."""
+    sign_out_inactive_s: Annotated[int, Meta(ge=0, le=604800, description="seconds, 0 to 604800")] = 0
+    """An agent who for so long has neither had a contact nor changed the status is signed out; 0: never."""
+    not_ready_reasons: dict[_Digits, _Reason] = {}
+    """The short form of ``[reasons.<id>]``: what an agent dials for a reason = the reason. With neither form 1 is break
+    and 2 is training."""
+
+
+class Reason(Struct, frozen=True, kw_only=True):
+    """One section for each reason why an agent is not ready; the name is the reason as reports show it. ``rona``,
+    ``declined``, ``busy`` and ``unregistered`` are contactd's own words and cannot be used."""
+
+    digits: _Digits | None = None
+    """What an agent dials after the code for not ready. Left out: only a supervisor can set it."""
+    label: _Label = ""
+    """The name for people. Empty: the id."""
+    paid: bool = False
+    """Whether it counts as paid time; reports tell the two apart."""
+    longest_s: Annotated[int, Meta(ge=0, le=86400, description="seconds, 0 to 86400")] = 0
+    """How long it may last. After that the supervisor is told: by the log (agent_overdue), the metric
+    contactd_agents_overdue and ``contactctl agents``. The agent stays as they are. 0: for ever."""
 
 
 class AgentSection(Struct, frozen=True, kw_only=True):
@@ -477,6 +500,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     they say, by way of contactd, for five minutes at most; to try a headset and the network. It is no contact: neither
     the journal nor a report knows of it."""
     sign_in: SignIn = SignIn()
+    reasons: dict[_Reason, Reason] = {}
     agents: dict[_Agent, AgentSection] = {}
 
 

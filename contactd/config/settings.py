@@ -9,12 +9,15 @@ from operator import itemgetter
 import msgspec
 
 from contactd.config.destinations import as_destination, leads
-from contactd.config.sections import Line, Queue, SecretSections, Sections
+from contactd.config.sections import Line, Queue, Reason, SecretSections, Sections
 from contactd.core.ids import AgentId, PbxId, QueueId
-from contactd.core.plan import AgentProfile, AtClosing, FloorPlan, QueuePlan, RoutingStep, Strategy
+from contactd.core.plan import AgentProfile, AtClosing, FloorPlan, QueuePlan, ReasonPlan, RoutingStep, Strategy
 
 KEPT = "(kept until a restart)"
 """Beside the files' names: the sections in force that are not those of the files."""
+
+
+_USUAL_REASONS = {"1": "break", "2": "training"}
 
 
 class Secrets(SecretSections, frozen=True, kw_only=True):
@@ -72,6 +75,12 @@ class Settings(Sections, frozen=True, kw_only=True):
             calendars=tuple(self.calendars),
             pin_tries=self.sign_in.pin_tries,
             pin_lock_s=self.sign_in.lock_s,
+            reasons=tuple(
+                ReasonPlan(id=reason_id, paid=reason.paid, longest_s=reason.longest_s)
+                for reason_id, reason in self.why_not_ready.items()
+            ),
+            sign_out_unregistered_s=self.sign_in.sign_out_unregistered_s,
+            sign_out_inactive_s=self.sign_in.sign_out_inactive_s,
         )
 
     def files(self) -> dict[str, str]:
@@ -81,6 +90,19 @@ class Settings(Sections, frozen=True, kw_only=True):
     def pbx_of(self, agent: AgentId) -> PbxId:
         """The agent's PBX: the one that is named, else the only one."""
         return self.agents[agent].pbx or next(iter(self.pbx))
+
+    @property
+    def why_not_ready(self) -> dict[str, Reason]:
+        """Every reason by its name, from both forms."""
+        short = self.sign_in.not_ready_reasons
+        if not short and not self.reasons:
+            short = _USUAL_REASONS
+        return {**{reason: Reason(digits=digits) for digits, reason in short.items()}, **self.reasons}
+
+    @property
+    def reason_codes(self) -> dict[str, str]:
+        """What an agent dials for a reason, to its name."""
+        return {one.digits: reason for reason, one in self.why_not_ready.items() if one.digits is not None}
 
     @property
     def sounds(self) -> tuple[str, ...]:
@@ -135,6 +157,7 @@ def _queue_plan(queue_id: QueueId, queue: Queue) -> QueuePlan:
         id=queue_id,
         ring_s=queue.ring_s,
         wrap_up_s=queue.wrap_up_s,
+        wrap_up_extend_s=queue.wrap_up_extend_s,
         strategy=Strategy(queue.strategy),
         skills=queue.skills,
         preferred_skills=queue.preferred_skills,

@@ -45,8 +45,21 @@ TRANSITIONS: dict[AgentState, frozenset[AgentState]] = {
     _A.WRAP_UP: frozenset({_A.IDLE, _A.BUSY, _A.OFFERED}),
 }
 
+
+class By(StrEnum):
+    """Who chose a status. Empty in facts of an older contactd."""
+
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    SYSTEM = "system"
+
+
 UNREGISTERED = "unregistered"
 """A reason that ends by itself: the handset comes back, the agent is ready again."""
+SYSTEM_REASONS = frozenset({"rona", "declined", "busy", UNREGISTERED})
+"""Why the system made an agent not ready; no reason of the configuration is called so."""
+NO_REASON = "not_ready"
+"""Of an agent who gave none."""
 BUSY_AGAIN_S = (5.0, 15.0, 60.0)
 """How long a handset that answers busy is left alone: the first time, the second, and every other one.
 
@@ -63,15 +76,22 @@ class Agent(msgspec.Struct, kw_only=True):
     status: Status = Status.SIGNED_OUT
     reason: str = ""
     """Why not ready; empty otherwise."""
+    status_by: str = ""
+    """Who chose the status (By)."""
+    overdue: bool = False
+    """Not ready for longer than the reason allows, and the supervisor was told."""
     state: AgentState = AgentState.IDLE
     since: Instant = 0.0
     """When state or status last changed."""
     idle_since: Instant = 0.0
     """The longest-idle rule's clock: when the last contact, wrap-up or absence ended."""
     handset: Handset = Handset.UNAVAILABLE
+    handset_since: Instant = 0.0
     contact: ContactId | None = None
     offer: OfferId | None = None
     wrap_up_until: Instant | None = None
+    wrap_up_extend_s: int = 0
+    """By how much this wrap-up can be extended; 0: it was, or cannot be."""
     skills_set: Skills | None = None
     """A supervisor's, in place of the profile's; None: the profile's."""
     contacts: int = 0
@@ -89,6 +109,10 @@ class Agent(msgspec.Struct, kw_only=True):
     def skills(self) -> Skills:
         """Those that count now."""
         return self.profile.skills if self.skills_set is None else self.skills_set
+
+    def pending(self) -> bool:
+        """Not ready or signed out, but in a contact or its wrap-up still: the choice takes effect after it."""
+        return self.status is not Status.READY and self.state is not AgentState.IDLE
 
     def available(self) -> bool:
         """May be offered a contact now."""

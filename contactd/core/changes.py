@@ -32,12 +32,14 @@ def _steered(floor: LiveFloor, event: ev.PbxSteered, at: Instant) -> None:
     for contact in floor.contacts.values():
         if contact.state is ContactState.FALLBACK and contact.pbx == event.pbx:
             floor.expect_back(contact, at + RETURN_S)
+    floor.time_agents(event.pbx)
 
 
 def _lost(floor: LiveFloor, event: ev.PbxLost, at: Instant) -> None:
     floor.steered.discard(event.pbx)
     for contact_id in [c for c in floor.returning if floor.contacts[c].pbx == event.pbx]:
         floor.expect_back(floor.contacts[contact_id], None)
+    floor.time_agents(event.pbx)
 
 
 def _arrived(floor: LiveFloor, event: ev.ContactArrived | ev.ContactAdopted, at: Instant) -> None:
@@ -141,6 +143,7 @@ def _talk_ended(floor: LiveFloor, event: ev.TalkEnded, at: Instant) -> None:
     contact.agent = contact.offer = None
     agent.contact = agent.offer = None
     agent.wrap_up_until = event.wrap_up_until
+    agent.wrap_up_extend_s = event.extend_s
     floor.occupy(agent, doing, at)
 
 
@@ -154,11 +157,11 @@ def _signed_in(floor: LiveFloor, event: ev.AgentSignedIn, at: Instant) -> None:
     agent.pin_failures, agent.locked_until, agent.busy_offers = 0, None, 0
     if agent.status is Status.SIGNED_OUT:
         agent.contacts = 0
-    floor.choose(agent, Status.READY, "", at)
+    floor.choose(agent, Status.READY, "", at, by=event.by)
 
 
 def _signed_out(floor: LiveFloor, event: ev.AgentSignedOut, at: Instant) -> None:
-    floor.choose(floor.agents[event.agent], Status.SIGNED_OUT, "", at)
+    floor.choose(floor.agents[event.agent], Status.SIGNED_OUT, "", at, by=event.by)
 
 
 def _refused(floor: LiveFloor, event: ev.AgentRefused, at: Instant) -> None:
@@ -172,13 +175,21 @@ def _skills_set(floor: LiveFloor, event: ev.AgentSkillsSet, at: Instant) -> None
 
 
 def _ready(floor: LiveFloor, event: ev.AgentReady, at: Instant) -> None:
-    floor.choose(floor.agents[event.agent], Status.READY, "", at)
+    floor.choose(floor.agents[event.agent], Status.READY, "", at, by=event.by)
 
 
 def _not_ready(floor: LiveFloor, event: ev.AgentNotReady, at: Instant) -> None:
     agent = floor.agents[event.agent]
     agent.busy_offers = 0 if event.until is None else agent.busy_offers + 1
-    floor.choose(agent, Status.NOT_READY, event.reason, at, ready_at=event.until)
+    floor.choose(agent, Status.NOT_READY, event.reason, at, by=event.by, ready_at=event.until)
+
+
+def _overdue_told(floor: LiveFloor, event: ev.AgentOverdue, at: Instant) -> None:
+    floor.tell_overdue(floor.agents[event.agent])
+
+
+def _wrap_up_extended(floor: LiveFloor, event: ev.WrapUpExtended, at: Instant) -> None:
+    floor.extend_wrap_up(floor.agents[event.agent], event.until)
 
 
 def _wrap_up_ended(floor: LiveFloor, event: ev.WrapUpEnded, at: Instant) -> None:
@@ -186,7 +197,7 @@ def _wrap_up_ended(floor: LiveFloor, event: ev.WrapUpEnded, at: Instant) -> None
 
 
 def _handset_seen(floor: LiveFloor, event: ev.HandsetSeen, at: Instant) -> None:
-    floor.see(floor.agents[event.agent], event.handset)
+    floor.see(floor.agents[event.agent], event.handset, at)
 
 
 def _quarantined(floor: LiveFloor, event: ev.FactQuarantined, at: Instant) -> None:
@@ -218,6 +229,8 @@ CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.AgentSkillsSet: _skills_set,
     ev.AgentReady: _ready,
     ev.AgentNotReady: _not_ready,
+    ev.AgentOverdue: _overdue_told,
+    ev.WrapUpExtended: _wrap_up_extended,
     ev.WrapUpEnded: _wrap_up_ended,
     ev.HandsetSeen: _handset_seen,
     ev.CalendarChanged: calendar_changed,

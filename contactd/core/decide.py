@@ -7,7 +7,7 @@ from typing import Any
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.agent import BUSY_AGAIN_S, AgentState, Status
+from contactd.core.agent import BUSY_AGAIN_S, By, Status
 from contactd.core.commands import ComparePbx, MoveToHold, ReturnToHold
 from contactd.core.compare import compare
 from contactd.core.contact import STICKY, Contact, ContactState, Outcome
@@ -27,6 +27,7 @@ from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.hours import calendar_turned, switch_asked, switches_over
 from contactd.core.ids import ContactId, Instant, OfferId
+from contactd.core.presence import PRESENCE, limit_reached
 from contactd.core.routing.demand import due_step
 
 
@@ -174,7 +175,7 @@ def _offer_failed(floor: LiveFloor, input_: inp.OfferFailed, at: Instant, into: 
         if agent.status is Status.READY:
             pause_s = BUSY_AGAIN_S[min(agent.busy_offers, len(BUSY_AGAIN_S) - 1)]
             until = at + pause_s if outcome is OfferOutcome.BUSY else None
-            into.events.append(ev.AgentNotReady(agent=agent.id, reason=str(outcome), until=until))
+            into.events.append(ev.AgentNotReady(agent=agent.id, reason=str(outcome), until=until, by=By.SYSTEM))
 
 
 def outcome_of(dial_status: str, cause: int) -> OfferOutcome:
@@ -261,50 +262,6 @@ def _handset_changed(floor: LiveFloor, input_: inp.HandsetChanged, at: Instant, 
         see_handset(agent, input_.handset, into)
 
 
-def _sign_in_asked(floor: LiveFloor, input_: inp.SignInAsked, at: Instant, into: Decision) -> None:
-    agent = floor.agents.get(input_.agent)
-    if agent is None:
-        return
-    if agent.locked_until is not None and at < agent.locked_until:
-        # A right PIN is refused as well, and neither lengthens the lock: the answer tells a guesser nothing.
-        into.events.append(ev.AgentRefused(agent=agent.id, reason="locked", locked_until=agent.locked_until))
-    elif not input_.pin_right:
-        locked = agent.pin_failures + 1 >= floor.plan.pin_tries
-        into.events.append(
-            ev.AgentRefused(
-                agent=agent.id,
-                reason="wrong_pin",
-                locked_until=at + floor.plan.pin_lock_s if locked else None,
-            )
-        )
-    elif agent.status is not Status.READY or agent.pin_failures:
-        into.events.append(ev.AgentSignedIn(agent=agent.id))
-
-
-def _sign_out_asked(floor: LiveFloor, input_: inp.SignOutAsked, at: Instant, into: Decision) -> None:
-    agent = floor.agents.get(input_.agent)
-    if agent is not None and agent.status is not Status.SIGNED_OUT:
-        into.events.append(ev.AgentSignedOut(agent=agent.id))
-
-
-def _ready_asked(floor: LiveFloor, input_: inp.ReadyAsked, at: Instant, into: Decision) -> None:
-    agent = floor.agents.get(input_.agent)
-    if agent is None or agent.status is Status.SIGNED_OUT:
-        return
-    if agent.state is AgentState.WRAP_UP:
-        into.events.append(ev.WrapUpEnded(agent=agent.id))
-    if agent.status is Status.NOT_READY:
-        into.events.append(ev.AgentReady(agent=agent.id))
-
-
-def _not_ready_asked(floor: LiveFloor, input_: inp.NotReadyAsked, at: Instant, into: Decision) -> None:
-    agent = floor.agents.get(input_.agent)
-    if agent is None or agent.status is Status.SIGNED_OUT:
-        return
-    if agent.status is not Status.NOT_READY or agent.reason != input_.reason:
-        into.events.append(ev.AgentNotReady(agent=agent.id, reason=input_.reason))
-
-
 def _skills_asked(floor: LiveFloor, input_: inp.SkillsAsked, at: Instant, into: Decision) -> None:
     agent = floor.agents.get(input_.agent)
     if agent is not None and agent.skills_set != input_.skills:
@@ -313,8 +270,10 @@ def _skills_asked(floor: LiveFloor, input_: inp.SkillsAsked, at: Instant, into: 
 
 def _time_passed(floor: LiveFloor, input_: inp.TimePassed, at: Instant, into: Decision) -> None:
     due = floor.due(at)
-    into.events += [ev.WrapUpEnded(agent=agent) for agent in due.wrap_ups]
-    into.events += [ev.AgentReady(agent=agent) for agent in due.pauses]
+    into.events += [ev.WrapUpEnded(agent=agent, by=By.SYSTEM) for agent in due.wrap_ups]
+    into.events += [ev.AgentReady(agent=agent, by=By.SYSTEM) for agent in due.pauses]
+    for agent_id in due.limits:
+        limit_reached(floor, floor.agents[agent_id], at, into)
     into.events += [ev.ReturnOverdue(contact=contact) for contact in due.returning]
     switches_over(due.switches, into)
     for contact in (floor.contacts[contact_id] for contact_id in due.steps):
@@ -368,10 +327,7 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.AgentHungUp: _agent_hung_up,
     inp.TransferCompleted: _transfer_completed,
     inp.HandsetChanged: _handset_changed,
-    inp.SignInAsked: _sign_in_asked,
-    inp.SignOutAsked: _sign_out_asked,
-    inp.ReadyAsked: _ready_asked,
-    inp.NotReadyAsked: _not_ready_asked,
+    **PRESENCE,
     inp.SkillsAsked: _skills_asked,
     inp.CalendarTurned: calendar_turned,
     inp.SwitchAsked: switch_asked,

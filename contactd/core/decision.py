@@ -6,7 +6,7 @@ import msgspec
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.agent import UNREGISTERED, Agent, Handset, Status
+from contactd.core.agent import UNREGISTERED, Agent, By, Handset, Status
 from contactd.core.commands import Command
 from contactd.core.contact import Contact, Outcome
 from contactd.core.events import OfferOutcome
@@ -67,6 +67,7 @@ def end_talk(floor: LiveFloor, contact: Contact, by: str, at: Instant, into: Dec
             by=by,
             talk_s=since(contact.connected_at, at),
             wrap_up_until=at + wrap_up_s if wrap_up_s else None,
+            extend_s=queue.wrap_up_extend_s if queue and wrap_up_s else 0,
         )
     )
 
@@ -133,4 +134,4 @@ def see_handset(agent: Agent, handset: Handset, into: Decision) -> None:
     into.events.append(ev.HandsetSeen(agent=agent.id, handset=handset))
     back = agent.handset is Handset.UNAVAILABLE
     if back and agent.status is Status.NOT_READY and agent.reason == UNREGISTERED:
-        into.events.append(ev.AgentReady(agent=agent.id))
+        into.events.append(ev.AgentReady(agent=agent.id, by=By.SYSTEM))

@@ -157,6 +157,8 @@ class TalkEnded(Event, frozen=True, kw_only=True):
     """caller, agent, transfer, or unseen."""
     talk_s: float
     wrap_up_until: Instant | None
+    extend_s: int = 0
+    """By how much the wrap-up can be extended, once."""
 
 
 class ContactEnded(Event, frozen=True, kw_only=True):
@@ -172,10 +174,23 @@ class ContactEnded(Event, frozen=True, kw_only=True):
 
 class AgentSignedIn(Event, frozen=True, kw_only=True):
     agent: AgentId
+    by: str = ""
+    """Who chose it (By); empty: an older contactd's, which did not say. Here and below."""
 
 
 class AgentSignedOut(Event, frozen=True, kw_only=True):
     agent: AgentId
+    by: str = ""
+    why: str = ""
+    """The system's (SignedOutWhy); empty when a person chose it."""
+
+
+class SignedOutWhy(StrEnum):
+    """Why the system signed an agent out."""
+
+    UNREGISTERED = "unregistered"
+    """The handset was away for too long."""
+    INACTIVE = "inactive"
 
 
 class AgentRefused(Event, frozen=True, kw_only=True):
@@ -195,6 +210,7 @@ class AgentSkillsSet(Event, frozen=True, kw_only=True):
 
 class AgentReady(Event, frozen=True, kw_only=True):
     agent: AgentId
+    by: str = ""
 
 
 class AgentNotReady(Event, frozen=True, kw_only=True):
@@ -202,10 +218,28 @@ class AgentNotReady(Event, frozen=True, kw_only=True):
     reason: str
     until: Instant | None = None
     """Ready again by itself then; None: not before somebody says so."""
+    by: str = ""
+
+
+class AgentOverdue(Event, frozen=True, kw_only=True):
+    """Not ready for longer than the reason allows: the supervisor is told."""
+
+    agent: AgentId
+    reason: str
+    since: Instant
+    longest_s: int
+
+
+class WrapUpExtended(Event, frozen=True, kw_only=True):
+    agent: AgentId
+    until: Instant
+    by: str = ""
 
 
 class WrapUpEnded(Event, frozen=True, kw_only=True):
     agent: AgentId
+    by: str = ""
+    """Who ended it early; By.SYSTEM: its time was over."""
 
 
 class HandsetSeen(Event, frozen=True, kw_only=True):
@@ -267,6 +301,8 @@ AnyEvent = (
     | AgentSkillsSet
     | AgentReady
     | AgentNotReady
+    | AgentOverdue
+    | WrapUpExtended
     | WrapUpEnded
     | HandsetSeen
     | CalendarChanged

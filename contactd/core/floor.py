@@ -12,13 +12,14 @@ import msgspec
 
 from contactd.core import events as ev
 from contactd.core.agent import TRANSITIONS as AGENT_TRANSITIONS
-from contactd.core.agent import Agent, AgentState, Handset, Status
+from contactd.core.agent import Agent, AgentState, By, Handset, Status
 from contactd.core.alarms import Alarms
 from contactd.core.changes import CHANGES
 from contactd.core.contact import TRANSITIONS as CONTACT_TRANSITIONS
 from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.errors import FloorBug
 from contactd.core.ids import AgentId, CalendarId, ContactId, Instant, PbxId, QueueId
+from contactd.core.limits import Limits
 from contactd.core.opening import CalendarState, Switch, SwitchKey, switch_key
 from contactd.core.plan import FloorPlan, QueuePlan, Skills
 from contactd.core.routing.demand import next_step_at
@@ -53,6 +54,7 @@ class Due(NamedTuple):
     returning: list[ContactId]
     steps: list[ContactId]
     switches: list[SwitchKey]
+    limits: list[AgentId]
 
 
 class LiveFloor:
@@ -71,6 +73,8 @@ class LiveFloor:
         self._returning: Alarms[ContactId] = Alarms()
         self._steps: Alarms[ContactId] = Alarms()
         self._switches: Alarms[SwitchKey] = Alarms()
+        self._limits: Alarms[AgentId] = Alarms()
+        self.limits = Limits(None)
         self._index_plan()
         for contact in self.contacts.values():
             if contact.return_by is not None:
@@ -97,7 +101,15 @@ class LiveFloor:
     def wake_at(self) -> Instant | None:
         """When TimePassed is due; None while nothing is timed."""
         firsts = (
-            alarms.first() for alarms in (self._wrap_ups, self._pauses, self._returning, self._steps, self._switches)
+            alarms.first()
+            for alarms in (
+                self._wrap_ups,
+                self._pauses,
+                self._returning,
+                self._steps,
+                self._switches,
+                self._limits,
+            )
         )
         return min((at for at in firsts if at is not None), default=None)
 
@@ -126,6 +138,11 @@ class LiveFloor:
         """When the wait of who waits reaches the next step of the queue's plan."""
         return self._steps.times
 
+    @property
+    def limits_due(self) -> Mapping[AgentId, Instant]:
+        """When the time of who may not stay as they are is over."""
+        return self._limits.times
+
     def due(self, at: Instant) -> Due:
         """What the time has come for."""
         return Due(
@@ -134,6 +151,7 @@ class LiveFloor:
             self._returning.due(at),
             self._steps.due(at),
             self._switches.due(at),
+            self._limits.due(at),
         )
 
     def apply(self, event: ev.Event, at: Instant) -> None:
@@ -214,13 +232,23 @@ class LiveFloor:
             agent.idle_since = at
         if state is not AgentState.WRAP_UP:
             agent.wrap_up_until = None
+            agent.wrap_up_extend_s = 0
         self._index_agent(agent)
 
     def choose(
-        self, agent: Agent, status: Status, reason: str, at: Instant, *, ready_at: Instant | None = None
+        self,
+        agent: Agent,
+        status: Status,
+        reason: str,
+        at: Instant,
+        *,
+        by: str = "",
+        ready_at: Instant | None = None,
     ) -> None:
         agent.status = status
         agent.reason = reason
+        agent.status_by = by
+        agent.overdue = False
         agent.ready_at = ready_at
         agent.since = at
         agent.idle_since = at
@@ -232,8 +260,9 @@ class LiveFloor:
         agent.skills_set = skills
         self.routing.skills_changed(agent, before)
 
-    def see(self, agent: Agent, handset: Handset) -> None:
+    def see(self, agent: Agent, handset: Handset, at: Instant) -> None:
         agent.handset = handset
+        agent.handset_since = at
         self._index_agent(agent)
 
     def set_switch(self, key: SwitchKey, switch: Switch | None) -> None:
@@ -256,6 +285,30 @@ class LiveFloor:
         for key in [known for known in self.state.switches if known not in kept]:
             self.set_switch(key, None)
 
+    def extend_wrap_up(self, agent: Agent, until: Instant) -> None:
+        if agent.state is not AgentState.WRAP_UP:
+            raise FloorBug(f"Agent {agent.id} is {agent.state} and has no wrap-up to extend.")
+        agent.wrap_up_until = until
+        agent.wrap_up_extend_s = 0
+        self._index_agent(agent)
+
+    def tell_overdue(self, agent: Agent) -> None:
+        agent.overdue = True
+        self._index_agent(agent)
+
+    def time_agents(self, pbx: PbxId) -> None:
+        """Nothing is known of handsets while their PBX is away, so nobody is signed out."""
+        for agent in self.agents.values() if self.limits.any else ():
+            if agent.profile.pbx == pbx:
+                self._time_agent(agent)
+
+    def _time_agent(self, agent: Agent) -> None:
+        until = self.limits.first(agent) if agent.profile.pbx in self.steered else None
+        if until is None:
+            self._limits.clear(agent.id)
+        else:
+            self._limits.set(agent.id, until)
+
     def configure(self, plan: FloorPlan) -> None:
         """Take a new plan; people in the middle of something stay until they are done."""
         self.state.plan = plan
@@ -274,12 +327,15 @@ class LiveFloor:
                 self._pauses.clear(agent_id)
             else:
                 agent.status, agent.reason, agent.ready_at = Status.SIGNED_OUT, "", None
+                agent.status_by, agent.overdue = By.SYSTEM, False
         self._index_plan()
 
     def _index_plan(self) -> None:
         """Everything that follows from the plan: all of the indexes."""
         plan = self.state.plan
         self.queues = {queue.id: queue for queue in plan.queues} if plan else {}
+        self.limits = Limits(plan)
+        self._limits = Alarms()
         # Somebody who left the plan in the middle of a talk may have left the handset to somebody else.
         planned = {profile.id for profile in plan.agents} if plan else set()
         by_plan = sorted(self.agents.values(), key=lambda agent: agent.id in planned)
@@ -307,3 +363,5 @@ class LiveFloor:
             self._pauses.set(agent.id, agent.ready_at)
         else:
             self._pauses.clear(agent.id)
+        if self.limits.any:
+            self._time_agent(agent)

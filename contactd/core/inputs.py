@@ -168,19 +168,38 @@ class HandsetChanged(Input, frozen=True, kw_only=True):
 class SignInAsked(Input, frozen=True, kw_only=True):
     agent: AgentId
     pin_right: bool
+    by: str = ""
+    """Who asks: By.AGENT or By.SUPERVISOR; here and below."""
 
 
 class SignOutAsked(Input, frozen=True, kw_only=True):
     agent: AgentId
+    by: str = ""
 
 
 class ReadyAsked(Input, frozen=True, kw_only=True):
     agent: AgentId
+    by: str = ""
 
 
 class NotReadyAsked(Input, frozen=True, kw_only=True):
     agent: AgentId
     reason: str
+    by: str = ""
+
+
+class WrapUpExtendAsked(Input, frozen=True, kw_only=True):
+    """By the time that the contact's queue allows, once."""
+
+    agent: AgentId
+    by: str = ""
+
+
+class WrapUpEndAsked(Input, frozen=True, kw_only=True):
+    """Early; the status stays what it is."""
+
+    agent: AgentId
+    by: str = ""
 
 
 class SkillsAsked(Input, frozen=True, kw_only=True):
@@ -245,6 +264,8 @@ AnyInput = (
     | SignOutAsked
     | ReadyAsked
     | NotReadyAsked
+    | WrapUpExtendAsked
+    | WrapUpEndAsked
     | SkillsAsked
     | CalendarTurned
     | SwitchAsked

@@ -56,6 +56,8 @@ class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     """How long a handset rings before the offer counts as RONA."""
     wrap_up_s: int = 30
     """After-contact work; 0 makes the agent available at once."""
+    wrap_up_extend_s: int = 0
+    """By how much an agent may extend it, once; 0: not at all."""
     strategy: Strategy = Strategy.LONGEST_IDLE
     skills: Skills = {}
     """What an agent must have to be offered a contact of this queue."""
@@ -99,6 +101,15 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True):
     """The agent's share under weighted_random."""
 
 
+class ReasonPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Why agents may say that they are not ready."""
+
+    id: str
+    paid: bool = False
+    longest_s: int = 0
+    """After which the supervisor is told; 0: never."""
+
+
 class FloorPlan(msgspec.Struct, frozen=True, kw_only=True):
     """The part of the configuration that decisions read; sha256 names the whole of it."""
 
@@ -111,3 +122,8 @@ class FloorPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What turns them is outside; the floor is told, by CalendarTurned."""
     pin_tries: int = 3
     pin_lock_s: int = 300
+    reasons: tuple[ReasonPlan, ...] = ()
+    sign_out_unregistered_s: int = 0
+    """How long a handset may be away until its agent is signed out; 0: for ever."""
+    sign_out_inactive_s: int = 0
+    """How long an agent may have neither a contact nor anything to say; 0: for ever."""

@@ -76,11 +76,43 @@ def show_agents(agents: list[dict[str, Any]]) -> None:
     names = ("endpoint", "queues~", "contact") if wide else ("queues~",)
     table = _table("agent", "status", "state", "for>", "handset", *names)
     for a in agents:
-        status = f"{a['status']} ({a['reason']})" if a["reason"] else a["status"]
+        status = _status(a)
         queues = " ".join(a["queues"])
         more = (f"{a['pbx']}/{a['endpoint']}", queues, a["contact"] or "") if wide else (queues,)
         table.add_row(a["id"], status, a["state"], _span(a["for_s"]), a["handset"], *more)
     _print(table, "there is no agent")
+
+
+def _status(agent: dict[str, Any]) -> str:
+    """The reason, whether the choice waits for the end of a contact, and whether it lasts too long."""
+    told: str = agent["status"]
+    if agent["reason"]:
+        told += f" ({agent['reason_label']})"
+    return ("then " if agent["pending"] else "") + told + (", overdue" if agent["overdue"] else "")
+
+
+def show_agent(agents: list[dict[str, Any]]) -> None:
+    """All that is known of one."""
+    out = console()
+    for a in agents:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        rows = {
+            "agent": a["id"],
+            "status": _status(a),
+            "chosen by": a["by"],
+            "state": a["state"],
+            "for": _span(a["for_s"]),
+            "contact": a["contact"] or "",
+            "wrap-up until": local(a["wrap_up_until"]).strftime("%H:%M:%S") if a["wrap_up_until"] else "",
+            "can extend by": _span(a["wrap_up_extend_s"]) if a["wrap_up_extend_s"] else "",
+            "handset": f"{a['handset']} ({a['pbx']}/{a['endpoint']})",
+            "queues": " ".join(a["queues"]),
+            "PIN locked until": local(a["locked_until"]).strftime("%H:%M:%S") if a["locked_until"] else "",
+        }
+        for name, value in rows.items():
+            if value:
+                table.add_row(name, Text(value))
+        out.print(table)
 
 
 def show_skills(agents: list[dict[str, Any]]) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from contactd.core import events as ev
+from contactd.core.agent import By
 from contactd.core.contact import Outcome
-from contactd.core.events import OfferOutcome
+from contactd.core.events import OfferOutcome, SignedOutWhy
 from contactd.ctl.durations import duration
 from contactd.store.history import ContactRow
 
@@ -167,18 +168,32 @@ def caller_words(person: dict[str, str | None] | None) -> str:
     return "".join(c if c.isprintable() else "?" for c in text) or "number withheld by the caller"
 
 
+_PEOPLE = (By.AGENT, By.SUPERVISOR)
+_WHY = {
+    SignedOutWhy.UNREGISTERED: ": the handset was not registered for too long",
+    SignedOutWhy.INACTIVE: ": inactive for too long",
+}
+
+
+def _by(event: Any) -> str:
+    """Worth a word where it was not the agent."""
+    return {By.SUPERVISOR: ", by a supervisor", By.SYSTEM: ", by itself"}.get(event.by, "")
+
+
 # Facts of no contact: of agents, PBXes, the configuration.
 _BESIDE: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.FloorConfigured: lambda e: f"configured: {len(e.plan.queues)} queues, {len(e.plan.agents)} agents",
     ev.PbxSteered: lambda e: f"{e.pbx} is compared and steered",
     ev.PbxLost: lambda e: f"{e.pbx} is not steered any more: {e.why}",
-    ev.AgentSignedIn: lambda e: f"{e.agent} signed in",
-    ev.AgentSignedOut: lambda e: f"{e.agent} signed out",
+    ev.AgentSignedIn: lambda e: f"{e.agent} signed in{_by(e)}",
+    ev.AgentSignedOut: lambda e: f"{e.agent} signed out{_by(e)}{_WHY.get(e.why, '')}",
     ev.AgentRefused: lambda e: f"{e.agent} was refused: {e.reason.replace('_', ' ')}",
     ev.AgentSkillsSet: _skills_set,
-    ev.AgentReady: lambda e: f"{e.agent} is ready",
-    ev.AgentNotReady: lambda e: f"{e.agent} is not ready: {e.reason}",
-    ev.WrapUpEnded: lambda e: f"{e.agent}'s wrap-up ended",
+    ev.AgentReady: lambda e: f"{e.agent} is ready{_by(e)}",
+    ev.AgentNotReady: lambda e: f"{e.agent} is not ready: {e.reason}{_by(e)}",
+    ev.AgentOverdue: lambda e: f"{e.agent} is not ready ({e.reason}) for longer than {duration(e.longest_s)}",
+    ev.WrapUpExtended: lambda e: f"{e.agent}'s wrap-up was extended{_by(e)}",
+    ev.WrapUpEnded: lambda e: f"{e.agent}'s wrap-up ended{' early' if e.by in _PEOPLE else ''}{_by(e)}",
     ev.HandsetSeen: lambda e: f"{e.agent}'s handset is {e.handset.replace('_', ' ')}",
     ev.CalendarChanged: lambda e: f"the calendar {e.calendar} is {'open' if e.open else 'closed'}: {e.why}",
     ev.HoursSwitched: _switched,

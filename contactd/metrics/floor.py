@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from contactd import __version__
 from contactd.core import events as ev
-from contactd.core.agent import Agent, AgentState, Status
+from contactd.core.agent import NO_REASON, SYSTEM_REASONS, Agent, AgentState, Status
 from contactd.core.contact import ContactState, Outcome
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import ContactId, Instant, PbxId
@@ -202,6 +202,7 @@ class FloorMetrics(Collector):
             for doing in AgentState:
                 agents.add_metric([status, doing], tally[status, doing])
         yield agents
+        yield from self._collect_reasons()
         yield GaugeMetricFamily(
             "contactd_agents_available", "Agents who can be offered a contact.", len(floor.available)
         )
@@ -221,6 +222,31 @@ class FloorMetrics(Collector):
         yield _by_queue(
             "contactd_queue_agents_available", "Agents who can be offered a contact of this queue.", available
         )
+
+    def _collect_reasons(self) -> Iterator[Metric]:
+        """By the reasons that are configured, and contactd's own."""
+        plan = self._floor.state.plan
+        known = [reason.id for reason in plan.reasons] if plan else []
+        not_ready = dict.fromkeys((*known, *sorted(SYSTEM_REASONS), NO_REASON, OTHER), 0)
+        overdue = dict.fromkeys(known, 0)
+        for agent in self._floor.agents.values():
+            if agent.status is Status.NOT_READY:
+                not_ready[agent.reason if agent.reason in not_ready else OTHER] += 1
+                if agent.overdue and agent.reason in overdue:
+                    overdue[agent.reason] += 1
+        text = "Agents who are not ready, by reason; one who still talks or wraps up is counted too."
+        by_reason = GaugeMetricFamily("contactd_agents_not_ready", text, labels=["reason"])
+        for reason, count in not_ready.items():
+            by_reason.add_metric([reason], count)
+        yield by_reason
+        late = GaugeMetricFamily(
+            "contactd_agents_overdue",
+            "Agents who are not ready for longer than the reason's longest_s.",
+            labels=["reason"],
+        )
+        for reason, count in overdue.items():
+            late.add_metric([reason], count)
+        yield late
 
 
 _IN_LINE = {ContactState.WAITING, ContactState.OFFERED, ContactState.FALLBACK}

@@ -1,4 +1,4 @@
-"""Feature codes on an agent's handset: sign in with a PIN, sign out, not ready, ready. Digits are never logged."""
+"""Feature codes on an agent's handset: in and out, ready and not, the wrap-up. Digits are never logged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.agent import Status
+from contactd.core.agent import NO_REASON, By, Status
 from contactd.core.ids import AgentId, PbxId
 from contactd.engine.circle import Circle
 from contactd.engine.inbox import InboxFull
@@ -16,6 +16,10 @@ _DONE = ("auth-thankyou",)
 _REFUSED = ("vm-sorry",)
 _WRONG = ("auth-incorrect",)
 _PIN_MS = 5000
+_TRIES = 3
+
+
+_Plain = inp.SignOutAsked | inp.ReadyAsked | inp.WrapUpExtendAsked | inp.WrapUpEndAsked
 
 
 class FeatureCodes:
@@ -43,7 +47,8 @@ class FeatureCodes:
             await _say(session, _REFUSED)
             return
         typed = await session.get_data("agent-pass", _PIN_MS, 10)
-        await self._ask(session, inp.SignInAsked(agent=agent, pin_right=self.pin_right(agent, typed)))
+        right = self.pin_right(agent, typed)
+        await self._ask(session, inp.SignInAsked(agent=agent, pin_right=right, by=By.AGENT))
 
     async def sign_out(self, session: AgiSession) -> None:
         await self._plain(session, inp.SignOutAsked)
@@ -51,24 +56,39 @@ class FeatureCodes:
     async def ready(self, session: AgiSession) -> None:
         await self._plain(session, inp.ReadyAsked)
 
+    async def extend_wrap_up(self, session: AgiSession) -> None:
+        await self._plain(session, inp.WrapUpExtendAsked)
+
+    async def end_wrap_up(self, session: AgiSession) -> None:
+        await self._plain(session, inp.WrapUpEndAsked)
+
     async def not_ready(self, session: AgiSession) -> None:
         agent = self._agent(session)
         await session.answer()
         if agent is None:
             await _say(session, _REFUSED)
             return
-        longest = max(map(len, self.reasons), default=0)
-        typed = await session.get_data("beep", _PIN_MS, longest) if longest else ""
-        reason = self.reasons.get(typed, "not_ready")
-        await self._ask(session, inp.NotReadyAsked(agent=agent, reason=reason))
+        reason = await self._reason(session)
+        await self._ask(session, inp.NotReadyAsked(agent=agent, reason=reason, by=By.AGENT))
 
-    async def _plain(self, session: AgiSession, kind: type[inp.SignOutAsked] | type[inp.ReadyAsked]) -> None:
+    async def _reason(self, session: AgiSession) -> str:
+        """The one that is dialled. Who dials none, or none that there is, is not ready all the same."""
+        longest = max(map(len, self.reasons), default=0)
+        prompt = "beep"
+        for _ in range(_TRIES if longest else 0):
+            typed = await session.get_data(prompt, _PIN_MS, longest)
+            if not typed or typed in self.reasons:
+                return self.reasons.get(typed, NO_REASON)
+            prompt = "vm-sorry"
+        return NO_REASON
+
+    async def _plain(self, session: AgiSession, kind: type[_Plain]) -> None:
         agent = self._agent(session)
         await session.answer()
         if agent is None:
             await _say(session, _REFUSED)
         else:
-            await self._ask(session, kind(agent=agent))
+            await self._ask(session, kind(agent=agent, by=By.AGENT))
 
     def _agent(self, session: AgiSession) -> AgentId | None:
         """The endpoint that the PBX authenticated, not a number that was dialled."""

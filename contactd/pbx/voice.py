@@ -55,7 +55,7 @@ class Voice:
             audio_host=settings.audiosocket_host,
         )
         self._probe = Probe(settings.sounds, self.audio, settings.audiosocket_host)
-        self._codes = FeatureCodes(self._pbx_of, circle, settings.pin_right, settings.sign_in.not_ready_reasons)
+        self._codes = FeatureCodes(self._pbx_of, circle, settings.pin_right, settings.reason_codes)
         self.agi = FastAgiServer(
             settings.agi.listen,
             settings.agi.port,
@@ -66,6 +66,8 @@ class Voice:
                 "agent/sign-out": self._codes.sign_out,
                 "agent/ready": self._codes.ready,
                 "agent/not-ready": self._codes.not_ready,
+                "agent/wrap-up-extend": self._codes.extend_wrap_up,
+                "agent/wrap-up-end": self._codes.end_wrap_up,
                 VERB: answer_probe,
             },
             allow=networks(settings.agi.allow),
@@ -124,7 +126,7 @@ class Voice:
             link.tell("CONTACTD_TEST_LINES", audio_numbers(self._reception.lines))
         self._probe.sounds = settings.sounds
         self._codes.pin_right = settings.pin_right
-        self._codes.reasons = settings.sign_in.not_ready_reasons
+        self._codes.reasons = settings.reason_codes
 
     def readings(self) -> dict[PbxId, PbxReading]:
         return {name: link.reading() for name, link in self._links.items()}

@@ -1,4 +1,4 @@
-"""A supervisor acts for an agent: in or out, ready or not, other skills. A refusal is a value with a stable code."""
+"""A supervisor acts for an agent: status, wrap-up, skills. A refusal is a value with a stable code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.agent import Agent, Status
+from contactd.core.agent import Agent, AgentState, By, Status
 from contactd.core.ids import AgentId, SkillId
 from contactd.core.plan import Skills
 from contactd.core.step import Step
@@ -18,10 +18,12 @@ DONE = "done"
 
 _INPUT: dict[str, Callable[[AgentId, str], inp.Input]] = {
     # The supervisor's own credentials stand for the PIN.
-    "sign-in": lambda agent, _: inp.SignInAsked(agent=agent, pin_right=True),
-    "sign-out": lambda agent, _: inp.SignOutAsked(agent=agent),
-    "ready": lambda agent, _: inp.ReadyAsked(agent=agent),
-    "not-ready": lambda agent, reason: inp.NotReadyAsked(agent=agent, reason=reason),
+    "sign-in": lambda agent, _: inp.SignInAsked(agent=agent, pin_right=True, by=By.SUPERVISOR),
+    "sign-out": lambda agent, _: inp.SignOutAsked(agent=agent, by=By.SUPERVISOR),
+    "ready": lambda agent, _: inp.ReadyAsked(agent=agent, by=By.SUPERVISOR),
+    "not-ready": lambda agent, reason: inp.NotReadyAsked(agent=agent, reason=reason, by=By.SUPERVISOR),
+    "wrap-up-extend": lambda agent, _: inp.WrapUpExtendAsked(agent=agent, by=By.SUPERVISOR),
+    "wrap-up-end": lambda agent, _: inp.WrapUpEndAsked(agent=agent, by=By.SUPERVISOR),
     "skills": lambda agent, words: inp.SkillsAsked(agent=agent, skills=_skills(words)),
 }
 CONFIGURED, NONE = "configured", "none"
@@ -65,7 +67,7 @@ async def act(engine: Engine, agent_id: str, name: str, reason: str, reasons: Se
 def _wrong(engine: Engine, name: str, reason: str, reasons: Sequence[str]) -> tuple[str, str] | None:
     """The code and the sentence when reason is nothing that the act can take."""
     if name == "not-ready" and reason not in reasons:
-        known = ", ".join(reasons) or "none: add not_ready_reasons to [sign_in]"
+        known = ", ".join(reasons) or "none: add [reasons.<id>]"
         return "unknown_reason", f"Give one of the configured reasons ({known})."
     wrong = _wrong_skills(engine, reason) if name == "skills" else None
     return None if wrong is None else ("unknown_skill", wrong)
@@ -106,6 +108,10 @@ def _why_nothing(agent: Agent, name: str) -> tuple[str, str]:
     """Why nothing happened, from what the agent is."""
     if name == "skills":
         return "same_skills", f"{agent.id} has exactly these skills already."
+    if name.startswith("wrap-up-"):
+        if agent.state is not AgentState.WRAP_UP:
+            return "no_wrap_up", f"{agent.id} is not in wrap-up."
+        return "extended_already", f"{agent.id}'s wrap-up was extended already, or its queue's wrap_up_extend_s is 0."
     if agent.status is Status.SIGNED_OUT:
         return (
             "signed_out",

@@ -93,7 +93,7 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
         return _json(body)
 
     async def agents(_: web.Request) -> web.Response:
-        return _json(views.agents_view(floor, surface.now()))
+        return _json(views.agents_view(floor, surface.settings(), surface.now()))
 
     async def queues(_: web.Request) -> web.Response:
         return _json(views.queues_view(floor, surface.settings(), surface.now()))
@@ -120,13 +120,13 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
         agent, name = request.match_info["agent"], request.match_info["act"]
         reason = (await _body(request)).get("reason", "")
         reason = reason if isinstance(reason, str) else ""
-        reasons = list(surface.settings().sign_in.not_ready_reasons.values())
+        reasons = list(surface.settings().why_not_ready)
         done = await acts.act(surface.engine, agent, name, reason, reasons)
         if done.http in (200, 409):  # others named no act, agent or reason that there is: nobody acted
             outcome = f"{done.code}: {reason}" if reason else done.code
             surface.audit(Entry(_who(request), "socket", name, agent=done.agent, outcome=outcome))
         if done.code == acts.DONE:
-            return _json(views.agent_view(floor.agents[done.agent], surface.now()))
+            return _json(views.agent_view(floor.agents[done.agent], surface.settings(), surface.now()))
         return _json({"code": done.code, "reason": done.reason}, status=done.http)
 
     async def switch(request: web.Request) -> web.Response:

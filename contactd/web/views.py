@@ -19,15 +19,21 @@ from contactd.core.routing.explain import target, verdicts
 _IN_LINE = {ContactState.WAITING, ContactState.OFFERED, ContactState.FALLBACK}
 
 
-def agents_view(floor: LiveFloor, now: Instant) -> list[dict[str, Any]]:
-    return [agent_view(agent, now) for _, agent in sorted(floor.agents.items())]
+def agents_view(floor: LiveFloor, settings: Settings, now: Instant) -> list[dict[str, Any]]:
+    return [agent_view(agent, settings, now) for _, agent in sorted(floor.agents.items())]
 
 
-def agent_view(agent: Agent, now: Instant) -> dict[str, Any]:
+def agent_view(agent: Agent, settings: Settings, now: Instant) -> dict[str, Any]:
+    reason = settings.why_not_ready.get(agent.reason)
     return {
         "id": agent.id,
         "status": agent.status,
         "reason": agent.reason,
+        "reason_label": (reason.label if reason else "") or agent.reason,
+        "by": agent.status_by,
+        # Asked for in a contact: it takes effect after it.
+        "pending": agent.pending(),
+        "overdue": agent.overdue,
         "state": agent.state,
         # An agent who was never here has no since.
         "for_s": round(max(0.0, now - agent.since), 1) if agent.since else None,
@@ -40,6 +46,8 @@ def agent_view(agent: Agent, now: Instant) -> dict[str, Any]:
         # A supervisor's, until they say "configured".
         "skills_set": agent.skills_set is not None,
         "contact": agent.contact,
+        "wrap_up_until": agent.wrap_up_until,
+        "wrap_up_extend_s": agent.wrap_up_extend_s,
         "available": agent.available(),
         "locked_until": agent.locked_until if agent.locked_until and agent.locked_until > now else None,
     }

@@ -228,7 +228,12 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     ("an endpoint with a slash", set_("agents", "bob", "endpoint", to="PJSIP/1"), "agents.bob.endpoint"),
     ("an agent's PBX that is not there", set_("agents", "bob", "pbx", to="pbx2"), "agents.bob.pbx"),
     ("a reason of ours", set_("sign_in", "not_ready_reasons", "3", to="rona"), "sign_in.not_ready_reasons.3"),
-    ("a reason twice", set_("sign_in", "not_ready_reasons", "3", to="break"), "sign_in.not_ready_reasons.3"),
+    ("a reason in both forms", set_("sign_in", "not_ready_reasons", "3", to="break"), "reasons.break"),
+    ("a reason twice", set_("sign_in", "not_ready_reasons", to={"3": "x", "4": "x"}), "sign_in.not_ready_reasons.4"),
+    ("a declared reason of ours", set_("reasons", "busy", to={}), "reasons.busy"),
+    ("the digits of two reasons", set_("reasons", "training", "digits", to="1"), "reasons.training.digits"),
+    ("digits of both forms", set_("sign_in", "not_ready_reasons", "2", to="x"), "reasons.training.digits"),
+    ("a reason of three digits", set_("reasons", "break", "digits", to="123"), "reasons.break.digits"),
     ("two doors on one port", set_("web", "port", to=4573), "web.port"),
     ("two of the PBX's doors on one port", set_("audiosocket", "port", to=4573), "audiosocket.port"),
     ("a socket's path that is too long", set_("ctl", "socket", to="/" + "x" * 108), "ctl.socket"),
@@ -375,6 +380,22 @@ def test_the_plan_says_what_the_sections_say(tmp_path: Path) -> None:
     assert (plan.default_queue, plan.pin_tries, plan.pin_lock_s) == ("sales", 3, 300)
 
 
+def test_reasons_have_two_forms_and_two_usual_ones(tmp_path: Path) -> None:
+    table = sample()
+    table["sign_in"]["not_ready_reasons"] = {"7": "errand"}
+    table["reasons"]["meeting"] = {"label": "Team meeting"}
+    both = load(write(tmp_path, table))
+    assert both.reason_codes == {"7": "errand", "1": "break", "2": "training"}, "a meeting is a supervisor's to set"
+    assert [(one.id, one.paid, one.longest_s) for one in both.plan().reasons] == [
+        ("errand", False, 0),
+        ("break", False, 900),
+        ("training", True, 0),
+        ("meeting", False, 0),
+    ]
+    del table["reasons"], table["sign_in"]["not_ready_reasons"]
+    assert load(write(tmp_path, table)).reason_codes == {"1": "break", "2": "training"}
+
+
 def test_the_plan_has_the_routing_of_the_sections_with_the_steps_by_time(tmp_path: Path) -> None:
     table = sample()
     table["queues"]["sales"] |= {"strategy": "round_robin", "sticky_s": 15, "boost_s": 30, "only_groups": ["experts"]}
@@ -391,7 +412,7 @@ def test_the_plan_has_the_routing_of_the_sections_with_the_steps_by_time(tmp_pat
         RoutingStep(after_s=20, strategy=Strategy.BEST_SKILL, also_groups=(GroupId("reserve"),)),
         RoutingStep(after_s=100, lower_by=2),
     )
-    assert service == QueuePlan(id=QueueId("service"), ring_s=25, wrap_up_s=60)
+    assert service == QueuePlan(id=QueueId("service"), ring_s=25, wrap_up_s=60, wrap_up_extend_s=60)
     alice, bob = plan.agents
     assert (alice.skills, bob.groups, bob.weight) == ({"german": 9, "english": 6}, ("reserve",), 3)
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from contactd.core import inputs as inp
-from contactd.core.agent import Handset
+from contactd.core.agent import AgentState, By, Handset
 from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import (
@@ -25,7 +25,7 @@ from contactd.core.ids import (
     SkillId,
     contact_id,
 )
-from contactd.core.plan import AgentProfile, AtClosing, FloorPlan, QueuePlan, RoutingStep, Strategy
+from contactd.core.plan import AgentProfile, AtClosing, FloorPlan, QueuePlan, ReasonPlan, RoutingStep, Strategy
 
 PBXES = (PbxId("pbx1"), PbxId("pbx1"), PbxId("pbx2"))
 QUEUES = tuple(QueueId(name) for name in ("sales", "support", "vip", "gone"))
@@ -33,6 +33,7 @@ AGENTS = tuple(AgentId(f"agent{n}") for n in range(7))
 SKILLS = tuple(SkillId(name) for name in ("german", "french", "cards"))
 CALENDARS = tuple(CalendarId(name) for name in ("office", "night", "gone"))
 GROUPS = tuple(GroupId(name) for name in ("experts", "reserve"))
+REASONS = (ReasonPlan(id="break", longest_s=20), ReasonPlan(id="training", paid=True))
 START: Instant = 1_800_000_000.0
 
 
@@ -49,10 +50,17 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
     calendar = dice.choice((None, *CALENDARS[:2]))
     at_closing = dice.choice(list(AtClosing))
     if dice.random() < 0.4:
-        return QueuePlan(id=queue, wrap_up_s=wrap_up_s, calendar=calendar, at_closing=at_closing)
+        return QueuePlan(
+            id=queue,
+            wrap_up_s=wrap_up_s,
+            wrap_up_extend_s=dice.choice((0, 7)),
+            calendar=calendar,
+            at_closing=at_closing,
+        )
     return QueuePlan(
         id=queue,
         wrap_up_s=wrap_up_s,
+        wrap_up_extend_s=dice.choice((0, 3, 60)),
         calendar=calendar,
         at_closing=at_closing,
         strategy=dice.choice(list(Strategy)),
@@ -107,6 +115,9 @@ def some_plan(dice: random.Random) -> FloorPlan:
         default_queue=dice.choice(queues),
         calendars=CALENDARS[: dice.randint(0, 2)],
         pin_tries=dice.randint(1, 3),
+        reasons=dice.choice(((), REASONS)),
+        sign_out_unregistered_s=dice.choice((0, 0, 0, 100)),
+        sign_out_inactive_s=dice.choice((0, 0, 0, 0, 300)),
     )
 
 
@@ -146,6 +157,8 @@ class Chaos:
             (1, lambda: inp.SignOutAsked(agent=dice.choice(AGENTS))),
             (5, lambda: inp.ReadyAsked(agent=dice.choice(AGENTS))),
             (2, lambda: inp.NotReadyAsked(agent=dice.choice(AGENTS), reason=dice.choice(("break", "unregistered")))),
+            (3, lambda: inp.WrapUpExtendAsked(agent=self._wrapping_up(), by=By.AGENT)),
+            (1, lambda: inp.WrapUpEndAsked(agent=self._wrapping_up(), by=By.SUPERVISOR)),
             (2, self._command_failed),
             (4, lambda: inp.NeedsAsked(contact=self._contact(), needs=some_needs(dice))),
             (2, lambda: inp.SkillsAsked(agent=dice.choice(AGENTS), skills=dice.choice((None, some_skills(dice))))),
@@ -160,6 +173,11 @@ class Chaos:
     def _known(self, *states: ContactState) -> Contact | None:
         fitting = [c for c in self.floor.contacts.values() if not states or c.state in states]
         return self.dice.choice(fitting) if fitting else None
+
+    def _wrapping_up(self) -> AgentId:
+        """Somebody in wrap-up, if there is one."""
+        found = [agent.id for agent in self.floor.agents.values() if agent.state is AgentState.WRAP_UP]
+        return self.dice.choice(found or AGENTS)
 
     def _contact(self) -> ContactId:
         """Somebody on the floor, or somebody who left, or nobody."""

@@ -16,7 +16,7 @@ from contactd.core.hours import opening
 from contactd.core.ids import AgentId
 from contactd.core.plan import Strategy
 from contactd.core.step import Step
-from tests.core.rules import allowed, available, hours, kept, merit, next_step_at, place, reason, strategy_of
+from tests.core.rules import allowed, available, hours, kept, limit_at, merit, next_step_at, place, reason, strategy_of
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode = msgspec.msgpack.Decoder(Floor).decode
@@ -64,6 +64,8 @@ def _check_agents(floor: LiveFloor) -> None:
             assert contact.agent == agent.id and contact.state is doing[agent.state], (agent, contact)
         assert (agent.wrap_up_until is not None) == (agent.state is AgentState.WRAP_UP), agent
         assert agent.reason == "" or agent.status is Status.NOT_READY, agent
+        assert not agent.overdue or agent.status is Status.NOT_READY, agent
+        assert not agent.wrap_up_extend_s or agent.state is AgentState.WRAP_UP, agent
     offers = [agent.offer for agent in floor.agents.values() if agent.offer is not None]
     offers = [offer for offer in offers if not offer.startswith("absurd")]
     assert len(offers) == len(set(offers)), "an offer rings at two agents"
@@ -86,7 +88,9 @@ def _check_indexes(floor: LiveFloor) -> None:
     assert floor.pauses == paused
     assert all(floor.agents[agent].status is Status.NOT_READY for agent in paused)
     switched = [switch.until for switch in floor.state.switches.values()]
-    timers = (*timed.values(), *back.values(), *steps.values(), *paused.values(), *switched)
+    limits = {a.id: at for a in floor.agents.values() if (at := limit_at(floor, a)) is not None}
+    assert floor.limits_due == limits
+    timers = (*timed.values(), *back.values(), *steps.values(), *paused.values(), *switched, *limits.values())
     due = [until for until in timers if until is not None]
     assert floor.wake_at() == min(due, default=None)
     for (pbx, endpoint), agent in floor.by_endpoint.items():

@@ -32,6 +32,7 @@ STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
     "alarms.py",
     "decide.py",
 )
+PRESENCE, LIMITS = "presence.py", "limits.py"
 
 MUTANTS = (
     Mutant("the first in line goes first, for one agent", INDEX, "place < best", "place > best"),
@@ -202,6 +203,46 @@ MUTANTS = (
         "contact is None",
     ),
     Mutant("the same skills again say nothing", DECIDE, " and agent.skills_set != input_.skills", ""),
+    Mutant(
+        "a wrap-up is extended once",
+        FLOOR,
+        "        agent.wrap_up_until = until\n        agent.wrap_up_extend_s = 0\n",
+        "        agent.wrap_up_until = until\n",
+    ),
+    Mutant(
+        "a wrap-up is extended from its end",
+        PRESENCE,
+        "agent.wrap_up_until + agent.wrap_up_extend_s",
+        "at + agent.wrap_up_extend_s",
+    ),
+    Mutant(
+        "a break counts from the end of the talk",
+        LIMITS,
+        "agent.since + longest_s if agent.state is AgentState.IDLE else None",
+        "agent.since + longest_s",
+    ),
+    Mutant("an overdue break is told once", LIMITS, " or agent.overdue:", ":"),
+    Mutant("nobody is signed out while the PBX is away", FLOOR, " if agent.profile.pbx in self.steered else None", ""),
+    Mutant(
+        "a talk is not cut by a sign-out of the system",
+        LIMITS,
+        "agent.status is not Status.SIGNED_OUT and agent.state is AgentState.IDLE",
+        "agent.status is not Status.SIGNED_OUT",
+    ),
+    Mutant("a handset that is back keeps its agent", LIMITS, " or agent.handset is not Handset.UNAVAILABLE", ""),
+    Mutant(
+        "a sign-in begins the time without a handset anew",
+        LIMITS,
+        "max(agent.handset_since, agent.since)",
+        "agent.handset_since",
+    ),
+    Mutant(
+        "early end leaves the status",
+        PRESENCE,
+        "        into.events.append(ev.WrapUpEnded(agent=agent.id, by=input_.by))\n\n\ndef limit",
+        "        into.events.append(ev.WrapUpEnded(agent=agent.id, by=input_.by))\n"
+        "        into.events.append(ev.AgentReady(agent=agent.id))\n\n\ndef limit",
+    ),
 )
 
 

@@ -127,6 +127,24 @@ def next_step_at(floor: LiveFloor, contact: Contact) -> float | None:
     return contact.queued_at + later[0].after_s if later else None
 
 
+def limit_at(floor: LiveFloor, agent: Agent) -> float | None:
+    """When somebody hears that the agent is not ready for too long, or the agent is signed out."""
+    plan = floor.state.plan
+    if plan is None or agent.profile.pbx not in floor.state.steered or agent.state is not AgentState.IDLE:
+        return None
+    times: list[float] = []
+    for reason in plan.reasons:
+        named = agent.status is Status.NOT_READY and agent.reason == reason.id
+        if named and reason.longest_s and not agent.overdue:
+            times.append(agent.since + reason.longest_s)
+    if agent.status is not Status.SIGNED_OUT:
+        if plan.sign_out_inactive_s:
+            times.append(agent.since + plan.sign_out_inactive_s)
+        if plan.sign_out_unregistered_s and agent.handset is Handset.UNAVAILABLE:
+            times.append(max(agent.since, agent.handset_since) + plan.sign_out_unregistered_s)
+    return min(times) if times else None
+
+
 def strategy_of(floor: LiveFloor, contact: Contact) -> Strategy:
     queue = queue_of(floor, contact)
     assert queue is not None

@@ -6,7 +6,7 @@ import pytest
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.agent import UNREGISTERED, AgentState, Handset, Status
+from contactd.core.agent import UNREGISTERED, AgentState, By, Handset, Status
 from contactd.core.ids import AgentId
 from tests.core.world import ANNA, BILAL, PBX, SALES, World, open_world, plan
 
@@ -160,7 +160,7 @@ def test_several_wrap_ups_that_are_due_end_in_their_order() -> None:
     world.wait(5).hang_up(second)
     world.wait(5).hang_up(first)
     world.wait(60).put(inp.TimePassed())
-    assert world.steps[-1].events == [ev.WrapUpEnded(agent=BILAL), ev.WrapUpEnded(agent=ANNA)]
+    assert world.steps[-1].events == [ev.WrapUpEnded(agent=who, by=By.SYSTEM) for who in (BILAL, ANNA)]
 
 
 def test_ready_ends_wrap_up_early() -> None:

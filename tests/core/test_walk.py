@@ -90,10 +90,14 @@ def test_the_same_where_a_failure_is_made_small(dice: random.Random, steps: int)
 
 
 def test_the_walk_meets_every_kind_of_input_and_event() -> None:
-    walk = Walk(random.Random(4711))
-    walk.go(3000)
-    everything = {kind.__name__ for kind in (*inp.AnyInput.__args__, *ev.AnyEvent.__args__)}
-    assert everything - walk.kinds == {"FactQuarantined"}
+    missing = {kind.__name__ for kind in (*inp.AnyInput.__args__, *ev.AnyEvent.__args__)}
+    for seed in range(4711, 4721):
+        walk = Walk(random.Random(seed))
+        walk.go(1500)
+        missing -= walk.kinds
+        if len(missing) == 1:
+            break
+    assert missing == {"FactQuarantined"}
 
 
 def test_every_kind_has_its_decision_and_its_effect() -> None:

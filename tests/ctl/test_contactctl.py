@@ -93,11 +93,34 @@ async def test_it_shows_the_floor_in_tables(daemon: tuple[Bench, tuple[str, str]
     assert call.contact in contacts.out
 
 
+async def test_one_agent_is_shown_whole_and_acted_for(daemon: tuple[Bench, tuple[str, str]]) -> None:
+    bench, options = daemon
+    for command, shown in (
+        (("sign-in",), "ready"),
+        (("not-ready", "training"), "not_ready (Training)"),
+        ((), "supervisor"),
+        (("ready",), "ready"),
+        (("sign-out",), "signed_out"),
+    ):
+        ran = await contactctl(*options, "agent", "alice", *command)
+        assert ran.code == 0, ran.err
+        assert shown in ran.out
+    assert [entry.act for entry in bench.audited] == ["sign-in", "not-ready", "ready", "sign-out"]
+    for command, code, said in (
+        (("agent", "nobody"), Exit.NOT_FOUND, "There is no agent nobody"),
+        (("agent", "alice", "wrap-up"), Exit.USAGE, "extend, end"),
+        (("agent", "alice", "ready", "now"), Exit.USAGE, "no further word"),
+        (("agent", "alice", "wrap-up", "end"), Exit.REFUSED, "not in wrap-up"),
+    ):
+        ran = await contactctl(*options, *command)
+        assert (ran.code, said in ran.err) == (code, True), (ran.code, ran.err)
+
+
 async def test_it_acts_for_an_agent(daemon: tuple[Bench, tuple[str, str]]) -> None:
     bench, options = daemon
     for command, shown in (
         (("sign-in", "alice"), "ready"),
-        (("not-ready", "alice", "break"), "not_ready (break)"),
+        (("not-ready", "alice", "break"), "not_ready (Break)"),
         (("ready", "alice"), "ready"),
         (("sign-out", "alice"), "signed_out"),
     ):

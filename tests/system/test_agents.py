@@ -188,3 +188,46 @@ async def test_reload_adds_an_agent_and_a_queue_live_and_refuses_a_broken_file_w
         daemon.write(toml, secrets)
         daemon.hup()
         await centre.until_fact("FloorConfigured")
+
+
+async def test_a_wrap_up_is_extended_once_and_ended_early_by_feature_codes(centre: Centre) -> None:
+    daemon = centre.stack.daemon
+    toml = daemon.config.read_text()
+    before = len(centre.facts("kind = 'FloorConfigured'", whole=True))
+    try:
+        daemon.write(toml.replace("wrap_up_s = 1", "wrap_up_s = 600\nwrap_up_extend_s = 300"))
+        daemon.hup()
+        await centre.until(
+            lambda: len(centre.facts("kind = 'FloorConfigured'", whole=True)) > before, "the longer wrap-up"
+        )
+        (anna,) = await centre.duty("anna")
+        call = await centre.dial("5001")
+        at_anna = await (await anna.next_call()).wait("confirmed")
+        await talk(call, at_anna)
+        await typed(centre, "anna", "*49")
+        assert centre.last_of("WrapUpExtended") is None, "there is no wrap-up in a talk"
+        await call.hangup()
+        await centre.until_agent("anna", state="wrap_up", handset="free")
+        ended = await centre.until_fact("TalkEnded", agent="anna")
+        for _ in range(2):
+            await typed(centre, "anna", "*49")
+        (extended,) = centre.facts("kind = 'WrapUpExtended'")
+        assert extended.body["until"] == ended.body["wrap_up_until"] + 300
+        assert extended.body["by"] == "agent"
+        await typed(centre, "anna", "*47", "1", status="not_ready", reason="break")
+        assert centre.now("anna")["pending"]
+        waiting = await centre.dial("5001")
+        await centre.until_queued(1)
+        await typed(centre, "anna", "*44", state="idle")
+        assert (await centre.until_fact("WrapUpEnded", agent="anna")).body["by"] == "agent"
+        assert not centre.now("anna")["pending"], "the break has begun"
+        await typed(centre, "anna", "*48", status="ready")
+        await talk(waiting, await (await anna.next_call()).wait("confirmed"))
+        await waiting.hangup()
+    finally:
+        await centre.clear()
+        daemon.write(toml)
+        daemon.hup()
+        await centre.until(
+            lambda: len(centre.facts("kind = 'FloorConfigured'", whole=True)) > before + 1, "the old wrap-up"
+        )

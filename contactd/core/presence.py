@@ -1,0 +1,101 @@
+"""What agents, and supervisors for them, ask: in and out, ready and not, the wrap-up. And what time makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from contactd.core import events as ev
+from contactd.core import inputs as inp
+from contactd.core.agent import Agent, AgentState, By, Status
+from contactd.core.decision import Decision
+from contactd.core.events import SignedOutWhy
+from contactd.core.floor import LiveFloor
+from contactd.core.ids import Instant
+
+
+def _sign_in_asked(floor: LiveFloor, input_: inp.SignInAsked, at: Instant, into: Decision) -> None:
+    agent = floor.agents.get(input_.agent)
+    if agent is None:
+        return
+    if agent.locked_until is not None and at < agent.locked_until:
+        # A right PIN is refused as well, and neither lengthens the lock: the answer tells a guesser nothing.
+        into.events.append(ev.AgentRefused(agent=agent.id, reason="locked", locked_until=agent.locked_until))
+    elif not input_.pin_right:
+        locked = agent.pin_failures + 1 >= floor.plan.pin_tries
+        into.events.append(
+            ev.AgentRefused(
+                agent=agent.id,
+                reason="wrong_pin",
+                locked_until=at + floor.plan.pin_lock_s if locked else None,
+            )
+        )
+    elif agent.status is not Status.READY or agent.pin_failures:
+        into.events.append(ev.AgentSignedIn(agent=agent.id, by=input_.by))
+
+
+def _sign_out_asked(floor: LiveFloor, input_: inp.SignOutAsked, at: Instant, into: Decision) -> None:
+    agent = floor.agents.get(input_.agent)
+    if agent is not None and agent.status is not Status.SIGNED_OUT:
+        into.events.append(ev.AgentSignedOut(agent=agent.id, by=input_.by))
+
+
+def _ready_asked(floor: LiveFloor, input_: inp.ReadyAsked, at: Instant, into: Decision) -> None:
+    agent = floor.agents.get(input_.agent)
+    if agent is None or agent.status is Status.SIGNED_OUT:
+        return
+    if agent.state is AgentState.WRAP_UP:
+        into.events.append(ev.WrapUpEnded(agent=agent.id, by=input_.by))
+    if agent.status is Status.NOT_READY:
+        into.events.append(ev.AgentReady(agent=agent.id, by=input_.by))
+
+
+def _not_ready_asked(floor: LiveFloor, input_: inp.NotReadyAsked, at: Instant, into: Decision) -> None:
+    agent = floor.agents.get(input_.agent)
+    if agent is None or agent.status is Status.SIGNED_OUT:
+        return
+    if agent.status is not Status.NOT_READY or agent.reason != input_.reason:
+        into.events.append(ev.AgentNotReady(agent=agent.id, reason=input_.reason, by=input_.by))
+
+
+def _wrap_up_extend_asked(floor: LiveFloor, input_: inp.WrapUpExtendAsked, at: Instant, into: Decision) -> None:
+    agent = floor.agents.get(input_.agent)
+    if agent is None or agent.wrap_up_until is None or not agent.wrap_up_extend_s:
+        return
+    until = agent.wrap_up_until + agent.wrap_up_extend_s
+    into.events.append(ev.WrapUpExtended(agent=agent.id, until=until, by=input_.by))
+
+
+def _wrap_up_end_asked(floor: LiveFloor, input_: inp.WrapUpEndAsked, at: Instant, into: Decision) -> None:
+    agent = floor.agents.get(input_.agent)
+    if agent is not None and agent.state is AgentState.WRAP_UP:
+        into.events.append(ev.WrapUpEnded(agent=agent.id, by=input_.by))
+
+
+def limit_reached(floor: LiveFloor, agent: Agent, at: Instant, into: Decision) -> None:
+    """The agent has been as they are for as long as the configuration allows."""
+    limits = floor.limits
+    overdue_at = limits.overdue_at(agent)
+    if overdue_at is not None and overdue_at <= at:
+        into.events.append(
+            ev.AgentOverdue(
+                agent=agent.id, reason=agent.reason, since=agent.since, longest_s=limits.longest[agent.reason]
+            )
+        )
+    for why, until in (
+        (SignedOutWhy.UNREGISTERED, limits.unregistered_at(agent)),
+        (SignedOutWhy.INACTIVE, limits.inactive_at(agent)),
+    ):
+        if until is not None and until <= at:
+            into.events.append(ev.AgentSignedOut(agent=agent.id, by=By.SYSTEM, why=why))
+            return
+
+
+PRESENCE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], None]] = {
+    inp.SignInAsked: _sign_in_asked,
+    inp.SignOutAsked: _sign_out_asked,
+    inp.ReadyAsked: _ready_asked,
+    inp.NotReadyAsked: _not_ready_asked,
+    inp.WrapUpExtendAsked: _wrap_up_extend_asked,
+    inp.WrapUpEndAsked: _wrap_up_end_asked,
+}
