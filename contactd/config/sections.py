@@ -354,6 +354,8 @@ class Queue(Struct, frozen=True, kw_only=True):
     """By how much an agent may extend the wrap-up, once; 0: not at all."""
     label: _Label = ""
     """The name for people. Empty: the id."""
+    expected_talk_s: Annotated[int, Meta(ge=5, le=14400, description="seconds, 5 to 14400")] = 180
+    """How long a talk takes. The estimated wait goes by it until contactd has learnt better from the first talks."""
     strategy: _Strategy = "longest_idle"
     """Which of the agents who may be offered a contact gets it (docs/routing.rst)."""
     boost_s: _Boost = 0

@@ -173,6 +173,7 @@ def _queue_plan(queue_id: QueueId, queue: Queue) -> QueuePlan:
         at_closing=AtClosing(queue.at_closing),
         closed=as_destination(queue.closed),
         closed_by_hand=as_destination(queue.closed_by_hand),
+        expected_talk_s=queue.expected_talk_s,
     )
 
 

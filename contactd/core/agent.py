@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from contactd.core.ids import AgentId, ContactId, Instant, OfferId
+from contactd.core.ids import AgentId, ContactId, Instant, OfferId, QueueId
 from contactd.core.plan import AgentProfile, Skills
 
 
@@ -96,6 +96,8 @@ class Agent(msgspec.Struct, kw_only=True):
     """A supervisor's, in place of the profile's; None: the profile's."""
     contacts: int = 0
     """Talks since the last sign-in."""
+    served: QueueId | None = None
+    """The queue of the last talk."""
     offered_seq: int = 0
     """The number of the last offer's event; 0 never."""
     pin_failures: int = 0

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from contactd.core import events as ev
 from contactd.core.agent import AgentState, Status
-from contactd.core.contact import Contact, ContactState
+from contactd.core.contact import Contact, ContactState, Outcome
 from contactd.core.errors import FloorBug
 from contactd.core.hours import calendar_changed, hours_switched
 from contactd.core.ids import Instant
+from contactd.core.learnt import past
 
 if TYPE_CHECKING:
     from contactd.core.floor import LiveFloor
 
+_UNANSWERED = (Outcome.ABANDONED_WAITING, Outcome.ABANDONED_RINGING, Outcome.TIMED_OUT)
 RETURN_S = 2.0
 """How long a caller may take from the static queue back to the hold; it takes milliseconds."""
 
@@ -67,6 +69,9 @@ def _queued(floor: LiveFloor, event: ev.ContactQueued, at: Instant) -> None:
     contact.queue = event.queue
     contact.queued_at = event.queued_at
     contact.step = event.step
+    contact.estimate = event.estimate
+    if event.estimate is not None:
+        floor.state.estimated_at = at
     # A second wait, after a transfer, ends at the second talk.
     contact.connected_at = None
     floor.enter(contact, ContactState.WAITING, held=True)
@@ -127,9 +132,16 @@ def _connected(floor: LiveFloor, event: ev.ContactConnected, at: Instant) -> Non
     contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
     floor.check(contact, ContactState.CONNECTED, agent, AgentState.BUSY)
     floor.enter(contact, ContactState.CONNECTED)
+    learnt = floor.learnt(contact.queue)
+    if learnt is not None and not event.seen_late:
+        if agent.state is AgentState.OFFERED and agent.offer == event.offer:
+            learnt.rings.add(past(agent.since, at))
+        if event.waited_s is not None:
+            learnt.add_wait(event.waited_s, gave_up=False)
     contact.agent, contact.offer = agent.id, event.offer
     contact.connected_at, contact.handled = at, True
     agent.contacts += 1
+    agent.served = contact.queue
     agent.busy_offers = 0
     agent.contact, agent.offer = contact.id, event.offer
     floor.occupy(agent, AgentState.BUSY, at)
@@ -142,13 +154,22 @@ def _talk_ended(floor: LiveFloor, event: ev.TalkEnded, at: Instant) -> None:
     floor.enter(contact, ContactState.RELEASED)
     contact.agent = contact.offer = None
     agent.contact = agent.offer = None
+    learnt = floor.learnt(contact.queue)
+    if learnt is not None and event.by != "unseen":
+        learnt.talks.add(event.talk_s)
+        if event.wrap_up_until is None:
+            learnt.wrap_ups.add(0.0)
     agent.wrap_up_until = event.wrap_up_until
     agent.wrap_up_extend_s = event.extend_s
     floor.occupy(agent, doing, at)
 
 
 def _ended(floor: LiveFloor, event: ev.ContactEnded, at: Instant) -> None:
-    floor.enter(floor.contacts[event.contact], ContactState.ENDED)
+    contact = floor.contacts[event.contact]
+    floor.enter(contact, ContactState.ENDED)
+    learnt = floor.learnt(contact.queue)
+    if learnt is not None and event.waited_s is not None and event.outcome in _UNANSWERED and not event.seen_late:
+        learnt.add_wait(event.waited_s, gave_up=event.outcome is not Outcome.TIMED_OUT)
     del floor.contacts[event.contact]
 
 
@@ -193,7 +214,12 @@ def _wrap_up_extended(floor: LiveFloor, event: ev.WrapUpExtended, at: Instant) -
 
 
 def _wrap_up_ended(floor: LiveFloor, event: ev.WrapUpEnded, at: Instant) -> None:
-    floor.occupy(floor.agents[event.agent], AgentState.IDLE, at)
+    agent = floor.agents[event.agent]
+    began = agent.since
+    floor.occupy(agent, AgentState.IDLE, at)
+    learnt = floor.learnt(agent.served)
+    if learnt is not None:
+        learnt.wrap_ups.add(past(began, at))
 
 
 def _handset_seen(floor: LiveFloor, event: ev.HandsetSeen, at: Instant) -> None:

@@ -63,6 +63,15 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     boost_s: int = 0
 
 
+class Estimate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Seconds of a wait: as likely shorter than the median as longer. One of ten is shorter than low_s, one of ten
+    longer than high_s."""
+
+    low_s: float
+    median_s: float
+    high_s: float
+
+
 STICKY = -1
 """The step before the first: the preferred agent alone."""
 
@@ -95,6 +104,8 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     """How many of the queue's steps are behind it; STICKY before the first."""
     connected_at: Instant | None = None
     handled: bool = False
+    estimate: Estimate | None = None
+    """Of the wait that began last, when it began; None: nobody knew, or nobody was asked."""
 
     def prefers(self) -> bool:
         """Whether there is an agent who comes before all others."""

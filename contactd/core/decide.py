@@ -18,6 +18,7 @@ from contactd.core.decision import (
     end_contact,
     end_offer,
     end_talk,
+    expecting,
     queue_or_default,
     queued,
     see_handset,
@@ -73,6 +74,8 @@ def _call_held(floor: LiveFloor, input_: inp.CallHeld, at: Instant, into: Decisi
     contact = floor.contacts.get(input_.contact)
     queue = queue_or_default(floor, input_.queue)
     waits = queued(input_.contact, queue, min(input_.queued_at, at), at, plan=floor.queues.get(queue), known=contact)
+    if contact is None or contact.queued_at is None or contact.queue != queue:
+        waits = expecting(floor, waits, input_.pbx, contact.needs if contact is not None else None, at)
     if contact is None:
         into.events += [adopt(input_, input_.pbx, at), waits]
         return

@@ -8,12 +8,18 @@ from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import UNREGISTERED, Agent, By, Handset, Status
 from contactd.core.commands import Command
-from contactd.core.contact import Contact, Outcome
+from contactd.core.contact import Contact, Estimate, Needs, Outcome
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import ContactId, Instant, PbxId, QueueId, call_started
 from contactd.core.plan import QueuePlan
 from contactd.core.routing.demand import due_step
+from contactd.core.routing.waits import estimated_wait
+
+_ESTIMATE_S = 0.1
+"""Between two waits that are estimated as they begin, at least; and so much more for each contact that waits: what it
+costs grows with them."""
+_ESTIMATE_WAITING_S = 0.001
 
 
 class Decision(msgspec.Struct, gc=False):
@@ -43,6 +49,25 @@ def queued(
     prefers = known is not None and known.prefers()
     step = due_step(plan, prefers, queued_at, at) if plan is not None else 0
     return ev.ContactQueued(contact=contact_id, queue=queue, queued_at=queued_at, step=step)
+
+
+def expecting(
+    floor: LiveFloor, waits: ev.ContactQueued, pbx: PbxId, needs: Needs | None, at: Instant
+) -> ev.ContactQueued:
+    """waits, with an estimate where somebody must wait; in a crowd not of everybody, so that it costs nothing."""
+    pause_s = max(_ESTIMATE_S, _ESTIMATE_WAITING_S * len(floor.routing.waiting))
+    if at < floor.state.estimated_at + pause_s:
+        return waits
+    estimate = estimated_wait(floor, waits.queue, at, pbx=pbx, needs=needs)
+    if estimate is None or estimate.high_s == estimate.low_s:
+        return waits
+    before_s = since(waits.queued_at, at)
+    whole = Estimate(
+        low_s=round(before_s + estimate.low_s, 1),
+        median_s=round(before_s + estimate.median_s, 1),
+        high_s=round(before_s + estimate.high_s, 1),
+    )
+    return msgspec.structs.replace(waits, estimate=whole)
 
 
 def end_offer(contact: Contact, outcome: OfferOutcome, cause: int, into: Decision) -> None:
@@ -124,6 +149,7 @@ def connect(contact: Contact, agent: Agent, at: Instant, *, seen_late: bool) -> 
         agent=agent.id,
         offer=contact.offer,
         waited_s=waited(contact, at),
+        estimate=None if seen_late or contact.connected_at is not None else contact.estimate,
         seen_late=seen_late,
     )
 

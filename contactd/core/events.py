@@ -11,7 +11,7 @@ from typing import ClassVar
 import msgspec
 
 from contactd.core.agent import Handset
-from contactd.core.contact import Needs, Outcome
+from contactd.core.contact import Estimate, Needs, Outcome
 from contactd.core.ids import AgentId, CalendarId, ContactId, Instant, OfferId, PbxId, QueueId
 from contactd.core.plan import AtClosing, FloorPlan, Skills
 
@@ -73,6 +73,8 @@ class ContactQueued(Event, frozen=True, kw_only=True):
     queued_at: Instant
     step: int = 0
     """Where in the queue's plan it begins: STICKY, or past the steps whose time has come already."""
+    estimate: Estimate | None = None
+    """Of the wait since queued_at. None: nobody knows, it was not asked (in a crowd some are), or an older contactd."""
 
 
 class ContactNeedsSet(Event, frozen=True, kw_only=True):
@@ -146,6 +148,8 @@ class ContactConnected(Event, frozen=True, kw_only=True):
     """None: no offer of ours led here, but the static queue or a transfer."""
     waited_s: float | None
     """None: handed over from one talk into the next, without a wait."""
+    estimate: Estimate | None = None
+    """Of waited_s, when the wait began; None as in ContactQueued."""
     seen_late: bool = False
     """A comparison found them talking; the true moment is earlier."""
 

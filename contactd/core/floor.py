@@ -19,6 +19,7 @@ from contactd.core.contact import TRANSITIONS as CONTACT_TRANSITIONS
 from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.errors import FloorBug
 from contactd.core.ids import AgentId, CalendarId, ContactId, Instant, PbxId, QueueId
+from contactd.core.learnt import Learnt
 from contactd.core.limits import Limits
 from contactd.core.opening import CalendarState, Switch, SwitchKey, switch_key
 from contactd.core.plan import FloorPlan, QueuePlan, Skills
@@ -40,6 +41,9 @@ class Floor(msgspec.Struct, kw_only=True):
     calendars: dict[CalendarId, CalendarState] = {}
     switches: dict[SwitchKey, Switch] = {}
     """What supervisors closed or opened by hand."""
+    learnt: dict[QueueId, Learnt] = {}
+    estimated_at: Instant = 0.0
+    """When a wait was last estimated as it began."""
 
 
 _WAITING = ContactState.WAITING
@@ -260,6 +264,15 @@ class LiveFloor:
         agent.skills_set = skills
         self.routing.skills_changed(agent, before)
 
+    def learnt(self, queue: QueueId | None) -> Learnt | None:
+        """What is known of a queue, to be added to; None for one that is not configured."""
+        if queue is None or queue not in self.queues:
+            return None
+        known = self.state.learnt.get(queue)
+        if known is None:
+            known = self.state.learnt[queue] = Learnt()
+        return known
+
     def see(self, agent: Agent, handset: Handset, at: Instant) -> None:
         agent.handset = handset
         agent.handset_since = at
@@ -313,6 +326,8 @@ class LiveFloor:
         """Take a new plan; people in the middle of something stay until they are done."""
         self.state.plan = plan
         self._forget_hours(plan)
+        kept = {queue.id for queue in plan.queues}
+        self.state.learnt = {queue: learnt for queue, learnt in self.state.learnt.items() if queue in kept}
         wanted = {profile.id: profile for profile in plan.agents}
         for agent_id, profile in wanted.items():
             if agent_id in self.agents:

@@ -13,10 +13,24 @@ from contactd.core.commands import RingAgent
 from contactd.core.contact import ContactState
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.hours import opening
-from contactd.core.ids import AgentId
+from contactd.core.ids import AgentId, QueueId
 from contactd.core.plan import Strategy
+from contactd.core.routing.demand import target_of
 from contactd.core.step import Step
-from tests.core.rules import allowed, available, hours, kept, limit_at, merit, next_step_at, place, reason, strategy_of
+from tests.core.rules import (
+    allowed,
+    available,
+    hours,
+    kept,
+    limit_at,
+    merit,
+    next_step_at,
+    place,
+    queue_of,
+    reason,
+    reason_of_itself,
+    strategy_of,
+)
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode = msgspec.msgpack.Decoder(Floor).decode
@@ -37,6 +51,7 @@ def check_floor(floor: LiveFloor) -> None:
     _check_agents(floor)
     _check_indexes(floor)
     _check_nobody_idles_while_somebody_waits(floor)
+    _check_who_is_ahead(floor)
 
 
 def _check_contacts(floor: LiveFloor) -> None:
@@ -115,6 +130,25 @@ def _check_nobody_idles_while_somebody_waits(floor: LiveFloor) -> None:
         if free and contact.state is ContactState.WAITING and contact.held and contact.pbx in floor.state.steered:
             idle = [a.id for a in free if allowed(floor, a, contact) and not kept(floor, a, contact)]
             assert not idle, f"{contact.id} waits for {contact.queue} while {idle} idle"
+
+
+def _check_who_is_ahead(floor: LiveFloor) -> None:
+    """Of the last in line: each contact before it counts by the share of its agents who can have the last one too."""
+    line = [c for c in floor.contacts.values() if c.held or c.return_by is not None]
+    line = [contact for contact in line if queue_of(floor, contact) is not None]
+    if not line:
+        return
+    last = max(line, key=lambda contact: place(floor, contact))
+    here = [agent for agent in floor.agents.values() if reason_of_itself(agent) != "signed_out"]
+    mine = {agent.id for agent in here if allowed(floor, agent, last)}
+    ahead = 0.0
+    for other in line:
+        theirs = {agent.id for agent in here if allowed(floor, agent, other)}
+        if theirs & mine and place(floor, other) < place(floor, last):
+            ahead += len(theirs & mine) / len(theirs)
+    queue = floor.queues[QueueId(str(last.queue))]
+    who = floor.routing.able(target_of(queue, last, floor.agents))
+    assert abs(floor.routing.ahead(place(floor, last), who) - ahead) < 1e-9
 
 
 def turns_of(floor: LiveFloor) -> dict[AgentId, int]:

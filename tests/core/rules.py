@@ -173,7 +173,14 @@ def reason(floor: LiveFloor, agent: Agent, contact: Contact, free_then: Sequence
         return "elsewhere"
     if not _skilled(floor, agent, contact):
         return "unskilled"
-    if agent in free_then or available(agent):
+    if agent in free_then:
+        return "ready"
+    return reason_of_itself(agent)
+
+
+def reason_of_itself(agent: Agent) -> str:
+    """What keeps agent from everything, whatever is asked for."""
+    if available(agent):
         return "ready"
     if agent.state is not AgentState.IDLE:
         return str(agent.state)

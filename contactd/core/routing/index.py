@@ -30,6 +30,8 @@ contact waits: all waits grow alike. The number and no object, so that the colle
 _ReadyEntry = tuple[float, Instant, AgentId, int]
 """The strategy's rank, idle since, who, and the stamp that tells it from an earlier time of being ready."""
 
+_ASKED = 256
+"""So many of one line are looked at to count those before a rank."""
 _EMPTY_DEMANDS = 4096
 """Demands for which nobody waits and that are kept nevertheless, beyond those of the plan's own steps."""
 
@@ -253,6 +255,41 @@ class RoutingIndex:
         """What contact, who waits, asked for, and how many agents of its PBX were not chosen, by reason."""
         target, demand = self._asked(self._queues[QueueId(contact.queue or "")], contact)
         return target, self._sets.counts(target, self._sets.serving(target), demand.who, chosen)
+
+    # --- what the estimated wait asks ---------------------------------------------------------------------------------
+
+    def able(self, target: Target) -> AgentSet:
+        """Who can be offered what target stands for, however busy."""
+        demand = self._by_target.get(target)
+        return demand.who if demand is not None else self._sets.skilled(target, self._sets.serving(target))
+
+    def ready(self, who: AgentSet) -> bool:
+        """Whether one of them is ready now. Nobody before can want that one, or would have been offered already."""
+        return bool(who & self._sets.ready()) and not self.returning
+
+    def present(self, who: AgentSet) -> list[Agent]:
+        """Those of them who are neither signed out nor without a handset while idle."""
+        return [self._agents[agent] for agent in self._sets.members(who & self._sets.present())]
+
+    def ahead(self, here: tuple[Instant, ContactId], who: AgentSet) -> float:
+        """How many before this rank, and id where ranks are equal, are in the way of somebody whom who can serve.
+
+        A contact that others can serve as well counts by the share of these agents among all who can. Of a long line
+        some stand for all.
+        """
+        present = self._sets.present()
+        mine = who & present
+        found = 0.0
+        for demand in self._demands.values():
+            if demand.size and (shared := demand.who & mine):
+                stride = len(demand.line) // _ASKED + 1
+                before = sum(place < here and self.waiting.get(place[1]) is place for place in demand.line[::stride])
+                found += before * stride * shared.bit_count() / (demand.who & present).bit_count()
+        for place in self.returning.values():
+            demand = self._demands[place[2]]
+            if place < here and (shared := demand.who & mine):
+                found += shared.bit_count() / (demand.who & present).bit_count()
+        return found
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

@@ -91,6 +91,21 @@ class AgentSets:
     def is_in(self, agent: AgentId, agents: AgentSet) -> bool:
         return bool(self.bit[agent] & agents)
 
+    def ready(self) -> AgentSet:
+        return self._conditions[Reason.READY]
+
+    def present(self) -> AgentSet:
+        """Who is here, or back soon, as far as the floor can know; some of the busy will not be ready afterwards."""
+        conditions = self._conditions
+        return (
+            conditions[Reason.READY]
+            | conditions[Reason.OFFERED]
+            | conditions[Reason.BUSY]
+            | conditions[Reason.WRAP_UP]
+            | conditions[Reason.HANDSET]
+            | conditions[Reason.NOT_READY]
+        )
+
     def counts(self, target: Target, serving: AgentSet, eligible: AgentSet, without: AgentId) -> dict[str, int]:
         """How many agents of the target's PBX there are of each condition, but for one."""
         eligible_others = eligible & ~self.bit[without]
