@@ -1,4 +1,4 @@
-"""The daemon's command line: contactd run | migrate | check-config."""
+"""The daemon's command line: contactd run | worker | migrate | check-config."""
 
 from __future__ import annotations
 
@@ -63,6 +63,23 @@ def run(path: Path, take_over: bool) -> None:
         log.die_out_of_memory()
 
 
+@cli.command()
+@click.pass_obj
+def worker(path: Path) -> None:
+    """Do the jobs that take long, one after the other, until SIGTERM. SIGHUP loads the configuration again."""
+    from contactd import log  # noqa: PLC0415
+    from contactd.worker import Worker  # noqa: PLC0415
+
+    faulthandler.enable()
+    settings = load(path)
+    log.configure(settings.log_level)
+
+    async def main() -> None:
+        await Worker(settings).run()
+
+    asyncio.run(main())
+
+
 def _for_want_of_memory(error: BaseException | None) -> bool:
     """The last words may be another error's: without memory there is no thread to end the others with."""
     while error is not None and not isinstance(error, MemoryError):
@@ -83,6 +100,7 @@ def migrate(path: Path) -> None:
             password=settings.secrets.database.migrate_password or settings.secrets.database.password,
             keep_private_days=settings.privacy.contact_private_days,
             keep_audit_days=settings.privacy.audit_days,
+            keep_job_days=settings.jobs.keep_days,
         )
     )
     for migration in done:

@@ -30,10 +30,11 @@ from contactd.engine.notices import Notices
 from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool, SpoolBroken
 from contactd.log import flood, lost_lines, watch_memory
-from contactd.metrics import STANDBY, FloorMetrics, Readings
+from contactd.metrics import STANDBY, FloorMetrics, JobMetrics, Readings
 from contactd.notify import Notifier, Teller
 from contactd.pbx.voice import Voice
 from contactd.reload import Reload, Result, read_again
+from contactd.store import jobs
 from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, FloorRow, Journal, open_pool
@@ -116,6 +117,8 @@ class Daemon:
             )
             measured = FloorMetrics(floor, read, circle.clock.now)
             stack.callback(measured.close)
+            job_metrics = JobMetrics(jobs.KINDS)
+            stack.callback(job_metrics.close)
             teller = Teller(self._systemd, row.epoch, read, lambda: watch.store_away, circle.clock.now)
             circle.put(inp.ConfigurationLoaded(plan=settings.plan()))
             hours = Hours(circle.put, calendars_of(settings.calendars))
@@ -144,6 +147,7 @@ class Daemon:
                 reload.run,
                 flood.tell_every_period,
                 functools.partial(History(pool, settings.floor).run, appended),
+                functools.partial(jobs.watch, pool, settings.floor, job_metrics),
                 *voice.tasks(),
             ]
             self._systemd.ready(teller.text())

@@ -30,11 +30,11 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
 
 
 def _database(sections: Sections, into: Problems) -> None:
-    for name, dsn in (("dsn", sections.database.dsn), ("migrate_dsn", sections.database.migrate_dsn)):
+    secrets = {"dsn": "password", "migrate_dsn": "migrate_password", "worker_dsn": "worker_password"}
+    for name, secret in secrets.items():
         with contextlib.suppress(ValueError):
-            url = urlsplit(dsn or "")
+            url = urlsplit(getattr(sections.database, name) or "")
             if url.password is not None or "password" in parse_qs(url.query):
-                secret = "password" if name == "dsn" else "migrate_password"
                 into.add(
                     ("database", name),
                     "a password in a file that is kept with the journal",

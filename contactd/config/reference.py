@@ -51,6 +51,7 @@ EXAMPLE: dict[str, Any] = {
     "database": {
         "dsn": "postgresql://contactd@/contactd?host=/run/postgresql",
         "migrate_dsn": "postgresql://contactd_owner@/contactd?host=/run/postgresql",
+        "worker_dsn": "postgresql://contactd@/contactd?host=/run/postgresql",
     },
     "pbx": {"pbx1": {"host": "127.0.0.1", "username": "contactd"}},
     "agi": {"advertise": "127.0.0.1"},
@@ -111,7 +112,7 @@ EXAMPLE: dict[str, Any] = {
     },
 }
 SECRETS_EXAMPLE: dict[str, Any] = {
-    "database": {"password": "change-me", "migrate_password": "change-me-too"},
+    "database": {"password": "change-me", "migrate_password": "change-me-too", "worker_password": "change-me"},
     "pbx": {"pbx1": {"secret": "change-me", "test_secret": "change-me-as-well"}},
     "agents": {"alice": {"pin": "4711"}, "bob": {"pin": "0815"}},
 }

@@ -138,10 +138,13 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("reasons",),
     ("agents",),
     # As migrate_dsn.
+    ("database", "worker_dsn"),
     ("privacy",),
+    ("jobs",),
 )
 LIVE_SECRETS: tuple[tuple[str, ...], ...] = (
     ("database", "migrate_password"),
+    ("database", "worker_password"),
     # contactctl's, not the daemon's.
     ("pbx", "*", "test_secret"),
     ("agents",),
@@ -169,6 +172,9 @@ class Database(Struct, frozen=True, kw_only=True):
     migrate_dsn: _Dsn | None = None
     """The same database as its owner, for ``contactd migrate`` only: the daemon itself may not change what happened.
     With peer authentication pg_ident.conf must let our Unix user be this role too. Left out: the same as ``dsn``."""
+    worker_dsn: _Dsn | None = None
+    """The same database for ``contactd worker``, by a login of its own that is a member of contactd_worker only. Left
+    out: the same as ``dsn``."""
     pool_size: Annotated[int, Meta(ge=2, le=50, description="a number of connections, 2 to 50")] = 4
     """Connections that are kept open."""
 
@@ -320,6 +326,24 @@ class Calendar(Struct, frozen=True, kw_only=True):
     hours: dict[_Weekdays, _Hours] = {}
     """Weekday = hours. A day that is left out is closed."""
     special: dict[_Dates, SpecialDay] = {}
+
+
+class Jobs(Struct, frozen=True, kw_only=True):
+    """What ``contactd worker`` does (docs/operations.rst). ``systemctl reload 'contactd-worker@*'`` takes a change."""
+
+    verify_at: Annotated[
+        str,
+        Meta(
+            pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z",
+            description='a time of the day in UTC, in quotes, such as "03:40"',
+        ),
+    ] = "03:40"
+    """When the journal's chain of hashes is computed anew, each day."""
+    memory_mb: Annotated[int, Meta(ge=128, le=1048576, description="MiB, 128 to 1048576")] = 512
+    """How much address space one job may use. A job that wants more fails, and nothing else does."""
+    keep_days: _Days = 30
+    """How long a job that is done, or was dropped, stands in ``contactctl jobs list``. ``contactd migrate`` forgets
+    it."""
 
 
 class QueueStep(Struct, frozen=True, kw_only=True):
@@ -495,6 +519,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     ctl: Ctl = Ctl()
     privacy: Privacy = Privacy()
     calendars: dict[_Calendar, Calendar] = {}
+    jobs: Jobs = Jobs()
     queues: dict[_Queue, Queue] = {}
     menus: dict[_Menu, Menu] = {}
     lines: dict[_Dialled, Annotated[str, Meta(description='"menu:<id>", "queue:<id>" or "echo"')]] = {}
@@ -519,6 +544,8 @@ class DatabaseSecrets(Struct, frozen=True, kw_only=True):
     """The password of the role in ``dsn``. Left out: the server asks for none."""
     migrate_password: Annotated[str, Meta(min_length=1, description="a password in quotes")] | None = None
     """The password of the owner in ``migrate_dsn``. Left out: the same as ``password``."""
+    worker_password: Annotated[str, Meta(min_length=1, description="a password in quotes")] | None = None
+    """The password of the login in ``worker_dsn``. Left out: the same as ``password``."""
 
 
 class PbxSecrets(Struct, frozen=True, kw_only=True):

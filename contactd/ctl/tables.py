@@ -209,6 +209,24 @@ def show_hours(told: list[dict[str, Any]]) -> None:
         out.print(days)
 
 
+def show_jobs(jobs: list[dict[str, Any]]) -> None:
+    wide = console().width >= WIDE
+    table = _table(
+        "job>", "kind", "key", "state", "attempts>", "when", *(["took>", "worker"] if wide else []), "error~"
+    )
+    for job in jobs:
+        began, ended = job["started_at"], job["ended_at"]
+        took = _span(ended - began) if job["state"] == "done" else ""
+        when = job["due"] if job["state"] == "waiting" else ended or began or job["made_at"]
+        table.add_row(
+            *(str(job["id"]), job["kind"], job["key"], job["state"], str(job["attempts"])),
+            local(when).strftime("%Y-%m-%d %H:%M:%S" if wide else "%m-%d %H:%M"),
+            *([took, job["worker"].rpartition(":")[0]] if wide else []),
+            job["error"],
+        )
+    _print(table, "there is no job; the worker asks for the daily ones (systemctl status 'contactd-worker@*')")
+
+
 def _table(*names: str) -> Table:
     """A name that ends in > is for numbers, one in ~ for lists that may take several lines."""
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -5,6 +5,7 @@ a number. docs/metrics.rst lists them all, and a test compares.
 """
 
 from contactd.metrics.floor import FloorMetrics
+from contactd.metrics.jobs import JobFigures, JobMetrics
 from contactd.metrics.readings import PbxReading, Readings
 from contactd.metrics.registry import (
     AMI_EVENT_LAG_SECONDS,
@@ -40,6 +41,8 @@ __all__ = [
     "TURN_SECONDS",
     "WEB_CONNECTIONS_CUT",
     "FloorMetrics",
+    "JobFigures",
+    "JobMetrics",
     "PbxReading",
     "Readings",
     "exposition",

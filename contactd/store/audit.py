@@ -123,8 +123,13 @@ async def erase(connection: asyncpg.Connection, who: Who, via: str, contact: Con
     async with connection.transaction():
         erased = await connection.fetchrow(query("erase_private"), contact)
         entry = Entry(who, via, "erase", contact, outcome="done" if erased else "nothing was kept")
-        await connection.execute(query("audit_act"), *_columns(entry))
+        await audit_act(connection, entry)
     return erased is not None
+
+
+async def audit_act(connection: asyncpg.Connection, entry: Entry) -> None:
+    """Write down that somebody acts; in the transaction of the act itself, both are done or neither."""
+    await connection.execute(query("audit_act"), *_columns(entry))
 
 
 async def kept(connection: asyncpg.Connection, most: int, contact: ContactId | None = None) -> list[Kept]:

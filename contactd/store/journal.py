@@ -192,7 +192,9 @@ class Journal:
             raise away(error) from error
 
 
-async def open_pool(dsn: str, *, password: str | None = None, size: int = 4) -> asyncpg.Pool:
+async def open_pool(
+    dsn: str, *, password: str | None = None, size: int = 4, role: str = "contactd_daemon", program: str = "contactd"
+) -> asyncpg.Pool:
     """A pool that connects on first use, so that a daemon starts while PostgreSQL is away.
 
     SET ROLE takes the owner's rights away from whoever the dsn names: the journal can be appended to and read.
@@ -205,7 +207,7 @@ async def open_pool(dsn: str, *, password: str | None = None, size: int = 4) -> 
         timeout=5,
         command_timeout=60,
         reset=_as_it_is,
-        server_settings={"role": "contactd_daemon", "application_name": "contactd", "timezone": "UTC"},
+        server_settings={"role": role, "application_name": program, "timezone": "UTC"},
         **options,
     )
 

@@ -57,6 +57,7 @@ async def migrate(
     keep_input_days: int = 35,
     keep_private_days: int = 90,
     keep_audit_days: int = 1095,
+    keep_job_days: int = 30,
 ) -> list[Migration]:
     """Bring the database up to date, cut the journal where a month has begun, forget what is old. Returns what was run.
 
@@ -103,6 +104,7 @@ async def migrate(
         await connection.execute(
             "SELECT forget(make_interval(days => $1), make_interval(days => $2))", keep_private_days, keep_audit_days
         )
+        await connection.execute("SELECT forget_jobs(make_interval(days => $1))", keep_job_days)
         return run
     finally:
         await connection.close()

@@ -30,6 +30,7 @@ class Query:
     name: str
     description: str
     sql: str
+    file: str
 
 
 @cache
@@ -44,7 +45,7 @@ def all_queries() -> dict[str, Query]:
             sql = "\n".join(line for line in lines if not line.startswith("--")).strip().rstrip(";")
             if name in found or not description or not sql:
                 raise SqlMissing(f"{path}: the query {name} stands twice, or lacks its description or its text.")
-            found[name] = Query(name, description, sql)
+            found[name] = Query(name, description, sql, path.name)
     return found
 
 

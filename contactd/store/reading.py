@@ -43,17 +43,23 @@ class Story:
 
 @contextlib.asynccontextmanager
 async def reader(
-    dsn: str, *, password: str | None = None, timeout_s: float = 5, writes: bool = False
+    dsn: str,
+    *,
+    password: str | None = None,
+    timeout_s: float = 5,
+    writes: bool = False,
+    role: str = "contactd_daemon",
+    program: str = "contactctl",
 ) -> AsyncIterator[asyncpg.Connection]:
-    """A connection that cannot change anything. writes: it may what the daemon may, such as keep an audit row.
+    """A connection that cannot change anything. writes: it may what its role may, such as keep an audit row.
 
     Raises StoreAway, StoreRefused.
     """
     options = {"password": password} if password else {}
     settings = {
-        "role": "contactd_daemon",
+        "role": role,
         "default_transaction_read_only": "off" if writes else "on",
-        "application_name": "contactctl",
+        "application_name": program,
         "timezone": "UTC",
     }
     try:

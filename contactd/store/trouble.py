@@ -82,8 +82,8 @@ _SENTENCES: tuple[tuple[_Kinds, type[StoreAway], str], ...] = (
     (
         (asyncpg.SyntaxOrAccessError, asyncpg.DataError, ValueError),
         StoreMisconfigured,
-        "PostgreSQL does not let contactd work ({what}): run `contactd migrate`, GRANT contactd_daemon to the role of"
-        " the dsn, and check the dsn's options.",
+        "PostgreSQL does not let contactd work ({what}): run `contactd migrate`, GRANT contactd_daemon (for contactd"
+        " worker: contactd_worker) to the role of the dsn, and check the dsn's options.",
     ),
     ((asyncpg.InternalServerError,), StoreAway, "PostgreSQL fails within itself ({what}): look at its log and disk."),
 )

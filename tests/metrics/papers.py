@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prometheus_client.core import Metric
 
-from contactd.metrics import AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS, FloorMetrics
+from contactd.metrics import AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS, FloorMetrics, JobFigures, JobMetrics
 from contactd.metrics.registry import families
 from tests.metrics.big import big_floor, every_series, readings
 from tests.store.walk import PBX
@@ -21,6 +21,8 @@ def measured() -> list[Metric]:
     """Every family of a daemon to which everything has happened."""
     walk = big_floor(calls=10)
     metrics = FloorMetrics(walk.floor, readings, lambda: walk.now)
+    jobs = JobMetrics(("verify",))
+    jobs.tell(JobFigures(tallies={("verify", "done"): (1, 2.0)}))
     try:
         every_series(metrics)
         metrics.publish(walk.steps)
@@ -29,6 +31,7 @@ def measured() -> list[Metric]:
         return list(families())
     finally:
         metrics.close()
+        jobs.close()
 
 
 def sample_names(family: Metric) -> set[str]:

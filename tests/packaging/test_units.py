@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from contactd.worker.worker import GRACE_S
 from tests.lab import debs
 from tests.lab.progress import ROOT
 
@@ -39,10 +40,17 @@ def test_systemd_knows_every_line_of_the_units(tmp_path: Path) -> None:
 
 
 def test_the_services_that_share_their_walls_share_all_of_them() -> None:
-    """contactd-migrate may do less than contactd, never more."""
-    daemon, migrate = (walls(ROOT / f"systemd/{name}.service") for name in ("contactd", "contactd-migrate"))
-    assert daemon <= migrate
-    assert migrate - daemon == {"ProcSubset=pid"}
+    """contactd-migrate and the workers may do less than contactd, never more."""
+    daemon = walls(ROOT / "systemd/contactd.service")
+    for name in ("contactd-migrate", "contactd-worker@"):
+        other = walls(ROOT / f"systemd/{name}.service")
+        assert daemon <= other
+        assert other - daemon == {"ProcSubset=pid"}
+
+
+def test_a_worker_has_longer_to_stop_than_its_job_has_to_end() -> None:
+    stop_s = re.search(r"^TimeoutStopSec=(\d+)$", (ROOT / "systemd/contactd-worker@.service").read_text(), re.MULTILINE)
+    assert stop_s and int(stop_s[1]) >= GRACE_S + 10
 
 
 def walls(unit: Path) -> set[str]:

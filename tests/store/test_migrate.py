@@ -88,7 +88,7 @@ async def test_an_owner_without_more_rights_migrates_as_the_installation_says(po
     dsn = re.sub(r"//\w+:\w+@", f"//{owner}:x@", postgres.dsn_of(name))
     await migrate(dsn)
     assert await migrate(dsn) == []
-    for role in ("contactd_daemon", "contactd_reader"):
+    for role in ("contactd_daemon", "contactd_reader", "contactd_worker"):
         for right, thing in (("TEMPORARY", "database"), ("CREATE", "database"), ("CREATE", "schema")):
             of = name if thing == "database" else "public"
             (may,) = await fetch(dsn, f"SELECT has_{thing}_privilege('{role}', '{of}', '{right}')")

@@ -20,20 +20,40 @@ async def daemon(database: str) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-async def test_every_query_is_prepared_and_planned_as_the_daemon(daemon: asyncpg.Connection) -> None:
-    for named in all_queries().values():
-        prepared = await daemon.prepare(named.sql)
-        parameters = prepared.get_parameters()
-        nulls = ", ".join("NULL" for _ in parameters)
-        await daemon.execute(f"PREPARE {named.name} AS {named.sql}")
-        # Rights are looked at when a plan is begun, and EXPLAIN begins it without running it.
-        await daemon.execute(f"EXPLAIN EXECUTE {named.name}" + (f"({nulls})" if parameters else ""))
+@pytest.fixture
+async def worker(database: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection with the workers' rights."""
+    connection = await asyncpg.connect(database, server_settings={"role": "contactd_worker"})
+    yield connection
+    await connection.close()
 
 
-async def test_every_query_says_what_it_is_for_and_what_its_parameters_are(daemon: asyncpg.Connection) -> None:
+OF_THE_WORKER = {"add_job", "floors", "seals", "bodies"}
+"""Beside those of worker.sql."""
+
+
+async def test_every_query_is_prepared_and_planned_by_whoever_asks_it(
+    daemon: asyncpg.Connection, worker: asyncpg.Connection
+) -> None:
     for named in all_queries().values():
-        for number, _ in enumerate((await daemon.prepare(named.sql)).get_parameters(), 1):
+        askers = [worker] if named.file == "worker.sql" else [daemon]
+        if named.name in OF_THE_WORKER:
+            askers = [daemon, worker]
+        for asker in askers:
+            prepared = await asker.prepare(named.sql)
+            parameters = prepared.get_parameters()
+            nulls = ", ".join("NULL" for _ in parameters)
+            await asker.execute(f"PREPARE {named.name} AS {named.sql}")
+            # Rights are looked at when a plan is begun, and EXPLAIN begins it without running it.
+            await asker.execute(f"EXPLAIN EXECUTE {named.name}" + (f"({nulls})" if parameters else ""))
+
+
+async def test_every_query_says_what_it_is_for_and_what_its_parameters_are(database: str) -> None:
+    owner = await asyncpg.connect(database)
+    for named in all_queries().values():
+        for number, _ in enumerate((await owner.prepare(named.sql)).get_parameters(), 1):
             assert f"${number} " in named.description, f"{named.name} does not say what ${number} is"
+    await owner.close()
 
 
 async def test_every_query_is_used() -> None:
@@ -95,6 +115,12 @@ async def test_the_daemon_can_neither_change_nor_remove_what_happened(
         "INSERT INTO audit (login, who, via, act) VALUES ('x', 'x', 'x', 'x')",
         "DELETE FROM contact",
         "DELETE FROM migration",
+        "DELETE FROM job",
+        "UPDATE job SET arguments = '{}'",
+        "UPDATE job SET result = '{}'",
+        "UPDATE job_tally SET runs = 0",
+        "INSERT INTO verification (floor, to_seq, facts, seals) VALUES (1, 1, 1, 1)",
+        "SELECT forget_jobs('1 day')",
         "UPDATE snapshot SET body = ''",
     ],
 )
@@ -113,6 +139,39 @@ async def reports(database: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database, server_settings={"role": "contactd_reader"})
     yield connection
     await connection.close()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT contact FROM contact_private",
+        "SELECT * FROM reveal(ARRAY[1])",
+        "SELECT * FROM audit",
+        "INSERT INTO audit (who, via, act) VALUES ('x', 'x', 'x')",
+        "SELECT * FROM input",
+        "SELECT * FROM snapshot",
+        "SELECT * FROM contact",
+        "SELECT * FROM config_version",
+        "INSERT INTO event SELECT * FROM event",
+        "UPDATE floor SET chain = ''",
+        "INSERT INTO seal SELECT * FROM seal",
+        "UPDATE seal SET hash = ''",
+        "DELETE FROM job",
+        "UPDATE job SET arguments = '{}'",
+        "UPDATE job SET kind = ''",
+        "DELETE FROM job_tally",
+        "UPDATE verification SET broken_from = NULL",
+        "DELETE FROM verification",
+        "INSERT INTO verification (floor, at, to_seq, facts, seals) VALUES (1, '2020-01-01', 1, 1, 1)",
+        "SELECT forget_jobs('1 day')",
+        "SELECT forget('1 day', '1 day')",
+        "CREATE TABLE mine (n int)",
+        "CREATE TEMPORARY TABLE mine (n int)",
+    ],
+)
+async def test_a_worker_may_not(sql: str, worker: asyncpg.Connection) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await worker.execute(sql)
 
 
 @pytest.mark.parametrize("table", ["contact", "agent_span", "event", "seal", "floor", "projection", "config_version"])
@@ -144,7 +203,7 @@ async def test_reports_may_not(sql: str, reports: asyncpg.Connection) -> None:
 async def test_the_roles_own_nothing(database: str) -> None:
     owner = await asyncpg.connect(database)
     try:
-        for role in ("contactd_daemon", "contactd_reader"):
+        for role in ("contactd_daemon", "contactd_reader", "contactd_worker"):
             owned = "SELECT count(*) FROM pg_class WHERE relowner = $1::regrole"
             assert await owner.fetchval(owned, role) == 0
             row = await owner.fetchrow("SELECT * FROM pg_roles WHERE rolname = $1", role)

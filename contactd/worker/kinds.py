@@ -1,0 +1,63 @@
+"""Which kinds of jobs there are, what each may cost, and how often it is tried."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from contactd.config.sections import Jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """function: ``module:name`` of an ``async def name(job: Job) -> dict``, run in a process of its own.
+
+    It may be run twice: a worker that was cut off from PostgreSQL goes on while another one begins. So it is to be
+    written so that the second time does no harm.
+    """
+
+    function: str
+    wall_s: float
+    """Longer, and its process is killed: the attempt has failed."""
+    attempts: int = 5
+    """So often it is tried before it is dead."""
+    pause_s: float = 30.0
+    """Before the second attempt; four times as long before each further one."""
+    most_pause_s: float = 3600.0
+    memory_mb: int | None = None
+    """Of address space. None: memory_mb of [jobs]."""
+    daily: bool = False
+    """Once a day at verify_at of [jobs], by itself."""
+
+    def pause_after(self, attempt: int) -> float:
+        """Seconds until the attempt after this one.
+
+        >>> [Kind("a:b", 1).pause_after(attempt) for attempt in (1, 2, 3, 9)]
+        [30.0, 120.0, 480.0, 3600.0]
+        """
+        return min(self.most_pause_s, self.pause_s * 4.0 ** min(attempt - 1, 10))
+
+
+KINDS: Mapping[str, Kind] = {
+    # Whether the journal is what was written. It goes on where a broken attempt was, so a long one ends some time.
+    "verify": Kind("contactd.worker.verify:run", wall_s=6 * 3600, daily=True),
+}
+
+
+@dataclass(slots=True)
+class Calendar:
+    """Which daily jobs are to be asked for now. Each by its day, so that many workers ask for one."""
+
+    kinds: Mapping[str, Kind]
+    settings: Jobs
+    _asked: dict[str, str] = field(default_factory=dict)
+
+    def due(self, now: datetime.datetime) -> list[tuple[str, str]]:
+        """Kinds with their keys. now: aware, in UTC."""
+        hour, minute = map(int, self.settings.verify_at.split(":"))
+        day = (now - datetime.timedelta(hours=hour, minutes=minute)).date().isoformat()
+        return [(name, day) for name, kind in self.kinds.items() if kind.daily and self._asked.get(name) != day]
+
+    def asked(self, name: str, day: str) -> None:
+        self._asked[name] = day
