@@ -20,12 +20,12 @@ async def run(job: Job) -> dict[str, Any]:
     def report(place: Place) -> None:
         job.report({"floor": place.floor, "seq": place.seq, "facts": place.facts, "chain": place.chain.hex()})
 
-    found = []
+    found: dict[str, Any] = {}
     async with reader(
         job.dsn, password=job.password, writes=True, role="contactd_worker", program="contactd worker"
     ) as connection:
         async for verdict in verdicts(connection, since=_place(job), report=report):
-            broken = verdict.broken or (None, None)
+            name, broken = f"floor {verdict.floor}", verdict.broken or (None, None)
             columns = (verdict.floor, verdict.to_seq, verdict.facts, verdict.seals, *broken)
             await connection.execute(query("keep_verification"), *columns)
             if verdict.broken:
@@ -37,9 +37,10 @@ async def run(job: Job) -> dict[str, Any]:
                     remedy="A fact in between was changed, added or removed after it was written. Keep the database as"
                     " it is, and compare these facts with a backup (docs/operations.rst).",
                 )
-            whole = "whole" if verdict.broken is None else f"broken between {verdict.broken[0]} and {verdict.broken[1]}"
-            found.append({"floor": verdict.floor, "facts": verdict.facts, "to_seq": verdict.to_seq, "journal": whole})
-    return {"floors": found}
+                found[name] = f"broken between the facts {verdict.broken[0]} and {verdict.broken[1]}"
+            else:
+                found[name] = f"whole up to {verdict.to_seq}, {verdict.seals} months sealed"
+    return found
 
 
 def _place(job: Job) -> Place | None:

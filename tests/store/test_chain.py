@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from contactd.engine.appender import Appender
 from contactd.engine.spool import Spool
 from contactd.store import chain
-from contactd.store.chain import Verdict, verify
+from contactd.store.chain import Place, Verdict, verdicts, verify
 from tests.engine.journal import fetch, journal_of, raw
 
 MAY = datetime.datetime(2027, 5, 31, 23, 59, tzinfo=datetime.UTC).timestamp()
@@ -45,6 +46,51 @@ async def verdict(dsn: str) -> Verdict:
 async def test_what_was_written_is_whole(sealed: str, page: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chain, "PAGE", page)
     assert await verdict(sealed) == Verdict(1, 8, 8, 2, None)
+
+
+async def resumed(dsn: str, after: int, *, deed: str | None = None) -> Verdict:
+    """Looked at page by page, broken off after so many, and gone on with."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        places: list[Place] = []
+        looking = verdicts(connection, report=places.append)
+        with contextlib.suppress(StopAsyncIteration):
+            await anext(looking)
+        if deed is not None:
+            await connection.execute(deed)
+        since = places[after - 1]
+        places.clear()
+        (found,) = [verdict async for verdict in verdicts(connection, since=since, report=places.append)]
+        assert all(place.seq > since.seq for place in places), "nothing is read twice"
+        return found
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("after", range(1, 9))
+async def test_a_look_that_broke_off_goes_on_where_it_was(
+    sealed: str, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chain, "PAGE", 1)
+    assert await resumed(sealed, after) == Verdict(1, 8, 8, 2, None)
+
+
+@pytest.mark.parametrize(("after", "broken"), [(1, (1, 4)), (3, (1, 4)), (4, (5, 7)), (6, (5, 7)), (7, (8, 8))])
+async def test_what_is_changed_behind_the_place_where_it_goes_on_is_found(
+    sealed: str, after: int, broken: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chain, "PAGE", 1)
+    deed = f"UPDATE event SET body = '{{}}' WHERE seq = {after + 1}"
+    assert (await resumed(sealed, after, deed=deed)).broken == broken
+
+
+async def test_a_place_beyond_the_floor_is_another_databases_and_counts_for_nothing(sealed: str) -> None:
+    connection = await asyncpg.connect(sealed)
+    try:
+        (found,) = [v async for v in verdicts(connection, since=Place(1, 100, 100, bytes(32)))]
+    finally:
+        await connection.close()
+    assert found == Verdict(1, 8, 8, 2, None)
 
 
 async def test_an_empty_journal_is_whole(database: str) -> None:

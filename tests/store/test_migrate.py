@@ -100,6 +100,26 @@ async def test_an_owner_without_more_rights_migrates_as_the_installation_says(po
         assert (await journal.next_epoch()).epoch == 1
 
 
+async def test_who_is_the_daemons_login_may_be_the_workers_after_an_upgrade(
+    postgres: Postgres, empty: Callable[[], str]
+) -> None:
+    dsn, user = empty(), f"login{next(_numbers)}"
+    old = await asyncpg.connect(dsn)
+    await module._table(old)
+    for migration in migrations()[:3]:
+        await old.execute(migration.sql)
+        insert = "INSERT INTO migration (number, name, sha256) VALUES ($1, $2, $3)"
+        await old.execute(insert, migration.number, migration.name, migration.sha256)
+    await old.close()
+    postgres.psql(f"CREATE ROLE {user} LOGIN PASSWORD 'x'")
+    postgres.psql(f"GRANT contactd_daemon TO {user}")
+    await migrate(dsn)
+    login = re.sub(r"//\w+:\w+@", f"//{user}:x@", dsn)
+    connection = await asyncpg.connect(login, server_settings={"role": "contactd_worker"})
+    await connection.fetch("SELECT * FROM job")
+    await connection.close()
+
+
 async def test_a_newer_database_that_this_contactd_still_works_with_is_left_as_it_is(database: str) -> None:
     """A roll back: the unit contactd-migrate of the old version runs before its daemon."""
     known = len(migrations())

@@ -53,9 +53,14 @@ def settings(database: str, tmp_path: Path) -> Settings:
 
 
 @contextlib.asynccontextmanager
-async def working(settings: Settings, **kinds: Kind) -> AsyncIterator[Worker]:
+async def working(
+    settings: Settings,
+    *,
+    now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
+    **kinds: Kind,
+) -> AsyncIterator[Worker]:
     """A worker of these kinds; stopped at the end, as SIGTERM does."""
-    worker = Worker(settings, kinds=kinds, idle_s=0.05, lease_s=2.0, grace_s=0.0)
+    worker = Worker(settings, kinds=kinds, idle_s=0.05, lease_s=2.0, grace_s=0.0, now=now)
     task = asyncio.create_task(worker.run())
     try:
         yield worker
@@ -75,7 +80,7 @@ async def rows(dsn: str) -> list[Any]:
 
 async def until(dsn: str, sql: str, wanted: object = True, timeout_s: float = 30) -> None:
     async with asyncio.timeout(timeout_s):
-        while (await fetch(dsn, sql))[0] != wanted:  # noqa: ASYNC110 - another process does it
+        while (await fetch(dsn, sql) or [None])[0] != wanted:  # noqa: ASYNC110 - another process does it
             await asyncio.sleep(0.02)
 
 
