@@ -132,6 +132,7 @@ def test_secrets_are_told_by_name_only(running: Settings, tmp_path: Path) -> Non
         ("pbx.pbx1.test_secret", "changed", True),
         ("database.password", "changed", False),
         ("database.migrate_password", "removed", True),
+        ("database.worker_password", "removed", True),
     }
     told = f"{made.json()} {[str(one) for one in made.changes]} {made.settings.files()} {made!r}"
     for value in ("90210", "geheim", "provhemlig", "hemlig", "4711", "change-me"):
