@@ -48,14 +48,20 @@ def show_status(status: dict[str, Any]) -> None:
 
 
 def show_queues(queues: list[dict[str, Any]]) -> None:
+    wide = console().width >= WIDE
+    # contactctl status does not ask for it.
+    told = any("estimated_wait" in q for q in queues)
     table = _table(
-        "queue", "label", "waiting>", "ringing>", "talking>", "longest wait>", "available>", "agents>", "hours~"
+        *("queue", *(["label"] if wide or not told else []), "waiting>", "ringing>", "talking>", "longest wait>"),
+        *([*(["estimated>"] if told else []), "available>", "agents>", "hours~"]),
     )
     for q in queues:
+        label = q["label"] if q["label"] != q["id"] else ""
         table.add_row(
-            *(q["id"], q["label"] if q["label"] != q["id"] else "", str(q["waiting"]), str(q["ringing"])),
-            *(str(q["talking"]), _span(q["longest_wait_s"]), str(q["agents_available"]), str(q["agents"])),
-            _hours(q["hours"]),
+            *(q["id"], *([label] if wide or not told else []), str(q["waiting"]), str(q["ringing"])),
+            *(str(q["talking"]), _span(q["longest_wait_s"])),
+            *([_longest(q["estimated_wait"])] if told else []),
+            *(str(q["agents_available"]), str(q["agents"]), _hours(q["hours"])),
         )
     _print(table, "there is no queue")
 
@@ -147,12 +153,15 @@ def show_candidates(told: dict[str, Any]) -> None:
 
 def show_contacts(contacts: list[dict[str, Any]]) -> None:
     wide = console().width >= WIDE
-    table = _table("contact", "state", "queue", "line", *(["here>"] if wide else []), "waited>", "talking>", "agent")
+    table = _table(
+        *("contact", "state", "queue", "line", *(["here>"] if wide else []), "waited>", "estimated>", "talking>"),
+        "agent",
+    )
     for c in contacts:
         table.add_row(
             *(c["id"] if wide else c["id"][:SHORT], c["state"], c["queue"] or "", c["dnis"]),
             *([_span(c["here_s"])] if wide else []),
-            *(_span(c["waited_s"]), _span(c["talking_s"]), c["agent"] or ""),
+            *(_span(c["waited_s"]), _guess(c["estimated_wait"]), _span(c["talking_s"]), c["agent"] or ""),
         )
     _print(table, "no contacts now; contactctl contacts --past 20 shows the latest")
 
@@ -246,3 +255,23 @@ def _span(seconds: float | None) -> str:
 
 def _readable(iso: str) -> str:
     return datetime.fromisoformat(iso).strftime("%a %Y-%m-%d %H:%M")
+
+
+def _guess(estimate: dict[str, float] | None) -> str:
+    """A median and its range.
+
+    >>> _guess({"low_s": 12.0, "median_s": 40.4, "high_s": 85.0}), _guess({"low_s": 60, "median_s": 150, "high_s": 312})
+    ('40 s (12-85)', '2.5 min (1.0-5.2)')
+    """
+    if estimate is None:
+        return ""
+    low_s, median_s, high_s = estimate["low_s"], estimate["median_s"], estimate["high_s"]
+    if high_s < 120:
+        return f"{median_s:.0f} s ({low_s:.0f}-{high_s:.0f})"
+    return f"{median_s / 60:.1f} min ({low_s / 60:.1f}-{high_s / 60:.1f})"
+
+
+def _longest(by_pbx: dict[str, dict[str, float] | None]) -> str:
+    """Of somebody new, at the PBX where it takes longest; nobody knows where nobody works."""
+    known = [estimate for estimate in by_pbx.values() if estimate is not None]
+    return _guess(max(known, key=lambda estimate: estimate["median_s"], default=None)) or "unknown"

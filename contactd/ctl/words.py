@@ -7,7 +7,7 @@ from typing import Any
 
 from contactd.core import events as ev
 from contactd.core.agent import By
-from contactd.core.contact import Outcome
+from contactd.core.contact import Estimate, Outcome
 from contactd.core.events import OfferOutcome, SignedOutWhy
 from contactd.ctl.durations import duration
 from contactd.store.history import ContactRow
@@ -72,7 +72,21 @@ def _connected(event: ev.ContactConnected) -> str:
     if event.waited_s is None:
         return f"put through to {event.agent}{late}"
     how = "the static queue connected" if event.offer is None else "connected"
-    return f"{how} with {event.agent}, after a wait of {duration(event.waited_s)}{late}"
+    guess = f" (estimated: {spread(event.estimate)})" if event.estimate is not None else ""
+    return f"{how} with {event.agent}, after a wait of {duration(event.waited_s)}{guess}{late}"
+
+
+def _queued(event: ev.ContactQueued) -> str:
+    guess = f", estimated: {spread(event.estimate)}" if event.estimate is not None else ""
+    return f"began to wait in the queue {event.queue}{guess}"
+
+
+def spread(estimate: Estimate) -> str:
+    """
+    >>> spread(Estimate(low_s=40, median_s=85, high_s=170))
+    '1 min 25 s, between 40.0 s and 2 min 50 s'
+    """
+    return f"{duration(estimate.median_s)}, between {duration(estimate.low_s)} and {duration(estimate.high_s)}"
 
 
 def _talk_ended(event: ev.TalkEnded) -> str:
@@ -140,7 +154,7 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.ContactArrived: lambda e: f"arrived on line {e.dnis} of {e.pbx}",
     ev.ContactAdopted: lambda e: f"found on line {e.dnis} of {e.pbx}, where it came while nobody listened",
     ev.MenuChosen: _chosen,
-    ev.ContactQueued: lambda e: f"began to wait in the queue {e.queue}",
+    ev.ContactQueued: _queued,
     ev.ContactHeld: lambda e: "waits again, at the old place",
     ev.ReturnOverdue: lambda e: "not back from the static queue yet; those behind no longer give way",
     ev.ContactFellBack: lambda e: f"nobody steered: the PBX's static queue took over, for {e.queue}",

@@ -123,6 +123,12 @@ class FloorMetrics(Collector):
         if event.waited_s is not None:
             queue = self._queue_of.get(event.contact, "")
             self._child(r.WAIT_SECONDS, queue, "answered").observe(event.waited_s)
+            estimate = event.estimate
+            if estimate is not None:
+                result = "before" if event.waited_s < estimate.low_s else "within"
+                result = "after" if event.waited_s > estimate.high_s else result
+                error_s = abs(event.waited_s - estimate.median_s)
+                self._child(r.WAIT_ESTIMATE_ERROR_SECONDS, queue, result).observe(error_s)
 
     def _talk_ended(self, event: ev.TalkEnded, _: Instant) -> None:
         self._child(r.TALK_SECONDS, self._queue_of.get(event.contact, "")).observe(event.talk_s)

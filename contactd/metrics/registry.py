@@ -26,6 +26,7 @@ GC_PAUSES = GcPauses()
 REGISTRY.register(GC_PAUSES)
 
 _WAIT_BUCKETS = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 3600)
+_ERROR_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
 _TALK_BUCKETS = (10, 30, 60, 120, 180, 300, 600, 900, 1800, 3600)
 _RING_BUCKETS = (1, 2, 3, 5, 8, 10, 15, 20, 30, 45, 60)
 _STEP_BUCKETS = (0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.005, 0.02, 0.1)
@@ -47,7 +48,13 @@ WAIT_SECONDS = WideHistogram(
     _WAIT_BUCKETS,
 )
 TALK_SECONDS = WideHistogram("contactd_talk_seconds", "A talk with one agent.", ["queue"], _TALK_BUCKETS)
-WIDE = (WAIT_SECONDS, TALK_SECONDS)
+WAIT_ESTIMATE_ERROR_SECONDS = WideHistogram(
+    "contactd_wait_estimate_error_seconds",
+    "How far an answered wait was from its estimated median; it ended before, within or after the range.",
+    ["queue", "result"],
+    _ERROR_BUCKETS,
+)
+WIDE = (WAIT_SECONDS, TALK_SECONDS, WAIT_ESTIMATE_ERROR_SECONDS)
 WEB_CONNECTIONS_CUT = Counter(
     "contactd_web_connections_cut",
     "Connections to [web] and the control socket that asked nothing in time, spoke no HTTP, or were too many.",

@@ -96,10 +96,12 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
         return _json(views.agents_view(floor, surface.settings(), surface.now()))
 
     async def queues(_: web.Request) -> web.Response:
-        return _json(views.queues_view(floor, surface.settings(), surface.now()))
+        now = surface.now()
+        return _json(await views.add_new_waits(views.queues_view(floor, surface.settings(), now), floor, now))
 
     async def contacts(_: web.Request) -> web.Response:
-        return _json(views.contacts_view(floor, surface.now()))
+        now = surface.now()
+        return _json(await views.add_waits(views.contacts_view(floor, now), floor, now))
 
     async def candidates(request: web.Request) -> web.Response:
         begins = request.match_info["contact"]

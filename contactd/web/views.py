@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Any
 
@@ -15,7 +16,10 @@ from contactd.core.hours import opening
 from contactd.core.ids import Instant, QueueId
 from contactd.core.opening import ALWAYS
 from contactd.core.routing.explain import target, verdicts
+from contactd.core.routing.waits import estimated_wait, remaining_wait
 
+_ESTIMATED = 500
+"""So many contacts are told how long they will wait."""
 _IN_LINE = {ContactState.WAITING, ContactState.OFFERED, ContactState.FALLBACK}
 
 
@@ -91,6 +95,26 @@ def hours_view(floor: LiveFloor, queue: QueueId) -> dict[str, Any]:
         return {"open": True, "by": "", "why": "", "until": None, "since": None}
     by = "hand" if now.by_hand else "calendar"
     return {"open": now.open, "by": by, "why": now.why, "until": now.until, "since": now.since}
+
+
+async def add_new_waits(queues: list[dict[str, Any]], floor: LiveFloor, now: Instant) -> list[dict[str, Any]]:
+    """How long somebody new would wait in each queue, by PBX. The floor goes on in between: each takes a moment."""
+    pbxes = sorted({agent.profile.pbx for agent in floor.agents.values()})
+    for queue in queues:
+        waits = {pbx: estimated_wait(floor, queue["id"], now, pbx=pbx) for pbx in pbxes}
+        queue["estimated_wait"] = msgspec.to_builtins(waits)
+        await asyncio.sleep(0)
+    return queues
+
+
+async def add_waits(contacts: list[dict[str, Any]], floor: LiveFloor, now: Instant) -> list[dict[str, Any]]:
+    """How long the oldest contacts have still to wait; null for the others, as for those of whom nobody knows."""
+    for count, one in enumerate(contacts):
+        contact = floor.contacts.get(one["id"]) if count < _ESTIMATED else None
+        one["estimated_wait"] = msgspec.to_builtins(remaining_wait(floor, contact, now) if contact else None)
+        if contact is not None:
+            await asyncio.sleep(0)
+    return contacts
 
 
 def contacts_view(floor: LiveFloor, now: Instant) -> list[dict[str, Any]]:

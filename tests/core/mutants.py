@@ -24,6 +24,7 @@ class Mutant(NamedTuple):
 
 
 INDEX, DEMAND, SETS = "routing/index.py", "routing/demand.py", "routing/sets.py"
+WAITS, LEARNT, DECISION = "routing/waits.py", "learnt.py", "decision.py"
 STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
     "routing/strategies.py",
     "routing/route.py",
@@ -202,6 +203,52 @@ MUTANTS = (
         "contact is None or contact.needs == input_.needs",
         "contact is None",
     ),
+    Mutant(
+        "who is ahead counts by the share of our agents",
+        INDEX,
+        "* len(line) / len(some) * share",
+        "* len(line) / len(some)",
+    ),
+    Mutant("who is behind is not ahead", INDEX, "for place in some if place < here and", "for place in some if"),
+    Mutant(
+        "who left the line is not ahead", INDEX, "if place < here and live.get(place[1]) is place", "if place < here"
+    ),
+    Mutant(
+        "who is on the way back from the static queue is ahead",
+        INDEX,
+        "            if place < here and (shared",
+        "            if False and (shared",
+    ),
+    Mutant(
+        "nobody at work is no number", WAITS, "    if not freed.known and not freed.talking:\n        return None\n", ""
+    ),
+    Mutant("an unsteered PBX is no number", WAITS, " or contact.pbx not in floor.steered", ""),
+    Mutant("with somebody ready nobody waits", WAITS, "    if index.ready(who):\n", "    if False:\n"),
+    Mutant("who will sign out after the talk is not counted on", WAITS, "agent.status is not Status.READY or ", ""),
+    Mutant("a wrap-up's end is known", WAITS, "known.append(max(0.0, agent.wrap_up_until - at))", "pass"),
+    Mutant(
+        "a pause's end is known",
+        WAITS,
+        "            known.append(max(0.0, agent.ready_at - at))\n",
+        "            pass\n",
+    ),
+    Mutant("the time of a talk so far counts", WAITS, "for_s = max(0.0, at - contact.connected_at)", "pass"),
+    Mutant("callers give up", WAITS, "expected.giving_up * (until_s", "0.0 * (until_s"),
+    Mutant("what is certain bounds the wait", WAITS, "(min(wait, certain) for", "(wait for"),
+    Mutant("a later step helps", WAITS, "tuple(map(min, found, waits))", "found"),
+    Mutant("a later step does not help before it begins", WAITS, "tuple(max(begins_in_s, wait) for", "tuple(wait for"),
+    Mutant("what is announced never grows", WAITS, "min(estimate.median_s, last_s)", "estimate.median_s"),
+    Mutant("old talks are forgotten", LEARNT, "self.count * _FORGET + 1.0", "self.count + 1.0"),
+    Mutant("talks are learnt", CHANGES, "        learnt.talks.add(event.talk_s)\n", ""),
+    Mutant("rings are learnt", CHANGES, "            learnt.rings.add(past(agent.since, at))\n", "            pass\n"),
+    Mutant("patience is learnt", CHANGES, "gave_up=event.outcome is not Outcome.TIMED_OUT", "gave_up=False"),
+    Mutant(
+        "a queue that is gone is forgotten",
+        FLOOR,
+        "self.state.learnt.items() if queue in kept}",
+        "self.state.learnt.items()}",
+    ),
+    Mutant("a crowd is not estimated one by one", DECISION, "_ESTIMATE_WAITING_S * len(floor.routing.waiting)", "0.0"),
     Mutant("the same skills again say nothing", DECIDE, " and agent.skills_set != input_.skills", ""),
     Mutant(
         "a wrap-up is extended once",

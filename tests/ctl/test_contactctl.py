@@ -91,6 +91,12 @@ async def test_it_shows_the_floor_in_tables(daemon: tuple[Bench, tuple[str, str]
     assert "Customer service" in (await contactctl(*options, "queues")).out
     contacts = await contactctl(*options, "contacts")
     assert call.contact in contacts.out
+    assert "unknown" in (await contactctl(*options, "queues")).out
+    (offered,) = bench.walk.put(inp.SignInAsked(agent=AgentId("alice"), pin_right=True))[1:]
+    bench.walk.put(inp.OfferAnswered(contact=call.contact, offer=offered.offer))
+    bench.walk.arrive(QueueId("sales"))
+    for shown in ("queues", "contacts"):
+        assert re.search(r"[0-9.]+ min \([0-9.]+-[0-9.]+\)", (await contactctl(*options, shown)).out)
 
 
 async def test_one_agent_is_shown_whole_and_acted_for(daemon: tuple[Bench, tuple[str, str]]) -> None:

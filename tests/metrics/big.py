@@ -7,7 +7,7 @@ from itertools import product
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
-from contactd.core.contact import Outcome
+from contactd.core.contact import Estimate, Outcome
 from contactd.core.ids import AgentId, OfferId, QueueId, contact_id
 from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan
 from contactd.core.step import Step
@@ -16,6 +16,7 @@ from tests.store.walk import PBX, Walk
 
 QUEUES = tuple(QueueId(f"queue-{n:03}") for n in range(100))
 AGENTS = 500
+ESTIMATE = Estimate(low_s=2.0, median_s=4.0, high_s=8.0)
 
 
 def big_floor(calls: int = 2000) -> Walk:
@@ -55,7 +56,10 @@ def every_series(metrics: FloorMetrics) -> None:
         events += [
             ev.ContactQueued(contact=contact, queue=queue, queued_at=0.0),
             ev.ContactOffered(contact=contact, agent=agent, offer=offer),
-            ev.ContactConnected(contact=contact, agent=agent, offer=offer, waited_s=4.0),
+            *(
+                ev.ContactConnected(contact=contact, agent=agent, offer=offer, waited_s=waited_s, estimate=ESTIMATE)
+                for waited_s in (1.0, 4.0, 9.0)
+            ),
             ev.TalkEnded(contact=contact, agent=agent, by="caller", talk_s=60.0, wrap_up_until=None),
             ev.ContactEnded(contact=contact, outcome=outcome, queue=queue, waited_s=4.0, lasted_s=70.0),
         ]

@@ -10,6 +10,7 @@ import pytest
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
+from contactd.core.contact import Estimate
 from contactd.core.ids import AgentId, ContactId, OfferId, QueueId, contact_id
 from contactd.core.step import Step
 from contactd.metrics import FloorMetrics, PbxReading, Readings
@@ -91,6 +92,29 @@ def test_an_answer_is_timed_from_its_offer(walk: Walk, metrics: FloorMetrics) ->
     metrics.publish(walk.steps)
     assert rise(before, "contactd_offer_answer_seconds_count") == 1
     assert rise(before, "contactd_offer_answer_seconds_sum") == 7
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "result", "error_s"), [(10, "before", 50), (90, "within", 30), (200, "after", 140)]
+)
+def test_an_answered_wait_is_held_against_its_estimate(
+    metrics: FloorMetrics, walk: Walk, waited_s: float, result: str, error_s: float
+) -> None:
+    contact = contact_id(PBX, "pbx1-1.1", 1_800_000_000.0)
+    told = ev.ContactConnected(
+        contact=contact,
+        agent=AgentId("a0"),
+        offer=None,
+        waited_s=waited_s,
+        estimate=Estimate(low_s=20, median_s=60, high_s=180),
+    )
+    unknown = ev.ContactConnected(contact=contact, agent=AgentId("a0"), offer=None, waited_s=5.0)
+    before = values()
+    queued = ev.ContactQueued(contact=contact, queue=QUEUES[0], queued_at=walk.now)
+    metrics.publish([Step(inp.TimePassed(), walk.now, 1, [queued, told, unknown], [])])
+    labels = {"queue": QUEUES[0], "result": result}
+    assert rise(before, "contactd_wait_estimate_error_seconds_sum", **labels) == error_s
+    assert rise(before, "contactd_wait_estimate_error_seconds_count", **labels) == 1
 
 
 def test_an_offer_of_an_earlier_life_is_timed_too(walk: Walk) -> None:

@@ -18,6 +18,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from contactd.config import Change
+from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Status
 from contactd.core.errors import ContactdError
@@ -340,6 +341,28 @@ async def test_status_agents_queues_and_contacts_are_the_floor_as_it_is(
         contacts = await answer.json()
     assert {contact["state"] for contact in contacts} == {"waiting", "menu"}
     assert next(c for c in contacts if c["id"] == in_menu.contact)["waited_s"] is None
+
+
+async def test_queues_and_contacts_tell_how_long_it_will_take_or_that_nobody_knows(
+    bench: Bench, control: aiohttp.ClientSession
+) -> None:
+    async def asked() -> tuple[list[dict[str, Any] | None], dict[str, Any] | None]:
+        async with control.get("/queues") as answer:
+            queues = [queue["estimated_wait"]["pbx1"] for queue in await answer.json()]
+        async with control.get("/contacts") as answer:
+            return queues, (await answer.json())[-1]["estimated_wait"]
+
+    walk = bench.walk
+    walk.arrive(QUEUES[0])
+    assert await asked() == ([None, None], None)
+    offered = walk.put(inp.SignInAsked(agent=AgentId("alice"), pin_right=True))[-1]
+    assert isinstance(offered, ev.ContactOffered)
+    walk.put(inp.OfferAnswered(contact=offered.contact, offer=offered.offer), after_s=3)
+    walk.arrive(QUEUES[0], after_s=1)
+    (sales, service), waiting = await asked()
+    assert sales is not None and waiting is not None and service is not None
+    assert 0 < waiting["low_s"] < waiting["median_s"] < waiting["high_s"]
+    assert sales["median_s"] > waiting["median_s"]
 
 
 # --- the control socket: acting ---

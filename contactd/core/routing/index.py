@@ -30,8 +30,8 @@ contact waits: all waits grow alike. The number and no object, so that the colle
 _ReadyEntry = tuple[float, Instant, AgentId, int]
 """The strategy's rank, idle since, who, and the stamp that tells it from an earlier time of being ready."""
 
-_ASKED = 256
-"""So many of one line are looked at to count those before a rank."""
+_ASKED = 1024
+"""So many of all who wait are looked at to count those before a rank."""
 _EMPTY_DEMANDS = 4096
 """Demands for which nobody waits and that are kept nevertheless, beyond those of the plan's own steps."""
 
@@ -274,17 +274,22 @@ class RoutingIndex:
     def ahead(self, here: tuple[Instant, ContactId], who: AgentSet) -> float:
         """How many before this rank, and id where ranks are equal, are in the way of somebody whom who can serve.
 
-        A contact that others can serve as well counts by the share of these agents among all who can. Of a long line
-        some stand for all.
+        A contact that others can serve as well counts by the share of these agents among all who can. Of a crowd some
+        stand for all.
         """
         present = self._sets.present()
         mine = who & present
         found = 0.0
+        stride = len(self.waiting) // _ASKED + 1
+        live = self.waiting
         for demand in self._demands.values():
             if demand.size and (shared := demand.who & mine):
-                stride = len(demand.line) // _ASKED + 1
-                before = sum(place < here and self.waiting.get(place[1]) is place for place in demand.line[::stride])
-                found += before * stride * shared.bit_count() / (demand.who & present).bit_count()
+                line = demand.line
+                some = line if stride == 1 else line[min(stride, len(line)) // 2 :: stride]
+                before = len([True for place in some if place < here and live.get(place[1]) is place])
+                if before:
+                    share = shared.bit_count() / (demand.who & present).bit_count()
+                    found += before * len(line) / len(some) * share
         for place in self.returning.values():
             demand = self._demands[place[2]]
             if place < here and (shared := demand.who & mine):

@@ -90,6 +90,8 @@ def _estimate(floor: LiveFloor, contact: Contact, at: Instant) -> Estimate | Non
     expected = handling(queue, floor.state.learnt.get(queue.id))
     found: tuple[float, ...] | None = None
     for step, begins_in_s in _steps(queue, contact, at - contact.queued_at):
+        if found is not None and begins_in_s >= found[-1]:
+            break
         then = contact if step == contact.step else msgspec.structs.replace(contact, step=step)
         here = contact.queued_at - boost_s(queue, then), contact.id
         waits = _at_step(floor, target_of(queue, then, floor.agents), here, expected, at)
@@ -184,9 +186,11 @@ def _talking(floor: LiveFloor, agent: Agent, expected: Handling, at: Instant) ->
     queue = floor.queues.get(contact.queue) if contact is not None and contact.queue is not None else None
     if queue is not None:
         expected = handling(queue, floor.state.learnt.get(queue.id))
-    for_s, after_s = max(0.0, at - agent.since), expected.wrap_up_s
-    if agent.state is not AgentState.BUSY:
-        for_s, after_s = 0.0, after_s + (expected.ring_s if agent.state is AgentState.OFFERED else 0.0)
+    for_s, after_s = 0.0, expected.wrap_up_s
+    if agent.state is AgentState.OFFERED:
+        after_s += expected.ring_s
+    elif contact is not None and contact.connected_at is not None:
+        for_s = max(0.0, at - contact.connected_at)
     variance = log(1.0 + expected.talk_cv2)
     return _Talking(for_s, log(max(1.0, expected.talk_s)) - variance / 2.0, sqrt(variance), after_s, 1.0)
 
