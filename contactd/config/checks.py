@@ -111,6 +111,15 @@ def _queues(sections: Sections, into: Problems) -> None:
         _is_queue(sections, menu.default_choice, (*at, "default_choice"), into)
         for key, queue in menu.choices.items():
             _is_queue(sections, queue, (*at, "choices", key), into)
+        for key, needs in menu.needs.items():
+            if key not in menu.choices:
+                into.add((*at, "needs", key), "a key that chooses nothing", f'Add "{key}" to [menus.{menu_id}.choices]')
+            if needs.agent and needs.agent not in sections.agents:
+                into.add(
+                    (*at, "needs", key, "agent"),
+                    f'there is no agent "{needs.agent}"',
+                    f"Add [agents.{needs.agent}], or name another one",
+                )
 
 
 def _is_queue(sections: Sections, queue: str, key: tuple[str, ...], into: Problems) -> None:

@@ -412,6 +412,20 @@ class Queue(Struct, frozen=True, kw_only=True):
     steps: dict[_After, QueueStep] = {}
 
 
+class MenuNeeds(Struct, frozen=True, kw_only=True):
+    """What a caller who pressed this key needs beyond the queue, on top of what the dialplan said."""
+
+    boost_s: _Boost = 0
+    """The caller goes before those who have waited for up to so much longer."""
+    agent: _Agent | None = None
+    """The agent whom the caller prefers, and waits for alone while the queue's ``sticky_s`` lasts."""
+    skills: dict[_Skill, _Level] = {}
+    """Skill = the least level. Of the queue's and this, the higher one counts."""
+
+
+_Key = Annotated[str, Meta(pattern=r"^[0-9*#]\Z", description="one key: 0 to 9, * or #")]
+
+
 class Menu(Struct, frozen=True, kw_only=True):
     """One section for each menu: what a caller hears, and which key leads where. Sounds are named as Playback() takes
     them, below Asterisk's sounds folder."""
@@ -426,8 +440,9 @@ class Menu(Struct, frozen=True, kw_only=True):
     """How often to ask."""
     default_choice: _Queue
     """The queue of whoever chose nothing after all tries."""
-    choices: dict[Annotated[str, Meta(pattern=r"^[0-9*#]\Z", description="one key: 0 to 9, * or #")], _Queue]
+    choices: dict[_Key, _Queue]
     """Key = queue. The key stands in quotes."""
+    needs: dict[_Key, MenuNeeds] = {}
 
 
 _Seconds = Annotated[int, Meta(ge=10, le=86400, description="seconds, 10 to 86400")]

@@ -10,6 +10,7 @@ import msgspec
 
 from contactd.config.destinations import as_destination, leads
 from contactd.config.sections import Line, Queue, Reason, SecretSections, Sections
+from contactd.core.contact import Needs
 from contactd.core.ids import AgentId, PbxId, QueueId
 from contactd.core.plan import AgentProfile, AtClosing, FloorPlan, QueuePlan, ReasonPlan, RoutingStep, Strategy
 
@@ -82,6 +83,13 @@ class Settings(Sections, frozen=True, kw_only=True):
             sign_out_unregistered_s=self.sign_in.sign_out_unregistered_s,
             sign_out_inactive_s=self.sign_in.sign_out_inactive_s,
         )
+
+    def needs_of(self, menu: str) -> dict[str, Needs]:
+        """What the callers of a menu need, by the key that they press."""
+        return {
+            key: Needs(skills=needs.skills, preferred_agent=needs.agent, boost_s=needs.boost_s)
+            for key, needs in self.menus[menu].needs.items()
+        }
 
     def files(self) -> dict[str, str]:
         """What config_version keeps: the configuration in force, whole. No secret is in it."""

@@ -57,6 +57,8 @@ class CallSeen(msgspec.Struct, frozen=True, kw_only=True):
     offer: OfferId | None = None
     endpoint: str | None = None
     """Who rings (OFFER) or talks (TALK)."""
+    needs: Needs | None = None
+    """What the channel carries, for who is not on the floor."""
 
 
 class PbxCompared(Input, frozen=True, kw_only=True):
@@ -97,6 +99,8 @@ class CallHeld(Input, frozen=True, kw_only=True):
     dnis: str
     queue: QueueId | None
     queued_at: Instant
+    needs: Needs | None = None
+    """What the channel carries: for a contact of which nothing is known yet."""
 
 
 class CallFellBack(Input, frozen=True, kw_only=True):

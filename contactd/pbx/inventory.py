@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.ids import Instant, OfferId, PbxId, QueueId, contact_id
-from contactd.pbx.translate import CALLERS_CONTEXTS, HANDSETS, endpoint_of, instant
+from contactd.pbx.translate import CALLERS_CONTEXTS, HANDSETS, endpoint_of, instant, needs_said
 from contactd.protocols.ami import Message
 
-VARIABLES = ("CONTACTD_CALL", "CONTACTD_OFFER", "CONTACTD_QUEUE", "CONTACTD_SINCE", "CONTACTD_DNIS")
+VARIABLES = ("CONTACTD_CALL", "CONTACTD_OFFER", "CONTACTD_QUEUE", "CONTACTD_SINCE", "CONTACTD_DNIS", "CONTACTD_NEEDS")
 
 _PLACES = {
     "contactd-in": inp.Place.MENU,
@@ -69,6 +69,7 @@ def _seen(
         queued_at=instant(since, now) if since else None,
         offer=OfferId(values["CONTACTD_OFFER"]) if values.get("CONTACTD_OFFER") else None,
         endpoint=endpoint,
+        needs=needs_said(values.get("CONTACTD_NEEDS")),
     )
 
 

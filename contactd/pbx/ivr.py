@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha1
 from hmac import compare_digest
 
@@ -15,12 +15,15 @@ import structlog
 
 from contactd.config import Settings
 from contactd.core import inputs as inp
+from contactd.core.contact import Needs
 from contactd.core.errors import ContactdError
-from contactd.core.ids import Instant, PbxId, QueueId, contact_id
+from contactd.core.ids import ContactId, Instant, PbxId, QueueId, contact_id
+from contactd.core.needs import as_text, together
 from contactd.engine.circle import Circle
 from contactd.engine.inbox import Private
 from contactd.pbx.agi_session import AgiBroken, AgiRefused, AgiSession, AgiTimedOut, CallerGone, SessionClosed
 from contactd.pbx.audiosocket import AudioHandler, AudioSession, AudioSocketServer
+from contactd.pbx.needs import NeedsReader
 from contactd.protocols.agi import AgiRequest
 from contactd.protocols.sip import unescape
 
@@ -41,6 +44,8 @@ class Menu:
     default_choice: QueueId
     timeout_s: float
     tries: int
+    needs: Mapping[str, Needs] = field(default_factory=dict)
+    """By the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ def entries_of(settings: Settings) -> dict[str, Entry]:
                     default_choice=menu.default_choice,
                     timeout_s=menu.timeout_s,
                     tries=menu.tries,
+                    needs=settings.needs_of(line.target),
                 )
             case "queue":
                 found[number] = QueueId(line.target)
@@ -143,6 +149,7 @@ class Reception:
         self.lines = lines
         self.default = default
         self._accepting = accepting
+        self._needs = NeedsReader(circle.floor)
 
     async def __call__(self, session: AgiSession) -> None:
         request = session.request
@@ -166,12 +173,16 @@ class Reception:
                 _printable(unescape(request.env.get("agi_calleridname", ""))),
             ),
         )
+        said = request.args[4] if len(request.args) > 4 else ""
+        chosen: Needs | None = None
         try:
             if isinstance(entry, Menu):
                 choice, queue = await self._menu(session, entry)
+                chosen = entry.needs.get(choice)
                 self._circle.put(inp.MenuAnswered(contact=contact, menu=entry.id, choice=choice, queue=queue))
             else:
                 queue = entry
+            await self._ask(session, contact, said, chosen)
             await session.set_variable("CONTACTD_QUEUE", queue)
         except SessionClosed:
             # Not an abandon: a PBX that dies closes all of them at once. AMI's Hangup or the comparison tells.
@@ -182,6 +193,18 @@ class Reception:
         except (AgiRefused, AgiTimedOut, AgiBroken) as error:
             # The dialplan goes on into the hold, with the default queue.
             log.warning("menu_broke_off", contact=contact, error=str(error))
+
+    async def _ask(self, session: AgiSession, contact: ContactId, said: str, chosen: Needs | None) -> None:
+        """Tell the floor what the caller needs, and the channel, which outlives us.
+
+        said: the dialplan's word. chosen: the menu's. The customer's record will be a third, looked up before.
+        """
+        needs = together(self._needs.read(said, contact), chosen)
+        known = self._circle.floor.contacts.get(contact)
+        if needs != ((known.needs if known is not None else None) or Needs()):
+            self._circle.put(inp.NeedsAsked(contact=contact, needs=needs))
+        if as_text(needs) != said:
+            await session.set_variable("CONTACTD_NEEDS", as_text(needs))
 
     async def _hand_over(self, session: AgiSession, line: AudioLine, *, transferred: bool) -> None:
         """The dialplan goes on into [contactd-audio], which ends the call when no audio comes about.

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+import msgspec
 import structlog
 
 from contactd.core import inputs as inp
@@ -18,6 +19,7 @@ from contactd.metrics import AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS, PbxRe
 from contactd.pbx.ami import AmiLink, AmiSettings
 from contactd.pbx.inventory import VARIABLES, calls_seen, handsets_seen
 from contactd.pbx.lag import EventLag
+from contactd.pbx.needs import NeedsReader
 from contactd.pbx.translate import EVENTS, contact_of, stamped, translate
 from contactd.protocols.ami import Message
 
@@ -63,6 +65,7 @@ class Steering:
         self._lost_at: Instant = 0.0
         self._beat_back_at: float | None = None
         self._lag = EventLag()
+        self._needs = NeedsReader(circle.floor)
         self._lag_seconds = AMI_EVENT_LAG_SECONDS.labels(self.pbx)
         self._heartbeat_seconds = AMI_HEARTBEAT_SECONDS.labels(self.pbx)
         self.acting = True
@@ -99,7 +102,16 @@ class Steering:
             self._touched.add(contact)
         if input_ is None or (isinstance(input_, inp.CallFellBack) and not self._accepting()):
             return
+        if isinstance(input_, inp.CallHeld) and input_.needs is not None:
+            input_ = self._with_needs(input_, message.get("Needs", ""))
         self._circle.put(input_, self._circle.clock.happened(at))
+
+    def _with_needs(self, held: inp.CallHeld, said: str) -> inp.CallHeld:
+        """Only for a contact of which the floor knows no needs: it hears the menu's word first."""
+        known = self._circle.floor.contacts.get(held.contact)
+        unheard = known is None or known.needs is None
+        needs = self._needs.read(said, held.contact) if unheard else None
+        return msgspec.structs.replace(held, needs=needs)
 
     async def _on_up(self) -> None:
         """Tell the dialplan who steers, compare, then beat and compare again until the link goes down."""
@@ -184,9 +196,10 @@ class Steering:
             touched, self._touched = self._touched, None
         now = self._circle.clock.now()
         calls = calls_seen(self.pbx, statuses, now)
+        known = self._circle.floor.contacts
+        calls = tuple(self._needs.of_call(one) if one.needs is not None else one for one in calls)
         if not self._accepting():
             # Who went to the static queue for want of a disk stays there; it is fetched back once there is one.
-            known = self._circle.floor.contacts
             calls = tuple(one for one in calls if one.place is not inp.Place.FALLBACK or one.contact in known)
         self._circle.put(
             inp.PbxCompared(

@@ -6,11 +6,14 @@ manager.conf's ``channelvars=CONTACTD_CALL,CONTACTD_OFFER`` puts the contact and
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import isfinite
 
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
+from contactd.core.contact import Needs
 from contactd.core.ids import ContactId, Instant, OfferId, PbxId, QueueId, contact_id
+from contactd.core.needs import from_text
 from contactd.protocols.ami import Message, chan_variables
 
 HANDSETS = {
@@ -81,6 +84,11 @@ def instant(text: str | None, default: Instant) -> Instant:
     return round(min(value, default), 6) if value > 0 else default
 
 
+def needs_said(text: str | None) -> Needs | None:
+    """As CONTACTD_NEEDS has them; what cannot be read is left out. None: nothing is said."""
+    return from_text(text)[0] if text else None
+
+
 def _user_event(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
     call = call_of(message)
     if not call:
@@ -94,9 +102,9 @@ def _user_event(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
             # Dial's option g: the caller goes on, so it was the agent who left.
             return inp.AgentHungUp(contact=contact, offer=offer)
         return inp.OfferFailed(contact=contact, offer=offer, dial_status=status, cause=number(message.get("Cause")))
-    kind: type[inp.CallHeld | inp.CallFellBack]
+    kind: Callable[..., inp.CallHeld | inp.CallFellBack]
     if name == "ContactdHeld":
-        kind = inp.CallHeld
+        kind = partial(inp.CallHeld, needs=needs_said(message.get("Needs")))
     elif name == "ContactdFellBack":
         kind = inp.CallFellBack
     else:

@@ -10,6 +10,7 @@ from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Agent, AgentState, By, Status
 from contactd.core.ids import AgentId, SkillId
+from contactd.core.needs import skills_of
 from contactd.core.plan import Skills
 from contactd.core.step import Step
 from contactd.web.health import Engine
@@ -86,10 +87,7 @@ def _wrong_skills(engine: Engine, words: str) -> str | None:
     said = words.split()
     if not said or len(said) > _MOST_SKILLS or not all(map(_SKILL.fullmatch, said)):
         return f"Give skills with levels of 1 to 10, such as german=7, or {CONFIGURED}, or {NONE}."
-    plan = engine.floor.plan
-    known = {skill for profile in plan.agents for skill in profile.skills}
-    for queue in plan.queues:
-        known.update(queue.skills, queue.preferred_skills, *(step.skills or () for step in queue.steps))
+    known = skills_of(engine.floor.plan)
     unknown = sorted({word.partition("=")[0] for word in said} - known)
     if unknown:
         names = ", ".join(sorted(known)) or "none: add skills to [queues.<id>] or [agents.<id>]"

@@ -1,0 +1,57 @@
+"""The control socket's handlers that act: each is written down, with who asked."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from contactd.store.audit import Entry
+from contactd.web import acts, asking, switching, views
+from contactd.web.requests import body_of, contact_of, json, who
+from contactd.web.surface import Surface
+
+_MOST_OUTCOME = 400
+
+
+def add_acting(app: web.Application, surface: Surface) -> None:
+    floor = surface.engine.floor
+
+    async def act(request: web.Request) -> web.Response:
+        agent, name = request.match_info["agent"], request.match_info["act"]
+        reason = (await body_of(request)).get("reason", "")
+        reason = reason if isinstance(reason, str) else ""
+        reasons = list(surface.settings().why_not_ready)
+        done = await acts.act(surface.engine, agent, name, reason, reasons)
+        if done.http in (200, 409):  # others named no act, agent or reason that there is: nobody acted
+            outcome = f"{done.code}: {reason}" if reason else done.code
+            surface.audit(Entry(who(request), "socket", name, agent=done.agent, outcome=outcome))
+        if done.code == acts.DONE:
+            return json(views.agent_view(floor.agents[done.agent], surface.settings(), surface.now()))
+        return json({"code": done.code, "reason": done.reason}, status=done.http)
+
+    async def needs(request: web.Request) -> web.Response:
+        contact = contact_of(floor, request)
+        if isinstance(contact, web.Response):
+            return contact
+        done = await asking.ask_needs(surface.engine, contact.id, await body_of(request))
+        if done.http in (200, 409):
+            outcome = f"{done.code}: {done.told}"
+            surface.audit(Entry(who(request), "socket", "needs", contact=contact.id, outcome=outcome))
+        if done.code == acts.DONE:
+            return json(views.candidates_view(floor, contact))
+        return json({"code": done.code, "reason": done.reason}, status=done.http)
+
+    async def switch(request: web.Request) -> web.Response:
+        kind, name, act = (request.match_info[part] for part in ("kind", "name", "act"))
+        done = await switching.switch(surface.engine, surface.now(), kind, name, act, body := await body_of(request))
+        if done.http in (200, 409):
+            told = ", ".join(f"{word}={value}" for word, value in sorted(body.items()) if value is not None)
+            outcome = f"{done.code}: {done.key}" + (f", {told}" if told else "")
+            surface.audit(Entry(who(request), "socket", act, outcome=outcome[:_MOST_OUTCOME]))
+        if done.code == acts.DONE:
+            now = surface.now()
+            return json(await views.add_new_waits(views.queues_view(floor, surface.settings(), now), floor, now))
+        return json({"code": done.code, "reason": done.reason}, status=done.http)
+
+    app.router.add_post("/agents/{agent}/{act}", act)
+    app.router.add_post("/contacts/{contact}/needs", needs)
+    app.router.add_post("/hours/{kind}/{name}/{act}", switch)
