@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from contactd.config import ConfigErrors, Settings, control_socket, database_access, load, pbx_names
 from contactd.config.plan import plan
 from contactd.config.sections import SecretSections, Sections
-from contactd.core.ids import GroupId, QueueId
+from contactd.core.contact import Needs
+from contactd.core.ids import AgentId, GroupId, QueueId, SkillId
 from contactd.core.plan import QueuePlan, RoutingStep, Strategy
 from tests.config.files import DOCS, dump, sample, sample_secrets, write
 
@@ -472,3 +473,15 @@ def test_whatever_stands_there_is_taken_or_refused_in_sentences(tmp_path: Path, 
     for part in (lambda: control_socket(path), lambda: database_access(path), lambda: pbx_names(path)):
         with contextlib.suppress(ConfigErrors):
             part()
+
+
+def test_a_menus_key_says_what_its_callers_need(tmp_path: Path) -> None:
+    table = sample()
+    assert load(write(tmp_path, table)).needs_of("main") == {
+        "3": Needs(skills={SkillId("english"): 5}, preferred_agent=AgentId("bob"), boost_s=60)
+    }
+    table["menus"]["main"]["needs"] = {"9": {"agent": "eve", "skills": {"english": 11}}}
+    told = "\n".join(map(str, refusal(write(tmp_path, table)).errors))
+    assert 'menus.main.needs.9: a key that chooses nothing. Add "9" to [menus.main.choices].' in told
+    assert 'menus.main.needs.9.agent: there is no agent "eve"' in told
+    assert "menus.main.needs.9.skills.english: a number that cannot be used here" in told

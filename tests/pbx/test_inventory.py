@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from contactd.core.agent import Handset
-from contactd.core.ids import PbxId, contact_id
+from contactd.core.contact import Needs
+from contactd.core.ids import PbxId, SkillId, contact_id
 from contactd.core.inputs import CallSeen, Place
 from contactd.pbx.inventory import calls_seen, handsets_seen, variables
 from contactd.protocols.ami import Message
@@ -111,6 +112,14 @@ def test_who_was_put_through_into_the_hold_is_a_caller_whatever_the_variables_sa
     held = caller("contactd-hold")
     (seen,) = calls_seen(PBX, [changed(held, Variable="CONTACTD_CALL=pbx1-1.1")], NOW)
     assert (seen.place, seen.call) == (Place.HOLD, held["Uniqueid"])
+
+
+def test_what_a_caller_needs_stands_on_the_channel() -> None:
+    held = caller("contactd-hold")
+    told = changed(held, Variable=f"CONTACTD_CALL={held['Uniqueid']}", **{"Variable(1)": "CONTACTD_NEEDS=german:7//"})
+    (seen,) = calls_seen(PBX, [told], NOW)
+    assert seen.needs == Needs(skills={SkillId("german"): 7})
+    assert places("inventory_talk_hold_menu")[Place.HOLD].needs is None
 
 
 def test_a_talk_of_the_static_queue_has_no_offer() -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from hashlib import sha1
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 
 from contactd.core import inputs as inp
+from contactd.core.contact import Contact, Needs
 from contactd.core.errors import ContactdError
-from contactd.core.ids import PbxId, QueueId, contact_id
+from contactd.core.floor import LiveFloor
+from contactd.core.ids import AgentId, PbxId, QueueId, SkillId, contact_id
+from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan
 from contactd.engine.inbox import Private
 from contactd.pbx.agi_session import AgiBroken, AgiTimedOut, CallerGone, SessionClosed
 from contactd.pbx.ivr import AudioLine, Entry, Menu, Reception, TokenCheck, audio_numbers, echo
+from contactd.pbx.needs import NeedsReader
 from contactd.protocols.agi import AgiRequest, parse_request
 
 PBX, NOW = PbxId("pbx1"), 1_800_000_000.0
@@ -28,6 +34,14 @@ MENU = Menu(
     default_choice=SALES,
     timeout_s=2.5,
     tries=2,
+)
+
+
+PLAN = FloorPlan(
+    sha256="a" * 64,
+    queues=(QueuePlan(id=SALES, skills={SkillId("german"): 3}), QueuePlan(id=SUPPORT)),
+    agents=(AgentProfile(id=AgentId("anna"), pbx=PBX, endpoint="1001", queues=(SALES,), skills={SkillId("cards"): 2}),),
+    default_queue=SALES,
 )
 
 
@@ -103,6 +117,26 @@ async def meet(
     session = Session(request("menu", "token", "nonce", dnis, **headers), keys)
     await desk(session)  # type: ignore[arg-type]
     return session, circle
+
+
+async def says(
+    text: str, entry: Entry = SALES, *, known: Needs | None = None
+) -> tuple[Session, list[Needs], list[Any]]:
+    """A call whose channel carries text: the session, what the floor is asked, and what the log tells."""
+    desk, circle = reception(entry)
+    circle.floor = LiveFloor()
+    circle.floor.configure(PLAN)
+    desk._needs = NeedsReader(circle.floor)
+    call = contact_id(PBX, CALL, NOW)
+    if known is not None:
+        circle.floor.contacts[call] = Contact(
+            id=call, pbx=PBX, call=CALL, channel="", dnis="", arrived_at=NOW, needs=known
+        )
+    session = Session(request("menu", "token", "nonce", "5000", "", text), ["1"])
+    with structlog.testing.capture_logs() as logs:
+        await desk(session)  # type: ignore[arg-type]
+    asked = [input_.needs for input_, _ in circle.told if isinstance(input_, inp.NeedsAsked)]
+    return session, asked, [entry for entry in logs if entry["event"] == "needs_refused"]
 
 
 def kinds(circle: Circle) -> list[str]:
@@ -230,3 +264,41 @@ def test_only_so_many_used_tokens_are_remembered() -> None:
     for nonce in ("1", "2", "3"):
         assert check(request("menu", signed(check, nonce=nonce), nonce))
     assert not check(request("menu", signed(check, nonce="3"), "3"))
+
+
+# --- what the caller needs ---
+
+
+async def test_what_the_dialplan_says_reaches_the_floor() -> None:
+    session, asked, refused = await says("german:7&cards:5/anna/60")
+    skills = {SkillId("german"): 7, SkillId("cards"): 5}
+    assert asked == [Needs(skills=skills, preferred_agent=AgentId("anna"), boost_s=60)]
+    assert refused == []
+    # It says so itself.
+    assert "CONTACTD_NEEDS" not in session.variables
+
+
+async def test_the_menu_adds_its_part_and_the_channel_carries_both() -> None:
+    menu = dataclasses.replace(MENU, needs={"1": Needs(skills={SkillId("cards"): 5}, boost_s=60)})
+    session, asked, _ = await says("german:7//", menu)
+    assert asked == [Needs(skills={SkillId("german"): 7, SkillId("cards"): 5}, boost_s=60)]
+    assert session.variables == {"CONTACTD_NEEDS": "german:7&cards:5//60", "CONTACTD_QUEUE": "sales"}
+
+
+async def test_nothing_said_asks_nothing() -> None:
+    session, asked, _ = await says("")
+    assert asked == [] and session.variables == {"CONTACTD_QUEUE": "sales"}
+
+
+async def test_what_nobody_could_give_is_refused_with_a_remedy_and_the_call_goes_on() -> None:
+    session, asked, (refused,) = await says("germn:7&cards:5/eve/soon")
+    assert asked == [Needs(skills={SkillId("cards"): 5})]
+    assert session.variables["CONTACTD_NEEDS"] == "cards:5//"
+    assert (refused["skills"], refused["agent"], refused["boost"]) == (["germn"], "eve", "soon")
+    assert "CONTACTD_SKILLS" in refused["remedy"]
+
+
+async def test_a_caller_who_comes_into_another_line_needs_what_is_said_there() -> None:
+    before = Needs(skills={SkillId("cards"): 5})
+    assert (await says("", known=before))[1] == [Needs()]
+    assert (await says("cards:5//", known=before))[1] == []

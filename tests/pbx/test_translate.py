@@ -6,7 +6,8 @@ import pytest
 
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
-from contactd.core.ids import OfferId, PbxId, contact_id
+from contactd.core.contact import Needs
+from contactd.core.ids import AgentId, OfferId, PbxId, SkillId, contact_id
 from contactd.pbx.translate import EVENTS, call_of, contact_of, endpoint_of, instant, number, stamped, translate
 from contactd.protocols.ami import Message, chan_variables
 from tests.pbx.recorded import changed, transcript
@@ -43,6 +44,15 @@ def test_held_and_answered() -> None:
         queued_at=float(event["Since"]),
     )
     assert answered == inp.OfferAnswered(contact=contact, offer=call_offer("answered", "DialEnd"))
+
+
+def test_what_the_caller_needs_comes_with_the_hold_and_nonsense_does_not() -> None:
+    event = first("answered", "UserEvent")
+    held = translate(PBX, changed(event, Needs="german:7&cards/anna/60"), NOW)
+    assert isinstance(held, inp.CallHeld)
+    assert held.needs == Needs(skills={SkillId("german"): 7}, preferred_agent=AgentId("anna"), boost_s=60)
+    empty = translate(PBX, changed(event, Needs=""), NOW)
+    assert isinstance(empty, inp.CallHeld) and empty.needs is None
 
 
 def call_offer(name: str, event: str) -> str:

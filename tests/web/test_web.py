@@ -21,8 +21,9 @@ from contactd.config import Change
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Status
+from contactd.core.contact import Needs
 from contactd.core.errors import ContactdError
-from contactd.core.ids import AgentId
+from contactd.core.ids import AgentId, SkillId
 from contactd.metrics import FloorMetrics, PbxReading
 from contactd.web import Lobby, Surface, peers, serve_control, serve_web
 from contactd.web.health import Level
@@ -466,6 +467,44 @@ async def test_what_cannot_be_closed_or_opened_is_refused_with_a_code(
     assert (answered, told["code"]) == answer
     assert told["reason"].endswith(".")
     assert bench.floor.seq == before
+
+
+async def test_a_supervisor_says_what_a_contact_needs(bench: Bench, control: aiohttp.ClientSession) -> None:
+    call = bench.walk.arrive(QUEUES[0])
+    status, told = await post(control, f"/contacts/{call.contact[:20]}/needs", skills="english=5", boost_s=60)
+    assert (status, told["skills"]) == (200, {"english": 5, "german": 7})
+    assert bench.floor.contacts[call.contact].needs == Needs(skills={SkillId("english"): 5}, boost_s=60)
+    status, body = await post(control, f"/contacts/{call.contact}/needs", skills="english=5", boost_s=60)
+    assert (status, body["code"]) == (409, "same_needs")
+    assert (await post(control, f"/contacts/{call.contact}/needs"))[0] == 200
+    assert bench.floor.contacts[call.contact].needs == Needs()
+    assert [(entry.act, entry.contact, entry.outcome) for entry in bench.audited] == [
+        ("needs", call.contact, "done: english:5//60"),
+        ("needs", call.contact, "same_needs: english:5//60"),
+        ("needs", call.contact, "done: nothing of its own"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"skills": "germn=5"}, "unknown_skill"),
+        ({"skills": "german=11"}, "unknown_skill"),
+        ({"skills": " ".join(["german=5"] * 21)}, "unknown_skill"),
+        ({"agent": "eve"}, "unknown_agent"),
+        ({"boost_s": 86401}, "wrong_boost"),
+        ({"boost_s": "long"}, "wrong_body"),
+    ],
+)
+async def test_needs_that_nobody_could_meet_are_refused(
+    bench: Bench, control: aiohttp.ClientSession, body: dict[str, Any], code: str
+) -> None:
+    call = bench.walk.arrive(QUEUES[0])
+    before = bench.floor.seq
+    status, told = await post(control, f"/contacts/{call.contact}/needs", **body)
+    assert (status, told["code"]) == (400, code) and told["reason"].endswith(".")
+    assert bench.floor.seq == before and not bench.audited
+    assert (await post(control, "/contacts/0000/needs"))[1]["code"] == "unknown_contact"
 
 
 async def test_the_candidates_of_a_contact_say_why_each_agent_is_or_is_not_offered_it(
