@@ -218,6 +218,7 @@ class Chaos:
             dnis=call.dnis,
             queue=self.dice.choice((*QUEUES, None)),
             queued_at=round(self.now - self.dice.choice((-60, 0, 0, 1, 300)), 6),
+            needs=some_needs(self.dice) if self.dice.random() < 0.2 else None,
         )
 
     def _fell_back(self) -> inp.Input:
@@ -328,6 +329,7 @@ class Chaos:
             # An offer belongs to one call: what another call brings is made for it alone.
             offer=mine or dice.choice((None, OfferId(f"absurd-{contact}"))),
             endpoint=dice.choice((None, endpoint, endpoint, endpoint)),
+            needs=some_needs(dice) if dice.random() < 0.2 else None,
         )
 
 
@@ -382,7 +384,7 @@ class Hostile(Chaos):
                 lie = self.dice.choice((-1, 0, 21, 2**31, 10**8))
             case dict() | None if name == "skills":
                 lie = self._skills()
-            case Needs():
+            case Needs() | None if name == "needs":
                 boost_s = self.dice.choice((-(10**8), 2**31))
                 lie = Needs(skills=self._skills(), preferred_agent=AgentId(self.dice.choice(HOSTILE)), boost_s=boost_s)
             case said if isinstance(said, float) or name == "queued_at":
