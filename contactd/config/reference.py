@@ -92,8 +92,8 @@ EXAMPLE: dict[str, Any] = {
         "main": {
             "greeting": ["hello-world"],
             "prompt": ["vm-enter-num-to-call"],
-            "choices": {"1": "sales", "2": "service", "3": "service"},
-            "needs": {"3": {"boost_s": 60, "agent": "bob", "skills": {"english": 5}}},
+            "choices": {"1": "sales", "2": "service"},
+            "needs": {"2": {"boost_s": 60, "agent": "bob", "skills": {"english": 5}}},
             "default_choice": "service",
         }
     },

@@ -478,7 +478,7 @@ def test_whatever_stands_there_is_taken_or_refused_in_sentences(tmp_path: Path, 
 def test_a_menus_key_says_what_its_callers_need(tmp_path: Path) -> None:
     table = sample()
     assert load(write(tmp_path, table)).needs_of("main") == {
-        "3": Needs(skills={SkillId("english"): 5}, preferred_agent=AgentId("bob"), boost_s=60)
+        "2": Needs(skills={SkillId("english"): 5}, preferred_agent=AgentId("bob"), boost_s=60)
     }
     table["menus"]["main"]["needs"] = {"9": {"agent": "eve", "skills": {"english": 11}}}
     told = "\n".join(map(str, refusal(write(tmp_path, table)).errors))
