@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from contactd.core import events as ev
 from contactd.core.agent import AgentState, Status
 from contactd.core.contact import Contact, ContactState, Outcome
+from contactd.core.destination import ToQueue
 from contactd.core.errors import FloorBug
 from contactd.core.hours import calendar_changed, hours_switched
 from contactd.core.ids import Instant
@@ -31,6 +32,7 @@ def _configured(floor: LiveFloor, event: ev.FloorConfigured, at: Instant) -> Non
 def _steered(floor: LiveFloor, event: ev.PbxSteered, at: Instant) -> None:
     floor.steered.add(event.pbx)
     floor.routing.look_again()
+    floor.time_steps(event.pbx)
     for contact in floor.contacts.values():
         if contact.state is ContactState.FALLBACK and contact.pbx == event.pbx:
             floor.expect_back(contact, at + RETURN_S)
@@ -39,6 +41,7 @@ def _steered(floor: LiveFloor, event: ev.PbxSteered, at: Instant) -> None:
 
 def _lost(floor: LiveFloor, event: ev.PbxLost, at: Instant) -> None:
     floor.steered.discard(event.pbx)
+    floor.time_steps(event.pbx)
     for contact_id in [c for c in floor.returning if floor.contacts[c].pbx == event.pbx]:
         floor.expect_back(floor.contacts[contact_id], None)
     floor.time_agents(event.pbx)
@@ -72,9 +75,26 @@ def _queued(floor: LiveFloor, event: ev.ContactQueued, at: Instant) -> None:
     contact.estimate = event.estimate
     if event.estimate is not None:
         floor.state.estimated_at = at
+    contact.passed = event.passed
     # A second wait, after a transfer, ends at the second talk.
     contact.connected_at = None
     floor.enter(contact, ContactState.WAITING, held=True)
+
+
+def _diverted(floor: LiveFloor, event: ev.ContactDiverted, at: Instant) -> None:
+    contact = floor.contacts[event.contact]
+    if isinstance(event.to, ToQueue):
+        floor.ask_for(contact, step=event.step, needs=contact.needs)
+        return
+    floor.check(contact, ContactState.DIVERTED)
+    floor.leave_line(contact)
+    contact.queue, contact.step = event.queue, event.step
+    floor.enter(contact, ContactState.DIVERTED)
+    contact.diversion, contact.diverted_to, contact.diverted_at = event.diversion, event.to, at
+
+
+def _diversion_failed(floor: LiveFloor, event: ev.DiversionFailed, at: Instant) -> None:
+    floor.enter(floor.contacts[event.contact], ContactState.WAITING)
 
 
 def _held(floor: LiveFloor, event: ev.ContactHeld, at: Instant) -> None:
@@ -98,6 +118,7 @@ def _fell_back(floor: LiveFloor, event: ev.ContactFellBack, at: Instant) -> None
         contact.step = 0
     contact.queue = event.queue
     contact.queued_at = event.queued_at
+    floor.queue_limits.see_contact(contact)
     if contact.pbx in floor.steered:
         floor.expect_back(contact, at + RETURN_S)
 
@@ -241,6 +262,8 @@ CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.ContactQueued: _queued,
     ev.ContactNeedsSet: _needs_set,
     ev.ContactRelaxed: _relaxed,
+    ev.ContactDiverted: _diverted,
+    ev.DiversionFailed: _diversion_failed,
     ev.ContactHeld: _held,
     ev.ContactFellBack: _fell_back,
     ev.ReturnOverdue: _overdue,

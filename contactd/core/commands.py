@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from contactd.core.ids import ContactId, OfferId, PbxId
+from contactd.core.destination import Outside
+from contactd.core.ids import ContactId, DiversionId, OfferId, PbxId
 
 
 class RingAgent(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +41,21 @@ class MoveToHold(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
 
 
+class DivertCaller(msgspec.Struct, frozen=True, kw_only=True):
+    """Send the caller out of the hold to a destination, which the dialplan carries out alone.
+
+    Repeating it is harmless: the caller's channel keeps the diversion's id, which tells that it has been there.
+    """
+
+    pbx: PbxId
+    contact: ContactId
+    channel: str
+    to: Outside
+    diversion: DiversionId
+    epoch: int
+    """Who sends it; the dialplan refuses an older one."""
+
+
 class ComparePbx(msgspec.Struct, frozen=True, kw_only=True):
     """Something does not add up: look at what the PBX really has."""
 
@@ -47,4 +63,4 @@ class ComparePbx(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
-Command = RingAgent | ReturnToHold | MoveToHold | ComparePbx
+Command = RingAgent | ReturnToHold | MoveToHold | DivertCaller | ComparePbx

@@ -14,6 +14,7 @@ from contactd.core.contact import Contact, ContactState, Outcome
 from contactd.core.decision import (
     Decision,
     adopt,
+    diverted_outcome,
     end_contact,
     end_offer,
     end_talk,
@@ -22,9 +23,10 @@ from contactd.core.decision import (
     see_handset,
     since,
 )
-from contactd.core.events import OfferOutcome
+from contactd.core.diverting import failed, repeat, still_there
+from contactd.core.events import DiversionFailure, DiversionReason, OfferOutcome
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import AgentId, ContactId, Instant
+from contactd.core.ids import AgentId, ContactId, Instant, QueueId
 from contactd.core.inputs import CallSeen, PbxCompared, Place
 
 _ON_ITS_WAY_S = 1.0
@@ -64,16 +66,24 @@ def compare(floor: LiveFloor, input_: PbxCompared, at: Instant, into: Decision) 
 
 
 def _moving(floor: LiveFloor, asked_at: Instant) -> set[ContactId]:
-    """Offers whose Redirect may have been on its way when the PBX was asked: where the caller stood says nothing yet.
+    """Callers whose Redirect may have been on its way when the PBX was asked: where they stood says nothing yet.
 
-    Of this epoch only: an earlier writer's offer is on the PBX, or never came there.
+    Of this epoch only: what an earlier writer sent is on the PBX, or never came there.
     """
     mine = f"{floor.epoch}-"
-    return {
+    moving = {
         agent.contact
         for agent in floor.agents.values()
         if agent.contact and agent.offer and agent.offer.startswith(mine) and agent.since > asked_at - _ON_ITS_WAY_S
     }
+    moving |= {
+        contact.id
+        for contact in floor.contacts.values()
+        if contact.diverted_at is not None
+        and contact.diverted_at > asked_at - _ON_ITS_WAY_S
+        and (contact.diversion or "").startswith(mine)
+    }
+    return moving
 
 
 def _gone(floor: LiveFloor, contact: Contact, input_: PbxCompared, at: Instant, into: Decision) -> None:
@@ -83,6 +93,8 @@ def _gone(floor: LiveFloor, contact: Contact, input_: PbxCompared, at: Instant, 
         outcome = Outcome.UNSEEN
     elif contact.state is ContactState.CONNECTED:
         end_talk(floor, contact, "unseen", at, into)
+    elif contact.state is ContactState.DIVERTED:
+        outcome = diverted_outcome(contact)
     if contact.handled:
         outcome = Outcome.HANDLED
     if contact.arrived_at < input_.booted_at:
@@ -114,7 +126,7 @@ def _stands(
     contact = floor.contacts.get(call.contact)
     if contact is None:
         into.events.append(adopt(call, input_.pbx, at))
-    queue = queue_or_default(floor, call.queue or (contact.queue if contact else None))
+    queue = still_there(contact, queue_or_default(floor, call.queue or (contact.queue if contact else None)))
     queued_at = contact.queued_at if contact is not None else None
     if queued_at is None:
         queued_at = min(call.queued_at, at) if call.queued_at is not None else None
@@ -122,24 +134,54 @@ def _stands(
     waits = queued(call.contact, queue, began, at, plan=floor.queues.get(queue), known=contact)
     match call.place:
         case Place.HOLD:
-            if contact is None or contact.queued_at is None or contact.queue != queue:
-                into.events.append(waits)
-            elif not contact.held:
-                into.events.append(ev.ContactHeld(contact=contact.id))
+            _in_the_hold(floor, contact, call, waits, into)
         case Place.FALLBACK:
             if contact is None or contact.state is not ContactState.FALLBACK:
                 into.events.append(ev.ContactFellBack(contact=call.contact, queue=queue, queued_at=began))
             into.commands.append(ReturnToHold(pbx=input_.pbx, contact=call.contact, channel=call.channel))
-        case Place.OFFER | Place.TALK:
-            agent = _who_is_found(floor, contact, call, input_, engaged)
-            if agent is None:
+        case Place.OFFER | Place.TALK | Place.DIVERTED:
+            news: ev.Event | None
+            if call.place is Place.DIVERTED:
+                news = _found_diverted(contact, queue, call)
+            else:
+                agent = _who_is_found(floor, contact, call, input_, engaged)
+                news = _found_with(contact, agent, call, queued_at, at) if agent is not None else None
+                if agent is not None:
+                    engaged[agent.id] = call.contact
+            if news is None:
                 return
             if (contact is None or contact.state is ContactState.MENU) and queued_at is not None:
                 into.events.append(waits)
-            into.events.append(_found_with(contact, agent, call, queued_at, at))
-            engaged[agent.id] = call.contact
+            into.events.append(news)
         case Place.MENU | Place.ELSEWHERE:
             pass
+
+
+def _in_the_hold(
+    floor: LiveFloor, contact: Contact | None, call: CallSeen, waits: ev.ContactQueued, into: Decision
+) -> None:
+    if contact is not None and contact.state is ContactState.DIVERTED:
+        if call.diversion != contact.diversion:
+            repeat(floor, contact, into)
+            return
+        failed(contact, DiversionFailure.UNSEEN, into)
+    if contact is None or contact.queued_at is None or contact.queue != waits.queue:
+        into.events.append(waits)
+    elif not contact.held:
+        into.events.append(ev.ContactHeld(contact=contact.id))
+
+
+def _found_diverted(contact: Contact | None, queue: QueueId, call: CallSeen) -> ev.Event | None:
+    if call.diverted_to is None or (contact is not None and contact.state is ContactState.DIVERTED):
+        return None
+    return ev.ContactDiverted(
+        contact=call.contact,
+        queue=queue,
+        to=call.diverted_to,
+        why=DiversionReason.FOUND,
+        step=contact.step if contact is not None else 0,
+        diversion=call.diversion,
+    )
 
 
 def _who_is_found(

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
-from contactd.core.ids import AgentId, ContactId, Instant, OfferId, PbxId, QueueId
+from contactd.core.destination import Outside
+from contactd.core.ids import AgentId, ContactId, DiversionId, Instant, OfferId, PbxId, QueueId
 from contactd.core.plan import Skills
 
 
@@ -19,6 +20,8 @@ class ContactState(StrEnum):
     CONNECTED = "connected"
     FALLBACK = "fallback"
     """In the PBX's static queue, because nobody steered."""
+    DIVERTED = "diverted"
+    """Sent out of all queues: to a box, a number, a message, a tone. No agent comes, unless that fails."""
     RELEASED = "released"
     """The agent has left, the caller has not hung up yet: transferred, or hearing the end of the dialplan."""
     ENDED = "ended"
@@ -26,15 +29,20 @@ class ContactState(StrEnum):
 
 _S = ContactState
 TRANSITIONS: dict[ContactState, frozenset[ContactState]] = {
-    _S.MENU: frozenset({_S.WAITING, _S.FALLBACK, _S.CONNECTED, _S.OFFERED, _S.RELEASED, _S.ENDED}),
-    _S.WAITING: frozenset({_S.WAITING, _S.OFFERED, _S.CONNECTED, _S.FALLBACK, _S.RELEASED, _S.ENDED}),
+    _S.MENU: frozenset({_S.WAITING, _S.FALLBACK, _S.CONNECTED, _S.OFFERED, _S.DIVERTED, _S.RELEASED, _S.ENDED}),
+    _S.WAITING: frozenset({_S.WAITING, _S.OFFERED, _S.CONNECTED, _S.FALLBACK, _S.DIVERTED, _S.RELEASED, _S.ENDED}),
     _S.OFFERED: frozenset({_S.WAITING, _S.CONNECTED, _S.RELEASED, _S.ENDED, _S.FALLBACK}),
     _S.CONNECTED: frozenset({_S.RELEASED, _S.ENDED}),
-    _S.FALLBACK: frozenset({_S.WAITING, _S.CONNECTED, _S.RELEASED, _S.OFFERED, _S.ENDED}),
-    _S.RELEASED: frozenset({_S.WAITING, _S.CONNECTED, _S.OFFERED, _S.FALLBACK, _S.ENDED}),
+    _S.FALLBACK: frozenset({_S.WAITING, _S.CONNECTED, _S.DIVERTED, _S.RELEASED, _S.OFFERED, _S.ENDED}),
+    _S.DIVERTED: frozenset({_S.WAITING, _S.FALLBACK, _S.OFFERED, _S.CONNECTED, _S.ENDED}),
+    _S.RELEASED: frozenset({_S.WAITING, _S.CONNECTED, _S.OFFERED, _S.FALLBACK, _S.DIVERTED, _S.ENDED}),
     _S.ENDED: frozenset(),
 }
 """Which state may follow which; docs/architecture.rst draws it. A step that breaks it is a bug and raises."""
+
+
+IN_LINE = frozenset({_S.WAITING, _S.OFFERED, _S.FALLBACK})
+"""For an agent: whoever is in one of these counts as waiting in the queue."""
 
 
 class Outcome(StrEnum):
@@ -45,6 +53,11 @@ class Outcome(StrEnum):
     ABANDONED_RINGING = "abandoned_ringing"
     TIMED_OUT = "timed_out"
     """Sent away after the longest wait (CONTACTD_MAX_WAIT): the caller did not give up, we did."""
+    DIVERTED_VOICEMAIL = "diverted_voicemail"
+    """Sent to a voicemail box; whether there is a message, the box tells."""
+    DIVERTED_EXTERNAL = "diverted_external"
+    DIVERTED_MESSAGE = "diverted_message"
+    DIVERTED_HANG_UP = "diverted_hang_up"
     HANDLED = "handled"
     MERGED = "merged"
     """An agent's call to a line of ours on a caller's behalf, until the caller was put through: the story goes on in
@@ -106,6 +119,12 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     handled: bool = False
     estimate: Estimate | None = None
     """Of the wait that began last, when it began; None: nobody knew, or nobody was asked."""
+    passed: tuple[QueueId, ...] = ()
+    """The queues that this wait went through before: the PBX still names one of them, and no way leads back."""
+    diversion: DiversionId | None = None
+    """These three while DIVERTED only."""
+    diverted_to: Outside | None = None
+    diverted_at: Instant | None = None
 
     def prefers(self) -> bool:
         """Whether there is an agent who comes before all others."""

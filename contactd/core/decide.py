@@ -10,11 +10,12 @@ from contactd.core import inputs as inp
 from contactd.core.agent import BUSY_AGAIN_S, By, Status
 from contactd.core.commands import ComparePbx, MoveToHold, ReturnToHold
 from contactd.core.compare import compare
-from contactd.core.contact import STICKY, Contact, ContactState, Outcome
+from contactd.core.contact import IN_LINE, STICKY, Contact, ContactState, Outcome
 from contactd.core.decision import (
     Decision,
     adopt,
     connect,
+    diverted_outcome,
     end_contact,
     end_offer,
     end_talk,
@@ -24,12 +25,13 @@ from contactd.core.decision import (
     see_handset,
     waited,
 )
+from contactd.core.diverting import arrive, destination_failed, step_goes, still_there
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.hours import calendar_turned, switch_asked, switches_over
 from contactd.core.ids import ContactId, Instant, OfferId
 from contactd.core.presence import PRESENCE, limit_reached
-from contactd.core.routing.demand import due_step
+from contactd.core.routing.demand import before_going, due_step
 
 
 def decide(floor: LiveFloor, input_: inp.Input, at: Instant) -> Decision:
@@ -73,28 +75,31 @@ def _menu_answered(floor: LiveFloor, input_: inp.MenuAnswered, at: Instant, into
 def _call_held(floor: LiveFloor, input_: inp.CallHeld, at: Instant, into: Decision) -> None:
     contact = floor.contacts.get(input_.contact)
     queue = queue_or_default(floor, input_.queue)
+    # Transferred into a queue, or sent back into the hold by a dialplan of the site's own: a new wait begins.
+    anew = contact is not None and contact.state in (ContactState.CONNECTED, ContactState.RELEASED)
+    if not anew:
+        queue = still_there(contact, queue)
     waits = queued(input_.contact, queue, min(input_.queued_at, at), at, plan=floor.queues.get(queue), known=contact)
     if contact is None or contact.queued_at is None or contact.queue != queue:
         waits = expecting(floor, waits, input_.pbx, contact.needs if contact is not None else None, at)
     if contact is None:
-        into.events += [adopt(input_, input_.pbx, at), waits]
-        return
-    if contact.state is ContactState.OFFERED:
+        into.events.append(adopt(input_, input_.pbx, at))
+        anew = input_.queued_at > at - _JUST_NOW_S
+    elif contact.state is ContactState.OFFERED:
         end_offer(contact, OfferOutcome.LOST, 0, into)
     elif contact.state is ContactState.CONNECTED:
-        # Transferred into a queue: a new wait begins.
         end_talk(floor, contact, "transfer", at, into)
-        into.events.append(waits)
-        return
-    if (
-        contact.queued_at is None
-        or contact.queue != queue
-        # Transferred into a queue, or sent back into the hold by a dialplan of the site's own: a new wait begins.
-        or contact.state is ContactState.RELEASED
-    ):
+    if anew or (contact is not None and contact.queued_at is None):
+        caller = contact or input_
+        arrive(floor, waits, pbx=caller.pbx, channel=caller.channel, known=contact, at=at, into=into)
+    elif contact is None or contact.queue != queue:
         into.events.append(waits)
     elif not contact.held:
         into.events.append(ev.ContactHeld(contact=contact.id))
+
+
+_JUST_NOW_S = 2.0
+"""Somebody whom nobody announced and who has waited for longer has not just arrived: we were away."""
 
 
 def _needs_asked(floor: LiveFloor, input_: inp.NeedsAsked, at: Instant, into: Decision) -> None:
@@ -104,7 +109,8 @@ def _needs_asked(floor: LiveFloor, input_: inp.NeedsAsked, at: Instant, into: De
     step = contact.step
     queue = floor.queues.get(contact.queue) if contact.queue is not None else None
     if contact.state is ContactState.WAITING and queue is not None and contact.queued_at is not None:
-        step = due_step(queue, input_.needs.preferred_agent is not None, contact.queued_at, at)
+        due = due_step(queue, input_.needs.preferred_agent is not None, contact.queued_at, at)
+        step = before_going(queue, contact.step, due)
     into.events.append(ev.ContactNeedsSet(contact=contact.id, needs=input_.needs, step=step))
 
 
@@ -114,12 +120,12 @@ def _call_fell_back(floor: LiveFloor, input_: inp.CallFellBack, at: Instant, int
         into.events.append(adopt(input_, input_.pbx, at))
     elif contact.state is ContactState.OFFERED:
         end_offer(contact, OfferOutcome.LOST, 0, into)
-    elif contact.state not in (ContactState.MENU, ContactState.WAITING):
+    elif contact.state not in (ContactState.MENU, ContactState.WAITING, ContactState.DIVERTED):
         return
     into.events.append(
         ev.ContactFellBack(
             contact=input_.contact,
-            queue=queue_or_default(floor, input_.queue),
+            queue=still_there(contact, queue_or_default(floor, input_.queue)),
             queued_at=min(input_.queued_at, at),
         )
     )
@@ -141,6 +147,8 @@ def _caller_hung_up(floor: LiveFloor, input_: inp.CallerHungUp, at: Instant, int
             outcome = Outcome.HANDLED if contact.handled else Outcome.ABANDONED_RINGING
         case ContactState.CONNECTED:
             end_talk(floor, contact, "caller", at, into)
+        case ContactState.DIVERTED:
+            outcome = diverted_outcome(contact)
         case _:
             pass
     end_contact(contact, outcome, at, into, cause=input_.cause)
@@ -215,7 +223,7 @@ def _transfer_completed(floor: LiveFloor, input_: inp.TransferCompleted, at: Ins
         return
     other = input_.consult if input_.consult != contact.id else None
     consult = floor.contacts.get(other) if other else None
-    in_line = consult is not None and consult.state in _IN_LINE
+    in_line = consult is not None and consult.state in IN_LINE
     if consult is not None:
         _merge(floor, consult, at, into)
     agent = floor.by_endpoint.get((contact.pbx, input_.endpoint or ""))
@@ -232,9 +240,6 @@ def _transfer_completed(floor: LiveFloor, input_: inp.TransferCompleted, at: Ins
         # The caller stands where the agent stood, with the agent's variables: the hold gives them their own again,
         # and keeps the place in line.
         into.commands.append(MoveToHold(pbx=contact.pbx, contact=contact.id, channel=contact.channel))
-
-
-_IN_LINE = (ContactState.WAITING, ContactState.OFFERED, ContactState.FALLBACK)
 
 
 def _merge(floor: LiveFloor, consult: Contact, at: Instant, into: Decision) -> None:
@@ -282,8 +287,13 @@ def _time_passed(floor: LiveFloor, input_: inp.TimePassed, at: Instant, into: De
     for contact in (floor.contacts[contact_id] for contact_id in due.steps):
         queue = floor.queues.get(contact.queue) if contact.queue is not None else None
         if queue is not None and contact.queued_at is not None:
-            step = due_step(queue, contact.step == STICKY and contact.prefers(), contact.queued_at, at)
-            into.events.append(ev.ContactRelaxed(contact=contact.id, step=max(step, contact.step + 1)))
+            reached = due_step(queue, contact.step == STICKY and contact.prefers(), contact.queued_at, at)
+            reached = max(reached, contact.step + 1)
+            step = before_going(queue, contact.step, reached)
+            if step < reached and floor.can_go(contact):
+                step_goes(floor, contact, queue, step + 1, at, into)
+            else:
+                into.events.append(ev.ContactRelaxed(contact=contact.id, step=step))
 
 
 # --- the floor itself -----------------------------------------------------------------------------------------------
@@ -306,6 +316,7 @@ def _configuration_loaded(floor: LiveFloor, input_: inp.ConfigurationLoaded, at:
                     at,
                     plan=queues.get(default),
                     known=contact,
+                    passed=contact.passed,
                 )
             )
 
@@ -324,6 +335,7 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.CallHeld: _call_held,
     inp.CallFellBack: _call_fell_back,
     inp.NeedsAsked: _needs_asked,
+    inp.DestinationFailed: destination_failed,
     inp.OfferAnswered: _offer_answered,
     inp.OfferFailed: _offer_failed,
     inp.CallerHungUp: _caller_hung_up,

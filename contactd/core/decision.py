@@ -9,11 +9,12 @@ from contactd.core import inputs as inp
 from contactd.core.agent import UNREGISTERED, Agent, By, Handset, Status
 from contactd.core.commands import Command
 from contactd.core.contact import Contact, Estimate, Needs, Outcome
+from contactd.core.destination import kind_of
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import ContactId, Instant, PbxId, QueueId, call_started
 from contactd.core.plan import QueuePlan
-from contactd.core.routing.demand import due_step
+from contactd.core.routing.demand import before_going, due_step
 from contactd.core.routing.waits import estimated_wait
 
 _ESTIMATE_S = 0.1
@@ -27,6 +28,8 @@ class Decision(msgspec.Struct, gc=False):
 
     events: list[ev.Event] = []
     commands: list[Command] = []
+    joined: dict[QueueId, int] = {}
+    """How many more are in line in a queue by these events, as far as limits ask."""
 
 
 def queue_or_default(floor: LiveFloor, queue: QueueId | None) -> QueueId:
@@ -41,14 +44,16 @@ def queued(
     *,
     plan: QueuePlan | None,
     known: Contact | None,
+    passed: tuple[QueueId, ...] = (),
 ) -> ev.ContactQueued:
     """A wait that began at queued_at, at the step of the queue's plan that it has reached.
 
+    A step that goes elsewhere is not behind it yet: its time has come, and the floor's timer says so at once.
     plan: the queue's. known: the contact, None when it is not on the floor yet.
     """
     prefers = known is not None and known.prefers()
-    step = due_step(plan, prefers, queued_at, at) if plan is not None else 0
-    return ev.ContactQueued(contact=contact_id, queue=queue, queued_at=queued_at, step=step)
+    step = before_going(plan, 0, due_step(plan, prefers, queued_at, at)) if plan is not None else 0
+    return ev.ContactQueued(contact=contact_id, queue=queue, queued_at=queued_at, step=step, passed=passed)
 
 
 def expecting(
@@ -108,7 +113,7 @@ def end_contact(
 ) -> None:
     waited_s = None
     if contact.queued_at is not None:
-        waited_s = since(contact.queued_at, contact.connected_at or at)
+        waited_s = since(contact.queued_at, contact.connected_at or contact.diverted_at or at)
     into.events.append(
         ev.ContactEnded(
             contact=contact.id,
@@ -120,6 +125,21 @@ def end_contact(
             cause=cause,
         )
     )
+
+
+_DIVERTED: dict[str, Outcome] = {
+    "voicemail": Outcome.DIVERTED_VOICEMAIL,
+    "external": Outcome.DIVERTED_EXTERNAL,
+    "message": Outcome.DIVERTED_MESSAGE,
+    "hang_up": Outcome.DIVERTED_HANG_UP,
+}
+
+
+def diverted_outcome(contact: Contact) -> Outcome:
+    """Of a call that ends at the destination to which the contact was sent."""
+    if contact.handled or contact.diverted_to is None:
+        return Outcome.HANDLED
+    return _DIVERTED[kind_of(contact.diverted_to)]
 
 
 def since(start: Instant | None, at: Instant) -> float:

@@ -12,7 +12,8 @@ import msgspec
 
 from contactd.core.agent import Handset
 from contactd.core.contact import Estimate, Needs, Outcome
-from contactd.core.ids import AgentId, CalendarId, ContactId, Instant, OfferId, PbxId, QueueId
+from contactd.core.destination import Destination
+from contactd.core.ids import AgentId, CalendarId, ContactId, DiversionId, Instant, OfferId, PbxId, QueueId
 from contactd.core.plan import AtClosing, FloorPlan, Skills
 
 
@@ -75,6 +76,8 @@ class ContactQueued(Event, frozen=True, kw_only=True):
     """Where in the queue's plan it begins: STICKY, or past the steps whose time has come already."""
     estimate: Estimate | None = None
     """Of the wait since queued_at. None: nobody knows, it was not asked (in a crowd some are), or an older contactd."""
+    passed: tuple[QueueId, ...] = ()
+    """The queues that this wait has gone through before."""
 
 
 class ContactNeedsSet(Event, frozen=True, kw_only=True):
@@ -89,6 +92,55 @@ class ContactRelaxed(Event, frozen=True, kw_only=True):
 
     contact: ContactId
     step: int
+
+
+class DiversionReason(StrEnum):
+    """Why a contact goes elsewhere instead of waiting here."""
+
+    FULL = "full"
+    UNSTAFFED = "unstaffed"
+    STEP = "step"
+    """The wait has reached a step of the queue's plan that goes there."""
+    FOUND = "found"
+    """A comparison found the caller there: sent by somebody whose facts are lost."""
+
+
+class ContactDiverted(Event, frozen=True, kw_only=True):
+    """Leaves its queue for a destination. When that is another queue, ContactQueued follows."""
+
+    contact: ContactId
+    queue: QueueId
+    to: Destination
+    why: DiversionReason
+    step: int
+    """Where in the queue's plan it goes on, should the destination fail."""
+    diversion: DiversionId | None = None
+    """None: to another queue, or found without one."""
+
+
+class DiversionFailure(StrEnum):
+    """Why a caller came back."""
+
+    UNAVAILABLE = "unavailable"
+    """No such box, sound or trunk on the PBX, or it did not work."""
+    NOT_ALLOWED = "not_allowed"
+    """The PBX's own list lacks the number."""
+    BUSY = "busy"
+    NOT_ANSWERED = "not_answered"
+    NOT_SENT = "not_sent"
+    """The PBX refused the command, or cannot carry it out."""
+    STALE = "stale"
+    """Fenced by the dialplan: another writer had taken over."""
+    UNSEEN = "unseen"
+    """A comparison found the caller back in the hold."""
+
+
+class DiversionFailed(Event, frozen=True, kw_only=True):
+    """Back to the queue, at the old place."""
+
+    contact: ContactId
+    diversion: DiversionId | None
+    failure: DiversionFailure
 
 
 class ContactHeld(Event, frozen=True, kw_only=True):
@@ -291,6 +343,8 @@ AnyEvent = (
     | ContactQueued
     | ContactNeedsSet
     | ContactRelaxed
+    | ContactDiverted
+    | DiversionFailed
     | ContactHeld
     | ContactFellBack
     | ReturnOverdue

@@ -23,7 +23,8 @@ from contactd.core.learnt import Learnt
 from contactd.core.limits import Limits
 from contactd.core.opening import CalendarState, Switch, SwitchKey, switch_key
 from contactd.core.plan import FloorPlan, QueuePlan, Skills
-from contactd.core.routing.demand import next_step_at
+from contactd.core.queue_limits import QueueLimits
+from contactd.core.routing.demand import goes_next, next_step_at
 from contactd.core.routing.index import RoutingIndex
 
 SNAPSHOT_VERSION = 1
@@ -187,6 +188,9 @@ class LiveFloor:
         contact.held = held
         if state is not ContactState.FALLBACK:
             self.expect_back(contact, None)
+        if contact.diverted_to is not None:
+            contact.diversion = contact.diverted_to = contact.diverted_at = None
+        self.queue_limits.see_contact(contact)
         self._join_line(contact)
 
     def ask_for(self, contact: Contact, *, step: int, needs: Needs | None) -> None:
@@ -220,11 +224,29 @@ class LiveFloor:
     def _join_line(self, contact: Contact) -> None:
         if contact.state is _WAITING:
             queue = self.queues.get(contact.queue) if contact.queue is not None else None
-            due = next_step_at(queue, contact) if queue is not None else None
-            if due is not None:
-                self._steps.set(contact.id, due)
+            if queue is not None:
+                self._time_step(queue, contact)
             if contact.held:
                 self.routing.join(contact)
+
+    def _time_step(self, queue: QueuePlan, contact: Contact) -> None:
+        """Who is to go elsewhere goes from the hold, and by the PBX's hand."""
+        due = next_step_at(queue, contact)
+        if due is None or (goes_next(queue, contact) and not self.can_go(contact)):
+            self._steps.clear(contact.id)
+        else:
+            self._steps.set(contact.id, due)
+
+    def can_go(self, contact: Contact) -> bool:
+        """Whether a waiting contact can be sent elsewhere now."""
+        return contact.held and contact.pbx in self.steered
+
+    def time_steps(self, pbx: PbxId) -> None:
+        """The PBX is steered now, or is not any more."""
+        going = {queue.id: queue for queue in self.queues.values() if any(step.go is not None for step in queue.steps)}
+        for contact in self.contacts.values() if going else ():
+            if contact.state is _WAITING and contact.pbx == pbx and contact.queue in going:
+                self._time_step(going[contact.queue], contact)
 
     def occupy(self, agent: Agent, state: AgentState, at: Instant) -> None:
         """Put an agent into a state of the table and keep the indexes true."""
@@ -257,6 +279,7 @@ class LiveFloor:
         agent.since = at
         agent.idle_since = at
         self._index_agent(agent)
+        self.queue_limits.see_agent(agent)
         self.routing.presence_changed(agent.id)
 
     def set_skills(self, agent: Agent, skills: Skills | None) -> None:
@@ -356,6 +379,7 @@ class LiveFloor:
         by_plan = sorted(self.agents.values(), key=lambda agent: agent.id in planned)
         self.by_endpoint = {(a.profile.pbx, a.profile.endpoint): a for a in by_plan}
         self.routing = RoutingIndex(self.contacts, self.agents, self.queues)
+        self.queue_limits = QueueLimits(self.queues, self.contacts.values(), self.agents.values())
         for contact in self.contacts.values():
             self._steps.clear(contact.id)
             self._join_line(contact)

@@ -15,6 +15,8 @@ CalendarId = NewType("CalendarId", str)
 PbxId = NewType("PbxId", str)
 OfferId = NewType("OfferId", str)
 """``epoch-seq`` of the ContactOffered event: unique for ever, and ordered for the dialplan's fence."""
+DiversionId = NewType("DiversionId", str)
+"""``epoch-seq`` of the ContactDiverted event."""
 Instant = float
 """Seconds since the Unix epoch, UTC, with microseconds."""
 
@@ -49,3 +51,7 @@ def call_started(call: str, default: Instant) -> Instant:
 
 def offer_id(epoch: int, seq: int) -> OfferId:
     return OfferId(f"{epoch}-{seq}")
+
+
+def diversion_id(epoch: int, seq: int) -> DiversionId:
+    return DiversionId(f"{epoch}-{seq}")

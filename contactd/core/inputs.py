@@ -12,7 +12,8 @@ import msgspec
 
 from contactd.core.agent import Handset
 from contactd.core.contact import Needs
-from contactd.core.ids import AgentId, CalendarId, ContactId, Instant, OfferId, PbxId, QueueId
+from contactd.core.destination import Outside
+from contactd.core.ids import AgentId, CalendarId, ContactId, DiversionId, Instant, OfferId, PbxId, QueueId
 from contactd.core.plan import AtClosing, FloorPlan, Skills
 
 
@@ -39,6 +40,7 @@ class Place(StrEnum):
     MENU = "menu"
     HOLD = "hold"
     OFFER = "offer"
+    DIVERTED = "diverted"
     FALLBACK = "fallback"
     TALK = "talk"
     ELSEWHERE = "elsewhere"
@@ -59,6 +61,9 @@ class CallSeen(msgspec.Struct, frozen=True, kw_only=True):
     """Who rings (OFFER) or talks (TALK)."""
     needs: Needs | None = None
     """What the channel carries, for who is not on the floor."""
+    diversion: DiversionId | None = None
+    """The last one that the channel has begun, also when it has come back since."""
+    diverted_to: Outside | None = None
 
 
 class PbxCompared(Input, frozen=True, kw_only=True):
@@ -120,6 +125,20 @@ class NeedsAsked(Input, frozen=True, kw_only=True):
 
     contact: ContactId
     needs: Needs
+
+
+NOT_SENT = "NOT_SENT"
+"""The status of a DivertCaller that the PBX refused, or did not answer in time."""
+
+
+class DestinationFailed(Input, frozen=True, kw_only=True):
+    """The caller is on the way back to the hold."""
+
+    contact: ContactId
+    diversion: DiversionId
+    status: str
+    """The dialplan's word, or NOT_SENT."""
+    why: str = ""
 
 
 class OfferAnswered(Input, frozen=True, kw_only=True):
@@ -258,6 +277,7 @@ AnyInput = (
     | CallHeld
     | CallFellBack
     | NeedsAsked
+    | DestinationFailed
     | OfferAnswered
     | OfferFailed
     | CallerHungUp

@@ -12,11 +12,13 @@ import msgspec
 from contactd.core import inputs as inp
 from contactd.core.agent import AgentState, By, Handset
 from contactd.core.contact import Contact, ContactState, Needs
+from contactd.core.destination import Destination, ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import (
     AgentId,
     CalendarId,
     ContactId,
+    DiversionId,
     GroupId,
     Instant,
     OfferId,
@@ -45,6 +47,12 @@ def some_groups(dice: random.Random) -> tuple[GroupId, ...]:
     return tuple(group for group in GROUPS if dice.random() < 0.3)
 
 
+def some_destination(dice: random.Random) -> Destination:
+    """Another queue most often, in circles too: one that a configuration would be refused for may come of two."""
+    others = (ToVoicemail(box="100"), ToExternal(number="030"), ToMessage(sound="x"), ToTone(tone=Tone.BUSY))
+    return ToQueue(queue=dice.choice(QUEUES)) if dice.random() < 0.6 else dice.choice(others)
+
+
 def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
     wrap_up_s = dice.choice((0, 5, 30))
     calendar = dice.choice((None, *CALENDARS[:2]))
@@ -57,7 +65,11 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
             calendar=calendar,
             at_closing=at_closing,
         )
+    limited = dice.random() < 0.4
     return QueuePlan(
+        max_waiting=dice.randint(1, 4) if limited else None,
+        full=some_destination(dice) if limited else None,
+        unstaffed=some_destination(dice) if dice.random() < 0.3 else None,
         id=queue,
         wrap_up_s=wrap_up_s,
         wrap_up_extend_s=dice.choice((0, 3, 60)),
@@ -79,6 +91,7 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
                 also_groups=some_groups(dice),
                 strategy=dice.choice((None, *Strategy)),
                 boost_s=dice.choice((0, 60)),
+                go=some_destination(dice) if dice.random() < 0.4 else None,
             )
             for after_s in sorted(dice.sample((1, 2, 5, 20, 60, 300), dice.randint(0, 3)))
         ),
@@ -147,6 +160,7 @@ class Chaos:
             (3, self._menu),
             (14, self._held),
             (2, self._fell_back),
+            (4, self._destination_failed),
             (8, self._answered),
             (6, self._failed),
             (4, lambda: inp.CallerHungUp(contact=self._contact(), cause=dice.choice((0, 16)))),
@@ -231,6 +245,15 @@ class Chaos:
             dnis=call.dnis,
             queue=self.dice.choice((*QUEUES, None)),
             queued_at=self.now,
+        )
+
+    def _destination_failed(self) -> inp.Input:
+        contact = self._known(ContactState.DIVERTED)
+        known = contact is not None and contact.diversion is not None and self.dice.random() < 0.9
+        return inp.DestinationFailed(
+            contact=contact.id if contact is not None else self._contact(),
+            diversion=contact.diversion if contact and contact.diversion and known else DiversionId("absurd"),
+            status=self.dice.choice(("FAILED", "BUSY", "NOANSWER", "STALE", "NOTALLOWED", inp.NOT_SENT, "")),
         )
 
     def _answered(self) -> inp.Input:
@@ -330,6 +353,8 @@ class Chaos:
             offer=mine or dice.choice((None, OfferId(f"absurd-{contact}"))),
             endpoint=dice.choice((None, endpoint, endpoint, endpoint)),
             needs=some_needs(dice) if dice.random() < 0.2 else None,
+            diversion=dice.choice((None, DiversionId("1-1"), known.diversion if known is not None else None)),
+            diverted_to=dice.choice((None, ToVoicemail(box="100"), ToTone(tone=Tone.BUSY))),
         )
 
 
@@ -384,6 +409,9 @@ class Hostile(Chaos):
                 lie = self.dice.choice((-1, 0, 21, 2**31, 10**8))
             case dict() | None if name == "skills":
                 lie = self._skills()
+            case _ if name == "diverted_to":
+                # Parsed: what is none of ours is None.
+                return told
             case Needs() | None if name == "needs":
                 boost_s = self.dice.choice((-(10**8), 2**31))
                 lie = Needs(skills=self._skills(), preferred_agent=AgentId(self.dice.choice(HOSTILE)), boost_s=boost_s)

@@ -21,6 +21,7 @@ from tests.core.rules import (
     allowed,
     available,
     hours,
+    in_line,
     kept,
     limit_at,
     merit,
@@ -29,6 +30,7 @@ from tests.core.rules import (
     queue_of,
     reason,
     reason_of_itself,
+    staffed,
     strategy_of,
 )
 
@@ -63,6 +65,10 @@ def _check_contacts(floor: LiveFloor) -> None:
         assert not contact.held or contact.queued_at is not None, contact
         if contact.state is ContactState.OFFERED:
             assert contact.offer is not None, contact
+        gone = contact.state is ContactState.DIVERTED
+        assert (contact.diverted_to is not None) == (contact.diverted_at is not None) == gone, contact
+        assert gone or contact.diversion is None, contact
+        assert len(set(contact.passed)) == len(contact.passed), contact
         if contact.agent is not None:
             agent = floor.agents[contact.agent]
             assert (agent.contact, agent.offer) == (contact.id, contact.offer), (agent, contact)
@@ -99,6 +105,12 @@ def _check_indexes(floor: LiveFloor) -> None:
     assert all(floor.contacts[c].state is ContactState.FALLBACK for c in back)
     steps = {c.id: at for c in floor.contacts.values() if (at := next_step_at(floor, c)) is not None}
     assert floor.steps_due == steps
+    for queue in floor.state.plan.queues if floor.state.plan else ():
+        if queue.max_waiting is not None:
+            assert floor.queue_limits.in_line(queue.id) == in_line(floor, queue.id)
+        if queue.unstaffed is not None:
+            for pbx in {agent.profile.pbx for agent in floor.agents.values()}:
+                assert floor.queue_limits.staffed(pbx, queue.id) == staffed(floor, pbx, queue), (pbx, queue)
     paused = {a.id: a.ready_at for a in floor.agents.values() if a.ready_at is not None}
     assert floor.pauses == paused
     assert all(floor.agents[agent].status is Status.NOT_READY for agent in paused)

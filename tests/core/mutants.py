@@ -23,6 +23,7 @@ class Mutant(NamedTuple):
     instead: str
 
 
+DIVERTING, QUEUE_LIMITS = "diverting.py", "queue_limits.py"
 INDEX, DEMAND, SETS = "routing/index.py", "routing/demand.py", "routing/sets.py"
 WAITS, LEARNT, DECISION = "routing/waits.py", "learnt.py", "decision.py"
 STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
@@ -134,8 +135,8 @@ MUTANTS = (
     Mutant(
         "a wait begins at the step that it has reached",
         "decision.py",
-        "due_step(plan, prefers, queued_at, at) if",
-        "0 if",
+        "due_step(plan, prefers, queued_at, at)) if",
+        "0) if",
     ),
     Mutant("levels are lowered", DEMAND, "level - step.lower_by) for", "level) for"),
     Mutant("what falls below level 1 is not needed", DEMAND, "if level > step.lower_by", "if True"),
@@ -197,6 +198,98 @@ MUTANTS = (
         "while heap and times.get(heap[0][1]) != heap[0][0]:",
         "while False:",
     ),
+    Mutant(
+        "a queue is full at its limit", DIVERTING, "and in_line >= plan.max_waiting", "and in_line > plan.max_waiting"
+    ),
+    Mutant(
+        "who comes and goes by the same decision counts",
+        DIVERTING,
+        " + into.joined.get(plan.id, 0)\n    if",
+        "\n    if",
+    ),
+    Mutant(
+        "who leaves by the same decision makes room",
+        DIVERTING,
+        "        into.joined[plan.id] = into.joined.get(plan.id, 0) - 1\n",
+        "        pass\n",
+    ),
+    Mutant(
+        "an unstaffed queue sends away",
+        DIVERTING,
+        "plan.unstaffed is not None and not",
+        "plan.unstaffed and False and not",
+    ),
+    Mutant("a staffed queue does not", DIVERTING, "not floor.queue_limits.staffed(pbx, plan.id)", "True"),
+    Mutant(
+        "who is on a break is there",
+        QUEUE_LIMITS,
+        "agent.status is not Status.SIGNED_OUT",
+        "agent.status is Status.READY",
+    ),
+    Mutant(
+        "a later step's groups staff the queue",
+        QUEUE_LIMITS,
+        "{*queue.also_groups, *(group for step in queue.steps for group in step.also_groups)}",
+        "{*queue.also_groups}",
+    ),
+    Mutant("nobody is sent from a PBX that is not steered", DIVERTING, " and pbx in floor.steered else", " else"),
+    Mutant(
+        "who rings is in line", "contact.py", "{_S.WAITING, _S.OFFERED, _S.FALLBACK})\n", "{_S.WAITING, _S.FALLBACK})\n"
+    ),
+    Mutant(
+        "another queue takes the wait along",
+        DIVERTING,
+        "queued(here.contact, to.queue, here.queued_at,",
+        "queued(here.contact, to.queue, at,",
+    ),
+    Mutant("no way leads back", DIVERTING, "if to.queue in passed or", "if"),
+    Mutant("the PBX may name an earlier queue", DIVERTING, " and queue in contact.passed else", " and False else"),
+    Mutant(
+        "a transfer begins a wait that has passed through nothing", CHANGES, "    contact.passed = event.passed\n", ""
+    ),
+    Mutant(
+        "a step that goes does so from the hold only",
+        FLOOR,
+        "return contact.held and contact.pbx in self.steered",
+        "return contact.pbx in self.steered",
+    ),
+    Mutant(
+        "a step that goes does so by the PBX's hand only",
+        FLOOR,
+        "return contact.held and contact.pbx in self.steered",
+        "return contact.held",
+    ),
+    Mutant(
+        "steps that go wait for the PBX",
+        CHANGES,
+        "    floor.routing.look_again()\n    floor.time_steps(event.pbx)\n",
+        "    floor.routing.look_again()\n",
+    ),
+    Mutant(
+        "a step that goes is not behind who comes late",
+        "decision.py",
+        "before_going(plan, 0, due_step(plan, prefers, queued_at, at))",
+        "due_step(plan, prefers, queued_at, at)",
+    ),
+    Mutant("needs pass over no step that goes", DECIDE, "step = before_going(queue, contact.step, due)", "step = due"),
+    Mutant(
+        "who just came arrives, announced or not", DECIDE, "anew = input_.queued_at > at - _JUST_NOW_S", "anew = False"
+    ),
+    Mutant(
+        "who has waited for long does not arrive", DECIDE, "anew = input_.queued_at > at - _JUST_NOW_S", "anew = True"
+    ),
+    Mutant(
+        "a destination that failed is not tried again",
+        CHANGES,
+        "contact.queue, contact.step = event.queue, event.step\n",
+        "contact.queue = event.queue\n",
+    ),
+    Mutant("who never got there is sent again", "compare.py", "if call.diversion != contact.diversion:", "if False:"),
+    Mutant("who came back from there waits", "compare.py", "if call.diversion != contact.diversion:", "if True:"),
+    Mutant(
+        "a diversion on its way is left alone", "compare.py", "contact.diverted_at > asked_at - _ON_ITS_WAY_S", "False"
+    ),
+    Mutant("the wait ends where the contact is sent", "decision.py", " or contact.diverted_at or at)", " or at)"),
     Mutant(
         "the same needs again say nothing",
         DECIDE,

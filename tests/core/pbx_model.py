@@ -11,16 +11,34 @@ import msgspec
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
-from contactd.core.commands import Command, ReturnToHold, RingAgent
+from contactd.core.commands import Command, DivertCaller, ReturnToHold, RingAgent
+from contactd.core.destination import Outside, ToMessage, ToQueue, ToVoicemail
 from contactd.core.floor import Floor, LiveFloor
-from contactd.core.ids import ContactId, Instant, OfferId, QueueId
+from contactd.core.ids import ContactId, DiversionId, Instant, OfferId, QueueId
 from contactd.core.inputs import Place
+from contactd.core.plan import FloorPlan, RoutingStep
 from contactd.core.step import step
+from tests.core.diversions import check_diversions
 from tests.core.invariants import Lives, check_floor, check_offers, frozen, restarted, turns_of
 from tests.core.world import PBX, SALES, START, SUPPORT, never_announced, plan, seen
 
 ENDPOINTS = ("1001", "1002", "1003")
+BOX = ToVoicemail(box="100")
 AGENTS = {"anna": [SALES, SUPPORT], "bilal": [SALES], "carla": [SUPPORT]}
+
+
+def _plan() -> FloorPlan:
+    """Sales passes on to support, by its length and by time; support sends away."""
+    made = plan(AGENTS)
+    sales, support = made.queues
+    goes = (RoutingStep(after_s=20, go=ToQueue(queue=SUPPORT)),)
+    sales = msgspec.structs.replace(sales, max_waiting=3, full=ToQueue(queue=SUPPORT), steps=goes)
+    goes = (RoutingStep(after_s=15, go=BOX), RoutingStep(after_s=40, go=ToMessage(sound="sorry")))
+    support = msgspec.structs.replace(support, max_waiting=4, full=BOX, unstaffed=BOX, steps=goes)
+    return msgspec.structs.replace(made, queues=(sales, support))
+
+
+PLAN = _plan()
 
 _json = msgspec.json.encode
 _event = msgspec.json.Decoder(ev.AnyEvent).decode
@@ -34,6 +52,8 @@ class Caller:
     since: Instant | None = None
     offer: OfferId | None = None
     endpoint: str | None = None
+    diversion: DiversionId | None = None
+    diverted_to: Outside | None = None
 
 
 @dataclass
@@ -54,12 +74,13 @@ class Model:
     # --- contactd -----------------------------------------------------------------------------------------------------
 
     def tell(self, input_: inp.Input) -> None:
-        turns = turns_of(self.floor)
+        before, turns = frozen(self.floor), turns_of(self.floor)
         made = step(self.floor, input_, self.now)
         assert made.bug is None, made.bug
         self.journal += [(event, self.now) for event in made.events]
         check_floor(self.floor)
         check_offers(self.floor, made, turns)
+        check_diversions(before, made)
         self.lives.follow(made)
         for command in made.commands:
             self.obey(command)
@@ -89,12 +110,21 @@ class Model:
         again.state.epoch += 1
         self.floor = again
         self.linked = False
-        self.tell(inp.ConfigurationLoaded(plan=plan(AGENTS)))
+        self.tell(inp.ConfigurationLoaded(plan=PLAN))
         self.tell(inp.PbxAbsent(pbx=PBX, why="contactd started"))
 
     def compare(self) -> None:
         calls = [
-            seen(c.call, c.place, queue=c.queue, queued_at=c.since, offer=c.offer, endpoint=c.endpoint)
+            seen(
+                c.call,
+                c.place,
+                queue=c.queue,
+                queued_at=c.since,
+                offer=c.offer,
+                endpoint=c.endpoint,
+                diversion=c.diversion,
+                diverted_to=c.diverted_to,
+            )
             for c in self.callers.values()
         ]
         # Of an offer that is younger than a second a comparison concludes nothing.
@@ -110,12 +140,17 @@ class Model:
         )
 
     def obey(self, command: Command) -> None:
-        if not self.linked or not isinstance(command, RingAgent | ReturnToHold):
+        if not self.linked or not isinstance(command, RingAgent | ReturnToHold | DivertCaller):
             return
         caller = self.callers.get(command.contact)
         if caller is None:
             if isinstance(command, RingAgent):
                 self.hear(inp.CommandFailed(contact=command.contact, offer=command.offer, why="No such channel"))
+            elif isinstance(command, DivertCaller):
+                self.destination_failed(command.contact, command.diversion, inp.NOT_SENT)
+            return
+        if isinstance(command, DivertCaller):
+            self.divert(caller, command)
             return
         if isinstance(command, ReturnToHold) and caller.place is not Place.FALLBACK:
             return  # the static queue's key means nothing elsewhere
@@ -135,6 +170,24 @@ class Model:
             self.offer_ends(caller, "BUSY", 17)
         else:
             self.handset_changed(command.endpoint)
+
+    def divert(self, caller: Caller, command: DivertCaller) -> None:
+        assert caller.place is Place.HOLD, f"{command} cuts off a caller in {caller.place}"
+        if self.dice.random() < 0.2:
+            self.destination_failed(command.contact, command.diversion, inp.NOT_SENT)
+            return
+        assert command.epoch == self.floor.epoch, "an older writer acts"
+        assert caller.diversion != command.diversion, f"{command} is carried out twice"
+        caller.place, caller.diversion, caller.diverted_to = Place.DIVERTED, command.diversion, command.to
+
+    def destination_failed(self, contact: ContactId, diversion: DiversionId, status: str) -> None:
+        self.hear(inp.DestinationFailed(contact=contact, diversion=diversion, status=status))
+
+    def come_back(self, caller: Caller) -> None:
+        """From a destination that failed."""
+        assert caller.diversion is not None
+        self.destination_failed(caller.call.contact, caller.diversion, self.dice.choice(("FAILED", "BUSY")))
+        self.hold(caller)
 
     # --- the PBX ------------------------------------------------------------------------------------------------------
 
@@ -243,8 +296,9 @@ class Model:
                 "link",
                 "static",
                 "rare",
+                "back",
             ),
-            (16, 16, 6, 14, 6, 10, 12, 8, 3, 4, 8, 1),
+            (16, 16, 6, 14, 6, 10, 12, 8, 3, 4, 8, 1, 3),
         )[0]
         caller: Caller | None
         if what == "arrive":
@@ -255,16 +309,13 @@ class Model:
             self.hold(caller)
         elif what == "gone" and (caller := self.some()):
             self.gone(caller)
-        elif what == "answer" and (caller := self.some(Place.OFFER)):
-            self.answer(caller)
-        elif what == "fail" and (caller := self.some(Place.OFFER)):
-            self.offer_ends(caller, *dice.choice((("NOANSWER", 0), ("CHANUNAVAIL", 21), ("BUSY", 17))))
-        elif what == "leave" and (caller := self.some(Place.TALK)):
-            self.agent_leaves(caller)
+        elif what in ("answer", "fail", "leave", "back"):
+            self._elsewhere(what)
         elif what == "agent":
             agent = dice.choice(list(self.floor.agents))
             ask = dice.choice((inp.SignInAsked(agent=agent, pin_right=True), inp.ReadyAsked(agent=agent)))
-            self.tell(dice.choice((ask, ask, ask, inp.NotReadyAsked(agent=agent, reason="break"))))
+            away = dice.choice((inp.NotReadyAsked(agent=agent, reason="break"), inp.SignOutAsked(agent=agent)))
+            self.tell(dice.choice((ask, ask, ask, away)))
         elif what == "time":
             self.tell(inp.TimePassed())
         elif what == "handset":
@@ -277,6 +328,21 @@ class Model:
             self._static_queue()
         elif what == "rare":
             dice.choice((self.restart, self.restart, self.reboot))()
+
+    def _elsewhere(self, what: str) -> None:
+        """Something ends for a caller who is out of the hold."""
+        place = {"leave": Place.TALK, "back": Place.DIVERTED}.get(what, Place.OFFER)
+        caller = self.some(place)
+        if caller is None:
+            return
+        if what == "answer":
+            self.answer(caller)
+        elif what == "fail":
+            self.offer_ends(caller, *self.dice.choice((("NOANSWER", 0), ("CHANUNAVAIL", 21), ("BUSY", 17))))
+        elif what == "leave":
+            self.agent_leaves(caller)
+        else:
+            self.come_back(caller)
 
     def _static_queue(self) -> None:
         """While nobody steers, the dialplan gives up on the hold, and the static queue connects by itself."""

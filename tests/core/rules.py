@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contactd.core.agent import Agent, AgentState, Handset, Status
 from contactd.core.contact import STICKY, Contact, ContactState
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import AgentId, QueueId, SkillId
+from contactd.core.ids import AgentId, PbxId, QueueId, SkillId
 from contactd.core.plan import QueuePlan, RoutingStep, Strategy
 
 
@@ -124,6 +124,8 @@ def next_step_at(floor: LiveFloor, contact: Contact) -> float | None:
     if contact.step == STICKY:
         return contact.queued_at + queue.sticky_s
     later = queue.steps[contact.step :]
+    if later and later[0].go is not None and not (contact.held and contact.pbx in floor.state.steered):
+        return None
     return contact.queued_at + later[0].after_s if later else None
 
 
@@ -143,6 +145,23 @@ def limit_at(floor: LiveFloor, agent: Agent) -> float | None:
         if plan.sign_out_unregistered_s and agent.handset is Handset.UNAVAILABLE:
             times.append(max(agent.since, agent.handset_since) + plan.sign_out_unregistered_s)
     return min(times) if times else None
+
+
+def in_line(floor: LiveFloor, queue: QueueId) -> int:
+    """How many count as waiting in queue: until an agent answers, or the PBX's destination takes them."""
+    waits = ("waiting", "offered", "fallback")
+    return sum(contact.queue == queue and contact.state in waits for contact in floor.contacts.values())
+
+
+def staffed(floor: LiveFloor, pbx: PbxId, queue: QueuePlan) -> bool:
+    """Whether anybody at pbx, ready or not, could ever be offered what waits in queue, if skills were no matter."""
+    helpers = {group for part in (queue, *queue.steps) for group in part.also_groups}
+    return any(
+        agent.status is not Status.SIGNED_OUT
+        and agent.profile.pbx == pbx
+        and (queue.id in agent.profile.queues or not helpers.isdisjoint(agent.profile.groups))
+        for agent in floor.agents.values()
+    )
 
 
 def strategy_of(floor: LiveFloor, contact: Contact) -> Strategy:

@@ -11,7 +11,8 @@ from contactd.core import inputs as inp
 from contactd.core.agent import UNREGISTERED, AgentState, Handset
 from contactd.core.commands import ReturnToHold
 from contactd.core.contact import ContactState, Outcome
-from contactd.core.ids import OfferId
+from contactd.core.destination import ToVoicemail
+from contactd.core.ids import DiversionId, OfferId
 from contactd.core.inputs import CallSeen, Place
 from tests.core.world import (
     ANNA,
@@ -22,6 +23,7 @@ from tests.core.world import (
     START,
     SUPPORT,
     World,
+    going,
     never_announced,
     open_world,
     plan,
@@ -31,6 +33,8 @@ from tests.core.world import (
 
 def in_state(state: ContactState) -> tuple[World, inp.CallArrived]:
     """A world whose one contact is in this state; Anna is whom it rang at or talked with."""
+    if state is ContactState.DIVERTED:
+        return diverted()
     world = open_world()
     world.sign_in(ANNA)
     call = world.arrive() if state in (ContactState.MENU, ContactState.FALLBACK) else world.arrive(SALES)
@@ -51,6 +55,17 @@ def in_state(state: ContactState) -> tuple[World, inp.CallArrived]:
     return world, call
 
 
+def diverted() -> tuple[World, inp.CallArrived]:
+    """Sent to a voicemail box after five seconds, as nobody was there; Anna is now."""
+    world = open_world(going(ToVoicemail(box="100"), after_s=5))
+    call = world.arrive(SALES)
+    world.wait(5).put(inp.TimePassed())
+    assert world.contact(call).state is ContactState.DIVERTED
+    world.sign_in(ANNA)
+    world.wait(1)
+    return world, call
+
+
 def stands(world: World, call: inp.CallArrived, place: Place) -> CallSeen:
     """The caller stands there: with Anna, and by the offer that the floor knows, where that makes sense."""
     contact = world.contact(call)
@@ -60,6 +75,8 @@ def stands(world: World, call: inp.CallArrived, place: Place) -> CallSeen:
         queued_at=contact.queued_at or world.now,
         offer=contact.offer or (OfferId("1-900") if place in (Place.OFFER, Place.TALK) else None),
         endpoint="1001" if place in (Place.OFFER, Place.TALK) else None,
+        diversion=contact.diversion or (DiversionId("1-901") if place is Place.DIVERTED else None),
+        diverted_to=ToVoicemail(box="100") if place is Place.DIVERTED else None,
     )
 
 
@@ -71,36 +88,49 @@ MATRIX: dict[tuple[ContactState, Place], tuple[list[str], ContactState]] = {
     (S.MENU, P.FALLBACK): (["ContactFellBack"], S.FALLBACK),
     (S.MENU, P.OFFER): (["ContactQueued", "ContactOffered"], S.OFFERED),
     (S.MENU, P.TALK): (["ContactQueued", "ContactConnected"], S.CONNECTED),
+    (S.MENU, P.DIVERTED): (["ContactQueued", "ContactDiverted"], S.DIVERTED),
     (S.WAITING, P.MENU): ([], S.WAITING),
     (S.WAITING, P.ELSEWHERE): ([], S.WAITING),
     (S.WAITING, P.HOLD): (["ContactHeld", "ContactOffered"], S.OFFERED),
     (S.WAITING, P.FALLBACK): (["ContactFellBack"], S.FALLBACK),
     (S.WAITING, P.OFFER): (["ContactOffered"], S.OFFERED),
     (S.WAITING, P.TALK): (["ContactConnected"], S.CONNECTED),
+    (S.WAITING, P.DIVERTED): (["ContactDiverted"], S.DIVERTED),
     (S.OFFERED, P.MENU): (["OfferEnded"], S.WAITING),
     (S.OFFERED, P.ELSEWHERE): (["OfferEnded"], S.WAITING),
     (S.OFFERED, P.HOLD): (["OfferEnded", "ContactHeld", "ContactOffered"], S.OFFERED),
     (S.OFFERED, P.FALLBACK): (["OfferEnded", "ContactFellBack"], S.FALLBACK),
     (S.OFFERED, P.OFFER): ([], S.OFFERED),
     (S.OFFERED, P.TALK): (["ContactConnected"], S.CONNECTED),
+    (S.OFFERED, P.DIVERTED): (["OfferEnded", "ContactDiverted"], S.DIVERTED),
     (S.CONNECTED, P.MENU): (["TalkEnded"], S.RELEASED),
     (S.CONNECTED, P.ELSEWHERE): (["TalkEnded"], S.RELEASED),
     (S.CONNECTED, P.HOLD): (["TalkEnded", "ContactHeld"], S.WAITING),
     (S.CONNECTED, P.FALLBACK): (["TalkEnded", "ContactFellBack"], S.FALLBACK),
     (S.CONNECTED, P.OFFER): (["TalkEnded", "ContactOffered"], S.OFFERED),
     (S.CONNECTED, P.TALK): ([], S.CONNECTED),
+    (S.CONNECTED, P.DIVERTED): (["TalkEnded", "ContactDiverted"], S.DIVERTED),
     (S.FALLBACK, P.MENU): ([], S.FALLBACK),
     (S.FALLBACK, P.ELSEWHERE): ([], S.FALLBACK),
     (S.FALLBACK, P.HOLD): (["ContactHeld", "ContactOffered"], S.OFFERED),
     (S.FALLBACK, P.FALLBACK): ([], S.FALLBACK),
     (S.FALLBACK, P.OFFER): (["ContactOffered"], S.OFFERED),
     (S.FALLBACK, P.TALK): (["ContactConnected"], S.CONNECTED),
+    (S.FALLBACK, P.DIVERTED): (["ContactDiverted"], S.DIVERTED),
+    (S.DIVERTED, P.MENU): ([], S.DIVERTED),
+    (S.DIVERTED, P.ELSEWHERE): ([], S.DIVERTED),
+    (S.DIVERTED, P.HOLD): (["DiversionFailed", "ContactHeld", "ContactOffered"], S.OFFERED),
+    (S.DIVERTED, P.FALLBACK): (["ContactFellBack"], S.FALLBACK),
+    (S.DIVERTED, P.OFFER): (["ContactOffered"], S.OFFERED),
+    (S.DIVERTED, P.TALK): (["ContactConnected"], S.CONNECTED),
+    (S.DIVERTED, P.DIVERTED): ([], S.DIVERTED),
     (S.RELEASED, P.MENU): ([], S.RELEASED),
     (S.RELEASED, P.ELSEWHERE): ([], S.RELEASED),
     (S.RELEASED, P.HOLD): (["ContactHeld"], S.WAITING),
     (S.RELEASED, P.FALLBACK): (["ContactFellBack"], S.FALLBACK),
     (S.RELEASED, P.OFFER): (["ContactOffered"], S.OFFERED),
     (S.RELEASED, P.TALK): (["ContactConnected"], S.CONNECTED),
+    (S.RELEASED, P.DIVERTED): (["ContactDiverted"], S.DIVERTED),
 }
 
 
@@ -144,6 +174,7 @@ def test_an_unsure_contact_is_not_touched(state: ContactState, place: Place) -> 
         (S.CONNECTED, Outcome.HANDLED),
         (S.FALLBACK, Outcome.ABANDONED_WAITING),
         (S.RELEASED, Outcome.HANDLED),
+        (S.DIVERTED, Outcome.DIVERTED_VOICEMAIL),
     ],
 )
 @pytest.mark.parametrize("rebooted", [False, True])
@@ -202,7 +233,8 @@ def test_an_unknown_caller_is_adopted_wherever_it_stands(place: Place) -> None:
     world = open_world()
     world.handset(ANNA, Handset.IN_USE)
     call = never_announced(1)
-    found = seen(call, place, queued_at=START - 5, offer=OfferId("1-7"), endpoint="1001")
+    box = ToVoicemail(box="100") if place is P.DIVERTED else None
+    found = seen(call, place, queued_at=START - 5, offer=OfferId("1-7"), endpoint="1001", diverted_to=box)
     world.wait(1).compare(found)
     wanted = {
         P.MENU: S.MENU,
@@ -211,6 +243,7 @@ def test_an_unknown_caller_is_adopted_wherever_it_stands(place: Place) -> None:
         P.FALLBACK: S.FALLBACK,
         P.OFFER: S.OFFERED,
         P.TALK: S.CONNECTED,
+        P.DIVERTED: S.DIVERTED,
     }
     contact = world.contact(call)
     assert contact.state is wanted[place]

@@ -13,8 +13,7 @@ from contactd.core import inputs as inp
 from contactd.core.agent import AgentState
 from contactd.core.contact import ContactState, Outcome
 from contactd.core.inputs import Place
-from tests.core.pbx_model import AGENTS, Model
-from tests.core.world import plan
+from tests.core.pbx_model import PLAN, Model
 
 LONG = os.environ.get("CONTACTD_LONG") == "1"
 SEEDS, MOVES = (300, 3000) if LONG else (10, 400)
@@ -35,6 +34,8 @@ def agrees(model: Model) -> None:
                 assert (contact.state, contact.offer) == (ContactState.OFFERED, caller.offer)
             case Place.TALK:
                 assert contact.state is ContactState.CONNECTED
+            case Place.DIVERTED:
+                assert (contact.state, contact.diversion) == (ContactState.DIVERTED, caller.diversion)
             case Place.MENU:
                 assert contact.state is ContactState.MENU
             case _:
@@ -48,7 +49,7 @@ def agrees(model: Model) -> None:
 
 def a_day(dice: random.Random, moves: int) -> Model:
     model = Model(dice)
-    model.tell(inp.ConfigurationLoaded(plan=plan(AGENTS)))
+    model.tell(inp.ConfigurationLoaded(plan=PLAN))
     model.link_up()
     for _ in range(moves):
         model.move()
@@ -81,7 +82,7 @@ def test_the_same_where_a_failure_is_made_small(dice: random.Random, moves: int)
 
 def test_a_reboot_of_the_pbx_is_told_from_a_hang_up_that_nobody_saw() -> None:
     model = Model(random.Random(1))
-    model.tell(inp.ConfigurationLoaded(plan=plan(AGENTS)))
+    model.tell(inp.ConfigurationLoaded(plan=PLAN))
     model.link_up()
     model.arrive()
     lost = next(iter(model.callers))

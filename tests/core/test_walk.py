@@ -15,6 +15,7 @@ from contactd.core import inputs as inp
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.step import step
 from tests.core.chaos import Chaos, Hostile
+from tests.core.diversions import check_diversions
 from tests.core.invariants import Lives, check_floor, check_offers, frozen, restarted, turns_of
 
 LONG = os.environ.get("CONTACTD_LONG") == "1"
@@ -58,6 +59,7 @@ class Walk:
         self.kinds |= {type(event).__name__ for event in made.events}
         check_floor(self.live)
         check_offers(self.live, made, turns)
+        check_diversions(before, made)
         self.lives.follow(made)
         if not made.events:
             assert frozen(self.live) == before

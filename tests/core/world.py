@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Agent, Handset
 from contactd.core.commands import Command
 from contactd.core.contact import Contact
+from contactd.core.destination import Destination, Outside
 from contactd.core.floor import Floor, LiveFloor
-from contactd.core.ids import AgentId, ContactId, Instant, OfferId, PbxId, QueueId, contact_id
+from contactd.core.ids import AgentId, ContactId, DiversionId, Instant, OfferId, PbxId, QueueId, contact_id
 from contactd.core.inputs import CallSeen, Place
-from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan
+from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan, RoutingStep
 from contactd.core.step import Step, step
 
 PBX = PbxId("pbx1")
@@ -44,6 +47,14 @@ def plan(
         ),
         default_queue=queues[0],
     )
+
+
+def going(to: Destination, after_s: int, floor_plan: FloorPlan | None = None) -> FloorPlan:
+    """As floor_plan, but whoever waits in its first queue for so long goes there."""
+    made = floor_plan or plan()
+    first, *others = made.queues
+    first = msgspec.structs.replace(first, steps=(RoutingStep(after_s=after_s, go=to),))
+    return msgspec.structs.replace(made, queues=(first, *others))
 
 
 @dataclass
@@ -193,6 +204,8 @@ def seen(
     queued_at: Instant | None = None,
     offer: OfferId | None = None,
     endpoint: str | None = None,
+    diversion: DiversionId | None = None,
+    diverted_to: Outside | None = None,
 ) -> CallSeen:
     return CallSeen(
         contact=call.contact,
@@ -204,6 +217,8 @@ def seen(
         queued_at=queued_at,
         offer=offer,
         endpoint=endpoint,
+        diversion=diversion,
+        diverted_to=diverted_to,
     )
 
 

@@ -40,6 +40,19 @@ def due_step(queue: QueuePlan, prefers: bool, queued_at: Instant, at: Instant) -
     return sum(queued_at + step.after_s <= at for step in queue.steps)
 
 
+def before_going(queue: QueuePlan, behind: int, reached: int) -> int:
+    """reached, but no further than the next step that sends the contact away. behind: how many are behind it."""
+    for index in range(max(behind, 0), reached):
+        if queue.steps[index].go is not None:
+            return index
+    return reached
+
+
+def goes_next(queue: QueuePlan, contact: Contact) -> bool:
+    """Whether the contact's next step sends it away."""
+    return 0 <= contact.step < len(queue.steps) and queue.steps[contact.step].go is not None
+
+
 def next_step_at(queue: QueuePlan, contact: Contact) -> Instant | None:
     """When the contact's wait reaches another step; the same sums as in due_step, or a timer might never be over."""
     queued_at = contact.queued_at

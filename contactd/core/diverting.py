@@ -1,0 +1,156 @@
+"""Contacts that go elsewhere instead of waiting for an agent: by a queue's limits, or by a step of its plan.
+
+To another queue the contact takes its wait along. Out of all queues it is the dialplan that carries it out alone; when
+the destination fails, the caller comes back to the hold, at the old place, and is not sent there again.
+"""
+
+from __future__ import annotations
+
+from contactd.core import events as ev
+from contactd.core import inputs as inp
+from contactd.core.commands import ComparePbx, DivertCaller
+from contactd.core.contact import Contact, ContactState
+from contactd.core.decision import Decision, queued
+from contactd.core.destination import Destination, ToQueue
+from contactd.core.events import DiversionFailure, DiversionReason
+from contactd.core.floor import LiveFloor
+from contactd.core.ids import Instant, PbxId, QueueId, diversion_id
+from contactd.core.plan import QueuePlan
+
+
+def arrive(
+    floor: LiveFloor,
+    waits: ev.ContactQueued,
+    *,
+    pbx: PbxId,
+    channel: str,
+    known: Contact | None,
+    at: Instant,
+    into: Decision,
+) -> None:
+    """The contact comes into a queue, by waits; a limit may send it on at once. It stands in the hold.
+
+    Who was in the queue before, and comes back from an offer, the static queue or a silence, does not arrive.
+    """
+    into.events.append(waits)
+    plan = floor.queues.get(waits.queue)
+    found = _refused(floor, pbx, plan, into) if plan is not None and pbx in floor.steered else None
+    if found is not None:
+        why, to = found
+        if _send(floor, waits, why, to, waits.step, pbx=pbx, channel=channel, known=known, at=at, into=into):
+            return
+    into.joined[waits.queue] = into.joined.get(waits.queue, 0) + 1
+
+
+def _refused(
+    floor: LiveFloor, pbx: PbxId, plan: QueuePlan, into: Decision
+) -> tuple[DiversionReason, Destination] | None:
+    if plan.unstaffed is not None and not floor.queue_limits.staffed(pbx, plan.id):
+        return DiversionReason.UNSTAFFED, plan.unstaffed
+    # Those who came and went by this very decision: the floor does not know it yet.
+    in_line = floor.queue_limits.in_line(plan.id) + into.joined.get(plan.id, 0)
+    if plan.max_waiting is not None and plan.full is not None and in_line >= plan.max_waiting:
+        return DiversionReason.FULL, plan.full
+    return None
+
+
+def step_goes(floor: LiveFloor, contact: Contact, plan: QueuePlan, step: int, at: Instant, into: Decision) -> None:
+    """The wait has reached a step of the plan (counted from 1) that sends the contact away. It stands in the hold."""
+    to = plan.steps[step - 1].go
+    if to is None or contact.queued_at is None:
+        return
+    here = ev.ContactQueued(
+        contact=contact.id, queue=plan.id, queued_at=contact.queued_at, step=contact.step, passed=contact.passed
+    )
+    pbx, channel, why = contact.pbx, contact.channel, DiversionReason.STEP
+    if _send(floor, here, why, to, step, pbx=pbx, channel=channel, known=contact, at=at, into=into):
+        into.joined[plan.id] = into.joined.get(plan.id, 0) - 1
+    else:
+        into.events.append(ev.ContactRelaxed(contact=contact.id, step=step))
+
+
+def _send(
+    floor: LiveFloor,
+    here: ev.ContactQueued,
+    why: DiversionReason,
+    to: Destination,
+    step: int,
+    *,
+    pbx: PbxId,
+    channel: str,
+    known: Contact | None,
+    at: Instant,
+    into: Decision,
+) -> bool:
+    """here: how the contact came into the queue that it leaves. False: it leaves it not."""
+    if not isinstance(to, ToQueue):
+        # The number of the event that is appended now: an id is never given twice.
+        diversion = diversion_id(floor.epoch, floor.seq + len(into.events) + 1)
+        into.events.append(
+            ev.ContactDiverted(contact=here.contact, queue=here.queue, to=to, why=why, step=step, diversion=diversion)
+        )
+        into.commands.append(
+            DivertCaller(pbx=pbx, contact=here.contact, channel=channel, to=to, diversion=diversion, epoch=floor.epoch)
+        )
+        return True
+    passed = (*here.passed, here.queue)
+    if to.queue in passed or to.queue not in floor.queues:
+        # A circle is refused when the configuration is read; one across two configurations ends here.
+        return False
+    into.events.append(ev.ContactDiverted(contact=here.contact, queue=here.queue, to=to, why=why, step=step))
+    waits = queued(here.contact, to.queue, here.queued_at, at, plan=floor.queues[to.queue], known=known, passed=passed)
+    arrive(floor, waits, pbx=pbx, channel=channel, known=known, at=at, into=into)
+    return True
+
+
+def still_there(contact: Contact | None, queue: QueueId) -> QueueId:
+    """The queue in which a caller waits of whom the PBX says: queue.
+
+    It names the queue that the caller chose, also when the contact has gone on to others since: what the floor knows
+    survives contactd, so nothing of it is told to the PBX (docs/adr/0010-going-on-to-another-queue.rst).
+    """
+    return contact.queue if contact is not None and contact.queue is not None and queue in contact.passed else queue
+
+
+def repeat(floor: LiveFloor, contact: Contact, into: Decision) -> None:
+    """Somebody died between keeping and acting: the caller still stands in the hold. The id is the same, so that it is
+    known later whether the caller has been there."""
+    if contact.diverted_to is not None and contact.diversion is not None:
+        into.commands.append(
+            DivertCaller(
+                pbx=contact.pbx,
+                contact=contact.id,
+                channel=contact.channel,
+                to=contact.diverted_to,
+                diversion=contact.diversion,
+                epoch=floor.epoch,
+            )
+        )
+
+
+def destination_failed(floor: LiveFloor, input_: inp.DestinationFailed, at: Instant, into: Decision) -> None:
+    """The caller is on the way back to the hold, or never left it."""
+    contact = floor.contacts.get(input_.contact)
+    if contact is None or contact.state is not ContactState.DIVERTED or contact.diversion != input_.diversion:
+        return
+    failed(contact, failure_of(input_.status), into)
+    if failure_of(input_.status) is DiversionFailure.NOT_SENT:
+        into.commands.append(ComparePbx(pbx=contact.pbx, why=input_.why))
+
+
+def failed(contact: Contact, failure: DiversionFailure, into: Decision) -> None:
+    into.events.append(ev.DiversionFailed(contact=contact.id, diversion=contact.diversion, failure=failure))
+
+
+def failure_of(status: str) -> DiversionFailure:
+    """What the dialplan says in ContactdDivertEnd: DIALSTATUS, VMSTATUS or PLAYBACKSTATUS, or a word of its own."""
+    return _FAILURES.get(status, DiversionFailure.UNAVAILABLE)
+
+
+_FAILURES = {
+    inp.NOT_SENT: DiversionFailure.NOT_SENT,
+    "STALE": DiversionFailure.STALE,
+    "NOTALLOWED": DiversionFailure.NOT_ALLOWED,
+    "BUSY": DiversionFailure.BUSY,
+    "NOANSWER": DiversionFailure.NOT_ANSWERED,
+}
