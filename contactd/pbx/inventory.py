@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.ids import Instant, OfferId, PbxId, QueueId, contact_id
+from contactd.pbx import diversions
 from contactd.pbx.translate import CALLERS_CONTEXTS, HANDSETS, endpoint_of, instant, needs_said
 from contactd.protocols.ami import Message
 
-VARIABLES = ("CONTACTD_CALL", "CONTACTD_OFFER", "CONTACTD_QUEUE", "CONTACTD_SINCE", "CONTACTD_DNIS", "CONTACTD_NEEDS")
+VARIABLES = (
+    *("CONTACTD_CALL", "CONTACTD_OFFER", "CONTACTD_QUEUE", "CONTACTD_SINCE", "CONTACTD_DNIS", "CONTACTD_NEEDS"),
+    "CONTACTD_DIVERSION",
+)
 
 _PLACES = {
     "contactd-in": inp.Place.MENU,
@@ -59,6 +63,7 @@ def _seen(
     call = status["Uniqueid"]
     since = values.get("CONTACTD_SINCE")
     place, endpoint = _place(status, legs)
+    diversion, to = diversions.read_exten(values.get("CONTACTD_DIVERSION", ""))
     return inp.CallSeen(
         contact=contact_id(pbx, call, now),
         call=call,
@@ -70,10 +75,15 @@ def _seen(
         offer=OfferId(values["CONTACTD_OFFER"]) if values.get("CONTACTD_OFFER") else None,
         endpoint=endpoint,
         needs=needs_said(values.get("CONTACTD_NEEDS")),
+        diversion=diversion,
+        diverted_to=to,
     )
 
 
 def _place(status: Message, legs: dict[str, list[Message]]) -> tuple[inp.Place, str | None]:
+    if status.get("Context") in diversions.CONTEXTS:
+        # In a bridge too: with somebody outside.
+        return inp.Place.DIVERTED, None
     bridge = status.get("BridgeID")
     if bridge:
         for leg in legs.get(bridge, []):

@@ -11,11 +11,12 @@ import msgspec
 import structlog
 
 from contactd.core import inputs as inp
-from contactd.core.commands import Command, ComparePbx, MoveToHold, ReturnToHold, RingAgent
+from contactd.core.commands import Command, ComparePbx, DivertCaller, MoveToHold, ReturnToHold, RingAgent
 from contactd.core.errors import ContactdError
 from contactd.core.ids import ContactId, Instant, PbxId
 from contactd.engine.circle import Circle
 from contactd.metrics import AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS, PbxReading
+from contactd.pbx import diversions
 from contactd.pbx.ami import AmiLink, AmiSettings
 from contactd.pbx.inventory import VARIABLES, calls_seen, handsets_seen
 from contactd.pbx.lag import EventLag
@@ -31,6 +32,10 @@ _AFTER_TRANSFER_S = 0.25
 the hold's own look, every ten seconds, would find the caller."""
 RETURN_KEY = "D"
 """The way out of the static queue, in [contactd-return]: a DTMF digit that telephones do not have."""
+_NO_LEAVE = (
+    "the dialplan has no [contactd-leave], or func_dialplan.so is not loaded: the caller stays in the queue."
+    " Run contactctl doctor."
+)
 _SOON_S = 1.0
 _BOOT_TIME_S = 2.5
 """How much two readings of the same boot may differ."""
@@ -231,6 +236,8 @@ class Steering:
                 epoch, _, seq = command.offer.partition("-")
                 exten = f"{command.endpoint}*{epoch}*{seq}*{command.ring_s}"
                 self._redirect(command, command.channel, "contactd-offer", exten)
+            case DivertCaller():
+                self._divert(command)
             case ReturnToHold():
                 # As if the caller had pressed it. Queue() looks for it while the caller waits; a talk only hears it.
                 fields = {"Action": "PlayDTMF", "Channel": command.channel, "Digit": RETURN_KEY, "Receive": "1"}
@@ -241,21 +248,50 @@ class Steering:
                 log.debug("compare_wanted", pbx=self.pbx, why=command.why)
                 self._compare_wanted.set()
 
+    def _divert(self, command: DivertCaller) -> None:
+        """A Redirect to what is not there succeeds, and hangs the caller up: so it is looked for first."""
+        exten = diversions.exten_of(command)
+
+        def looked(result: Message | ContactdError) -> None:
+            if isinstance(result, ContactdError):
+                self._failed(command, str(result))
+            elif result.get("Value") != "1":
+                self._failed(command, _NO_LEAVE)
+            elif self.acting:
+                self._redirect(command, command.channel, diversions.CONTEXT, exten)
+
+        if len(exten) > diversions.LONGEST_EXTEN or "," in exten:
+            self._failed(command, f"the destination does not fit into an extension of the dialplan: {exten}")
+            return
+        exists = f"DIALPLAN_EXISTS({diversions.CONTEXT},{exten},1)"
+        self.link.post({"Action": "Getvar", "Variable": exists}, looked)
+
     def _move_to_hold(self, command: MoveToHold) -> None:
         if self.acting:
             self._redirect(command, command.channel, "contactd-return", "s")
 
-    def _redirect(self, command: RingAgent | MoveToHold, channel: str, context: str, exten: str) -> None:
+    def _redirect(self, command: RingAgent | MoveToHold | DivertCaller, channel: str, context: str, exten: str) -> None:
         self._post(
             command, {"Action": "Redirect", "Channel": channel, "Context": context, "Exten": exten, "Priority": "1"}
         )
 
-    def _post(self, command: RingAgent | ReturnToHold | MoveToHold, action: dict[str, str]) -> None:
+    def _post(self, command: RingAgent | ReturnToHold | MoveToHold | DivertCaller, action: dict[str, str]) -> None:
         def settled(result: Message | ContactdError) -> None:
             if isinstance(result, ContactdError):
-                what = type(command).__name__
-                log.info("command_failed", command=what, pbx=self.pbx, contact=command.contact, error=str(result))
-                if isinstance(command, RingAgent):
-                    self._circle.put(inp.CommandFailed(contact=command.contact, offer=command.offer, why=str(result)))
+                self._failed(command, str(result))
 
         self.link.post(action, settled)
+
+    def _failed(self, command: RingAgent | ReturnToHold | MoveToHold | DivertCaller, why: str) -> None:
+        log.info("command_failed", command=type(command).__name__, pbx=self.pbx, contact=command.contact, error=why)
+        match command:
+            case RingAgent():
+                self._circle.put(inp.CommandFailed(contact=command.contact, offer=command.offer, why=why))
+            case DivertCaller():
+                self._circle.put(
+                    inp.DestinationFailed(
+                        contact=command.contact, diversion=command.diversion, status=inp.NOT_SENT, why=why
+                    )
+                )
+            case _:
+                pass

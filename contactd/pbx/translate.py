@@ -12,8 +12,9 @@ from math import isfinite
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.contact import Needs
-from contactd.core.ids import ContactId, Instant, OfferId, PbxId, QueueId, contact_id
+from contactd.core.ids import ContactId, DiversionId, Instant, OfferId, PbxId, QueueId, contact_id
 from contactd.core.needs import from_text
+from contactd.pbx import diversions
 from contactd.protocols.ami import Message, chan_variables
 
 HANDSETS = {
@@ -47,9 +48,9 @@ def stamped(message: Message) -> Instant | None:
     return at if isfinite(at) else None
 
 
-CALLERS_CONTEXTS = frozenset(
-    {"contactd-agi", "contactd-hold", "contactd-offer", "contactd-after", "contactd-fallback", "contactd-return"}
-)
+CALLERS_CONTEXTS = diversions.CONTEXTS | {
+    *("contactd-agi", "contactd-hold", "contactd-offer", "contactd-after", "contactd-fallback", "contactd-return")
+}
 """Only callers run these: an agent's leg stands in the context of its handset, even while it talks."""
 
 
@@ -102,6 +103,9 @@ def _user_event(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
             # Dial's option g: the caller goes on, so it was the agent who left.
             return inp.AgentHungUp(contact=contact, offer=offer)
         return inp.OfferFailed(contact=contact, offer=offer, dial_status=status, cause=number(message.get("Cause")))
+    if name == "ContactdDivertEnd":
+        diversion = DiversionId(message.get("Diversion", ""))
+        return inp.DestinationFailed(contact=contact, diversion=diversion, status=message.get("Status", ""))
     kind: Callable[..., inp.CallHeld | inp.CallFellBack]
     if name == "ContactdHeld":
         kind = partial(inp.CallHeld, needs=needs_said(message.get("Needs")))
@@ -122,7 +126,8 @@ def _user_event(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
 
 def _dial_end(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
     # Failures come as ContactdOfferEnd, with the cause that DialEnd lacks.
-    if message.get("DialStatus") != "ANSWER":
+    # Who answers at a destination is no agent's handset.
+    if message.get("DialStatus") != "ANSWER" or message.get("Context") in diversions.CONTEXTS:
         return None
     call = caller_of(message)
     if not call:

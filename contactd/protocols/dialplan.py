@@ -5,6 +5,7 @@ EDITION = 2
 
 CONTEXTS = (
     *("contactd-in", "contactd-agi", "contactd-audio", "contactd-hold", "contactd-offer", "contactd-after"),
+    *("contactd-leave", "contactd-leave-to", "contactd-external-call"),
     *("contactd-fallback", "contactd-return", "contactd-codes", "contactd-code"),
     *("contactd-emergency", "contactd-emergency-call", "contactd-callback", "contactd-test"),
 )
@@ -24,6 +25,7 @@ MODULES = {
     "func_callerid.so": "CALLERID()",
     "func_channel.so": "CHANNEL()",
     "func_cut.so": "CUT()",
+    "app_exec.so": "ExecIf() and TryExec()",
     "func_db.so": "DB(), by which help that calls back finds the handset",
     "func_global.so": "GLOBAL()",
     "func_logic.so": "IF()",
@@ -36,6 +38,10 @@ MODULES = {
 
 TEST_MODULES = {
     "app_waitforsilence.so": "hearing in a test call",
+}
+DIVERSION_MODULES = {
+    "func_dialplan.so": "sending callers to a box, a message or a number outside",
+    "app_voicemail.so": "voicemail as a destination",
 }
 AUDIO_MODULES = {"res_audiosocket.so": "echo lines", "app_audiosocket.so": "echo lines"}
 

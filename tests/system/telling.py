@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from tests.lab.asterisk import ulaw
 from tests.lab.phones import Call
 from tests.system.centre import AGENT_HZ, CALLER_HZ, Fact
 
@@ -53,3 +56,10 @@ async def transferred(agent: Call) -> None:
     """A handset leaves when it is told of the success; the PBX lets it."""
     await agent.until(lambda call: call.transfer_code == 200, "told of the transfer's success")
     await agent.hangup()
+
+
+def message(pbx: Path, sound: str, hz: int) -> None:
+    """A prompt of a few seconds below the PBX's folder, by whose tone it is known."""
+    path = pbx / "share/sounds" / f"{sound}.ulaw"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(ulaw(int(8000 * math.sin(2 * math.pi * hz * i / 8000))) for i in range(8000 * 4)))
