@@ -78,7 +78,7 @@ EXAMPLE: dict[str, Any] = {
             "label": "Sales",
             "max_waiting": 40,
             "full": {"queue": "service"},
-            "unstaffed": {"message": "custom/closed"},
+            "unstaffed": {"queue": "service"},
             "skills": {"german": 7},
             "steps": {
                 "20": {"strategy": "best_skill", "lower_by": 4, "skills": {"german": 7, "english": 5}},

@@ -34,7 +34,8 @@ def arrive(
     """
     into.events.append(waits)
     plan = floor.queues.get(waits.queue)
-    found = _refused(floor, pbx, plan, into) if plan is not None and pbx in floor.steered else None
+    joined = into.joined.get(waits.queue, 0)
+    found = sends_away(floor, pbx, plan, joined) if plan is not None and pbx in floor.steered else None
     if found is not None:
         why, to = found
         if _send(floor, waits, why, to, waits.step, pbx=pbx, channel=channel, known=known, at=at, into=into):
@@ -42,13 +43,16 @@ def arrive(
     into.joined[waits.queue] = into.joined.get(waits.queue, 0) + 1
 
 
-def _refused(
-    floor: LiveFloor, pbx: PbxId, plan: QueuePlan, into: Decision
+def sends_away(
+    floor: LiveFloor, pbx: PbxId, plan: QueuePlan, joined: int = 0
 ) -> tuple[DiversionReason, Destination] | None:
+    """Why, and where to, the queue sends who comes to it at this PBX; None: they wait.
+
+    joined: how many more are in line by the decision that is being made, which the floor does not know yet.
+    """
     if plan.unstaffed is not None and not floor.queue_limits.staffed(pbx, plan.id):
         return DiversionReason.UNSTAFFED, plan.unstaffed
-    # Those who came and went by this very decision: the floor does not know it yet.
-    in_line = floor.queue_limits.in_line(plan.id) + into.joined.get(plan.id, 0)
+    in_line = floor.queue_limits.in_line(plan.id) + joined
     if plan.max_waiting is not None and plan.full is not None and in_line >= plan.max_waiting:
         return DiversionReason.FULL, plan.full
     return None

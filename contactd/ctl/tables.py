@@ -6,12 +6,14 @@ import sys
 from datetime import date, datetime
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from contactd.core.destination import Destination
 from contactd.ctl.durations import duration, local
-from contactd.ctl.words import REASONS, caller_words
+from contactd.ctl.words import REASONS, caller_words, destination
 
 _LEVEL_STYLE = {"ok": "green", "warning": "yellow", "failing": "bold red"}
 _PIPE_COLUMNS = 200
@@ -55,15 +57,29 @@ def show_queues(queues: list[dict[str, Any]]) -> None:
         *("queue", *(["label"] if wide or not told else []), "waiting>", "ringing>", "talking>", "longest wait>"),
         *([*(["estimated>"] if told else []), "available>", "agents>", "hours~"]),
     )
+    limited = any(q["new_callers"] for q in queues)
+    if limited:
+        table.add_column("new callers", overflow="fold")
     for q in queues:
         label = q["label"] if q["label"] != q["id"] else ""
+        waiting = str(q["waiting"]) if q["max_waiting"] is None else f"{q['waiting']} of {q['max_waiting']}"
         table.add_row(
-            *(q["id"], *([label] if wide or not told else []), str(q["waiting"]), str(q["ringing"])),
+            *(q["id"], *([label] if wide or not told else []), waiting, str(q["ringing"])),
             *(str(q["talking"]), _span(q["longest_wait_s"])),
             *([_longest(q["estimated_wait"])] if told else []),
             *(str(q["agents_available"]), str(q["agents"]), _hours(q["hours"])),
+            *([_new_callers(q["new_callers"])] if limited else []),
         )
     _print(table, "there is no queue")
+
+
+def _new_callers(sends: list[dict[str, Any]]) -> Text:
+    """Why and where to who comes now goes; empty: they wait."""
+    told = []
+    for one in sends:
+        at = f" (at {one['pbx']})" if one["pbx"] else ""
+        told.append(f"{one['why']}: to {destination(msgspec.convert(one['to'], Destination))}{at}")
+    return Text("; ".join(told), "yellow")
 
 
 def _hours(hours: dict[str, Any]) -> Text:

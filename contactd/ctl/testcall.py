@@ -189,6 +189,11 @@ _STEPS = {
     ("ContactdTest", "heard"): ("silence", "nothing is heard for {listen} s"),
     ("ContactdTest", "pressed"): ("pressed", "pressed {value}"),
     ("ContactdTest", "unrung"): ("offered", "handset {value} would ring now; without --ring the call ends here"),
+    ("ContactdTest", "diverted"): (
+        "diverted",
+        "would be sent elsewhere ({value}); without --ring the call ends here",
+    ),
+    ("ContactdDivertEnd",): ("back", "the destination did not take the call ({status}): back to the queue"),
     ("ContactdTest", "left"): ("left", "the caller hangs up"),
     ("ContactdTest", "ended"): ("ended", "the call is over"),
     ("ContactdHeld",): ("waiting", "waits in the queue {queue}"),
@@ -201,6 +206,7 @@ _STEPS = {
 
 def _step(event: Headers, after_s: float, wanted: Plan) -> Step | None:
     kind, value, status = (str(event.get(name, "")) for name in ("UserEvent", "Value", "DialStatus"))
+    status = status or str(event.get("Status", ""))
     more = event.get("Step") or status
     found = _STEPS.get((kind, more, value)) or _STEPS.get((kind, more)) or _STEPS.get((kind,))
     if found is None:

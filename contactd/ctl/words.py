@@ -8,7 +8,8 @@ from typing import Any
 from contactd.core import events as ev
 from contactd.core.agent import By
 from contactd.core.contact import Estimate, Outcome
-from contactd.core.events import OfferOutcome, SignedOutWhy
+from contactd.core.destination import Destination, ToExternal, ToMessage, ToQueue, ToTone, ToVoicemail
+from contactd.core.events import DiversionFailure, DiversionReason, OfferOutcome, SignedOutWhy
 from contactd.ctl.durations import duration
 from contactd.store.history import ContactRow
 
@@ -23,6 +24,10 @@ _OFFER = {
 }
 _OUTCOME = {
     Outcome.HANDLED: "handled",
+    Outcome.DIVERTED_VOICEMAIL: "sent to a voicemail box",
+    Outcome.DIVERTED_EXTERNAL: "sent to a number outside",
+    Outcome.DIVERTED_MESSAGE: "heard a message",
+    Outcome.DIVERTED_HANG_UP: "turned away with a tone",
     Outcome.MERGED: "an agent's call for a caller, who was put through: see the caller's contact",
     Outcome.ABANDONED_IN_MENU: "the caller hung up in the menu",
     Outcome.ABANDONED_WAITING: "the caller hung up while waiting",
@@ -113,6 +118,42 @@ def _needs(event: ev.ContactNeedsSet) -> str:
     return f"needs {', '.join(told)}" if told else "needs nothing of its own"
 
 
+_WHY_DIVERTED = {
+    DiversionReason.FULL: "it was full",
+    DiversionReason.UNSTAFFED: "nobody was signed in who serves it",
+    DiversionReason.FOUND: "found there by a comparison",
+}
+_FAILURE = {
+    DiversionFailure.UNAVAILABLE: "the PBX has no such destination, or it did not work",
+    DiversionFailure.NOT_ALLOWED: "[contactd-external] of the PBX does not list the number",
+    DiversionFailure.BUSY: "it was busy",
+    DiversionFailure.NOT_ANSWERED: "nobody answered",
+    DiversionFailure.NOT_SENT: "the PBX did not carry it out",
+    DiversionFailure.STALE: "another contactd had taken over",
+    DiversionFailure.UNSEEN: "found back in the hold",
+}
+
+
+def destination(to: Destination) -> str:
+    """In words, such as "the box 100"."""
+    match to:
+        case ToQueue():
+            return f"the queue {to.queue}"
+        case ToVoicemail():
+            return f"the box {to.box}"
+        case ToExternal():
+            return f"the number {to.number}"
+        case ToMessage():
+            return f"the message {to.sound}"
+        case ToTone():
+            return f"the {to.tone} tone"
+
+
+def _diverted(event: ev.ContactDiverted) -> str:
+    why = _WHY_DIVERTED.get(event.why, f"the wait reached step {event.step} of its plan")
+    return f"sent from the queue {event.queue} to {destination(event.to)}: {why}"
+
+
 def _skills_set(event: ev.AgentSkillsSet) -> str:
     if event.skills is None:
         return f"{event.agent} has the skills of the configuration again"
@@ -155,6 +196,8 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.ContactAdopted: lambda e: f"found on line {e.dnis} of {e.pbx}, where it came while nobody listened",
     ev.MenuChosen: _chosen,
     ev.ContactQueued: _queued,
+    ev.ContactDiverted: _diverted,
+    ev.DiversionFailed: lambda e: f"comes back to the queue: {_FAILURE[e.failure]}",
     ev.ContactHeld: lambda e: "waits again, at the old place",
     ev.ReturnOverdue: lambda e: "not back from the static queue yet; those behind no longer give way",
     ev.ContactFellBack: lambda e: f"nobody steered: the PBX's static queue took over, for {e.queue}",

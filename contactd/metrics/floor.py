@@ -13,7 +13,8 @@ from prometheus_client.registry import Collector
 from contactd import __version__
 from contactd.core import events as ev
 from contactd.core.agent import NO_REASON, SYSTEM_REASONS, Agent, AgentState, Status
-from contactd.core.contact import ContactState, Outcome
+from contactd.core.contact import IN_LINE, ContactState, Outcome
+from contactd.core.destination import kind_of
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import ContactId, Instant, PbxId
 from contactd.core.inputs import PbxCompared
@@ -33,6 +34,7 @@ _UNANSWERED = {
     Outcome.ABANDONED_WAITING: "abandoned",
     Outcome.ABANDONED_RINGING: "abandoned",
     Outcome.TIMED_OUT: "timed_out",
+    **{outcome: "diverted" for outcome in Outcome if outcome.startswith("diverted_")},
 }
 """Of a wait that ended without a talk: its result."""
 
@@ -105,6 +107,15 @@ class FloorMetrics(Collector):
 
     def _queued(self, event: ev.MenuChosen | ev.ContactQueued | ev.ContactFellBack, _: Instant) -> None:
         self._queue_of[event.contact] = self._queue(event.queue)
+
+    def _diverted(self, event: ev.ContactDiverted, _: Instant) -> None:
+        queue = self._queue_of[event.contact] = self._queue(event.queue)
+        reason = _one_of(ev.DiversionReason, event.why)
+        self._child(r.DIVERTED, queue, reason, kind_of(event.to)).inc()
+
+    def _diversion_failed(self, event: ev.DiversionFailed, _: Instant) -> None:
+        queue = self._queue_of.get(event.contact, "")
+        self._child(r.DIVERSIONS_FAILED, queue, _one_of(ev.DiversionFailure, event.failure)).inc()
 
     def _offered(self, event: ev.ContactOffered, at: Instant) -> None:
         self._offered_at[event.contact] = at
@@ -180,7 +191,7 @@ class FloorMetrics(Collector):
                 continue
             if state is ContactState.CONNECTED:
                 talking[queue] += 1
-            elif state in _IN_LINE and contact.queued_at is not None:
+            elif state in IN_LINE and contact.queued_at is not None:
                 waiting[queue] += 1
                 longest[queue] = max(longest[queue], now - contact.queued_at)
         contacts = GaugeMetricFamily("contactd_contacts_live", "Contacts on the floor.", labels=["state"])
@@ -255,7 +266,6 @@ class FloorMetrics(Collector):
         yield late
 
 
-_IN_LINE = {ContactState.WAITING, ContactState.OFFERED, ContactState.FALLBACK}
 _NO_CORRECTION = {ev.PbxSteered, ev.ContactOffered}
 """Part of every comparison, or of the routing that follows it."""
 
@@ -265,6 +275,8 @@ _COUNT: dict[type[ev.Event], Callable[[FloorMetrics, Any, Instant], None]] = {
     ev.MenuChosen: FloorMetrics._queued,
     ev.ContactQueued: FloorMetrics._queued,
     ev.ContactFellBack: FloorMetrics._queued,
+    ev.ContactDiverted: FloorMetrics._diverted,
+    ev.DiversionFailed: FloorMetrics._diversion_failed,
     ev.ContactOffered: FloorMetrics._offered,
     ev.OfferEnded: FloorMetrics._offer_ended,
     ev.ContactConnected: FloorMetrics._connected,

@@ -35,6 +35,18 @@ _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3, 1
 ARRIVED = Counter("contactd_contacts_arrived", "Contacts that arrived or were adopted.", ["medium"], registry=REGISTRY)
 ENDED = Counter("contactd_contacts", "Contacts that ended.", ["queue", "outcome"], registry=REGISTRY)
 OFFERS = Counter("contactd_offers", "Offers that ended: answered, or why not.", ["outcome"], registry=REGISTRY)
+DIVERTED = Counter(
+    "contactd_diverted",
+    "Contacts that left a queue for another destination, by why and to what kind.",
+    ["queue", "reason", "to"],
+    registry=REGISTRY,
+)
+DIVERSIONS_FAILED = Counter(
+    "contactd_diversions_failed",
+    "Contacts that came back to their queue, since the destination did not take them.",
+    ["queue", "reason"],
+    registry=REGISTRY,
+)
 ANSWER_SECONDS = Histogram(
     "contactd_offer_answer_seconds",
     "From the offer to the agent's answer.",

@@ -10,7 +10,8 @@ import msgspec
 
 from contactd.config import Settings
 from contactd.core.agent import Agent
-from contactd.core.contact import Contact, ContactState
+from contactd.core.contact import IN_LINE, Contact, ContactState
+from contactd.core.diverting import sends_away
 from contactd.core.floor import LiveFloor
 from contactd.core.hours import opening
 from contactd.core.ids import Instant, QueueId
@@ -20,7 +21,6 @@ from contactd.core.routing.waits import estimated_wait, remaining_wait
 
 _ESTIMATED = 500
 """So many contacts are told how long they will wait."""
-_IN_LINE = {ContactState.WAITING, ContactState.OFFERED, ContactState.FALLBACK}
 
 
 def agents_view(floor: LiveFloor, settings: Settings, now: Instant) -> list[dict[str, Any]]:
@@ -63,7 +63,7 @@ def queues_view(floor: LiveFloor, settings: Settings, now: Instant) -> list[dict
     for contact in floor.contacts.values():
         if contact.queue is None or contact.queue not in in_line:
             continue
-        if contact.state in _IN_LINE:
+        if contact.state in IN_LINE:
             in_line[contact.queue].append(contact)
         elif contact.state is ContactState.CONNECTED:
             talking[contact.queue] += 1
@@ -83,9 +83,19 @@ def queues_view(floor: LiveFloor, settings: Settings, now: Instant) -> list[dict
                 "agents_available": sum(agent.available() for agent in serving),
                 "agents": len(serving),
                 "hours": hours_view(floor, queue),
+                "max_waiting": floor.queues[queue].max_waiting,
+                "new_callers": _new_callers(floor, queue),
             }
         )
     return view
+
+
+def _new_callers(floor: LiveFloor, queue: QueueId) -> list[dict[str, Any]]:
+    """Where who comes now goes instead of waiting. pbx: None: at every PBX; one that is not named lets them wait."""
+    found = {pbx: sends_away(floor, pbx, floor.queues[queue]) for pbx in sorted(floor.steered)}
+    told = [{"pbx": pbx, "why": sends[0], "to": msgspec.to_builtins(sends[1])} for pbx, sends in found.items() if sends]
+    same = len(told) == len(found) and len({sends[0] for sends in found.values() if sends}) == 1
+    return [{**told[0], "pbx": None}] if same else told
 
 
 def hours_view(floor: LiveFloor, queue: QueueId) -> dict[str, Any]:
@@ -157,7 +167,7 @@ def candidates_view(floor: LiveFloor, contact: Contact) -> dict[str, Any]:
 def _waited_s(contact: Contact, now: Instant) -> float | None:
     if contact.queued_at is None:
         return None
-    until = now if contact.state in _IN_LINE else contact.connected_at
+    until = now if contact.state in IN_LINE else contact.connected_at or contact.diverted_at
     return round(max(0.0, until - contact.queued_at), 1) if until is not None else None
 
 

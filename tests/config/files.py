@@ -14,6 +14,15 @@ def sample() -> dict[str, Any]:
     return tomllib.loads((DOCS / "contactd.sample.toml").read_text(encoding="utf-8"))
 
 
+def waiting_sample() -> dict[str, Any]:
+    """The sample, but that everybody waits, however long the queue and whoever is there."""
+    table = sample()
+    for queue in table["queues"].values():
+        for key in ("max_waiting", "full", "unstaffed"):
+            queue.pop(key, None)
+    return table
+
+
 def sample_secrets() -> dict[str, Any]:
     return tomllib.loads((DOCS / "secrets.sample.toml").read_text(encoding="utf-8"))
 

@@ -204,8 +204,8 @@ MUTANTS = (
     Mutant(
         "who comes and goes by the same decision counts",
         DIVERTING,
-        " + into.joined.get(plan.id, 0)\n    if",
-        "\n    if",
+        " + joined\n",
+        "\n",
     ),
     Mutant(
         "who leaves by the same decision makes room",

@@ -32,7 +32,7 @@ from contactd.ctl.words import _BESIDE, _OFFER, _OUTCOME, _WORDS, words
 from contactd.store.journal import StoreAway
 from contactd.store.migrate import migrate
 from contactd.web import serve_control
-from tests.config.files import dump, sample, write
+from tests.config.files import dump, waiting_sample, write
 from tests.lab.postgres import Postgres
 from tests.pbx.fakes import until
 from tests.store.walk import PBX, Walk, keep
@@ -63,7 +63,7 @@ async def contactctl(*words: str) -> Ran:
 @pytest.fixture
 async def daemon(tmp_path: Path) -> AsyncIterator[tuple[Bench, tuple[str, str]]]:
     """A floor behind the control socket, and the options that lead to it."""
-    table = sample()
+    table = waiting_sample()
     table["ctl"]["socket"] = str(tmp_path / "ctl.sock")
     path = write(tmp_path, table)
     bench = Bench(load(path))
@@ -195,7 +195,7 @@ async def test_plan_has_exit_codes_for_scripts(daemon: tuple[Bench, tuple[str, s
     path = Path(options[1])
 
     def now(*changes: tuple[str, str], more: str = "") -> None:
-        text = dump(sample() | {"ctl": {"socket": bench.settings.ctl.socket}})
+        text = dump(waiting_sample() | {"ctl": {"socket": bench.settings.ctl.socket}})
         for old, new in changes:
             assert old in text
             text = text.replace(old, new)
@@ -262,7 +262,7 @@ async def journal(server: Postgres, folder: Path, walk: Walk, name: str) -> tupl
     connection = await asyncpg.connect(dsn)
     await keep(connection, walk.rows)
     await connection.close()
-    table = sample()
+    table = waiting_sample()
     user, password = dsn.removeprefix("postgresql://").split("@")[0].split(":")
     table["database"] = {"dsn": dsn.replace(f"{user}:{password}@", f"{user}@")}
     secrets = {
@@ -435,7 +435,7 @@ async def test_explain_says_when_nobody_or_too_many_are_meant(server: Postgres, 
 
 
 async def test_explain_without_a_database_has_a_code(tmp_path: Path) -> None:
-    table = sample()
+    table = waiting_sample()
     table["database"] = {"dsn": "postgresql://contactd@127.0.0.1:1/contactd"}
     ran = await contactctl("--config", str(write(tmp_path, table)), "explain", "0190")
     assert ran.code == Exit.UNREACHABLE

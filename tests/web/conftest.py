@@ -7,7 +7,7 @@ import pytest
 from contactd.config import load
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
-from tests.config.files import sample, write
+from tests.config.files import waiting_sample, write
 from tests.store.walk import PBX
 from tests.web.bench import Bench
 
@@ -15,7 +15,7 @@ from tests.web.bench import Bench
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     """The sample's floor: alice and bob, signed out, their handsets free, the PBX steered."""
-    made = Bench(load(write(tmp_path, sample())))
+    made = Bench(load(write(tmp_path, waiting_sample())))
     walk = made.walk
     walk.put(inp.ConfigurationLoaded(plan=made.settings.plan()))
     free = {"1001": Handset.FREE, "1002": Handset.FREE}
