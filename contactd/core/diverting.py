@@ -111,7 +111,7 @@ def still_there(contact: Contact | None, queue: QueueId) -> QueueId:
     """The queue in which a caller waits of whom the PBX says: queue.
 
     It names the queue that the caller chose, also when the contact has gone on to others since: what the floor knows
-    survives contactd, so nothing of it is told to the PBX (docs/adr/0010-going-on-to-another-queue.rst).
+    survives contactd, so nothing of it is told to the PBX (docs/adr/0011-going-elsewhere.rst).
     """
     return contact.queue if contact is not None and contact.queue is not None and queue in contact.passed else queue
 
