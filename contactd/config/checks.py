@@ -163,6 +163,7 @@ def _lines(sections: Sections, into: Problems) -> dict[str, Line]:
 
 def _agents(sections: Sections, into: Problems) -> None:
     handsets: dict[tuple[str, str], str] = {}
+    numbers: dict[str, str] = {}
     only = next(iter(sections.pbx), "")
     for agent_id, agent in sections.agents.items():
         at = ("agents", agent_id)
@@ -172,6 +173,11 @@ def _agents(sections: Sections, into: Problems) -> None:
             into.add((*at, "pbx"), "this key is missing", f"Give one of {', '.join(sections.pbx)}")
         for queue in agent.queues:
             _is_queue(sections, queue, (*at, "queues"), into)
+        if agent.number and numbers.setdefault(agent.number, agent_id) != agent_id:
+            into.add((*at, "number"), f"the number of {numbers[agent.number]} as well", "Give each agent their own")
+        if agent.endpoint is None and (agent.number is None or not sections.handsets.shared):
+            remedy = "Give their own handset, or a number for the desks of [handsets] shared"
+            into.add((*at, "endpoint"), "nowhere to sign in", remedy)
         if agent.endpoint:
             other = handsets.setdefault((agent.pbx or only, agent.endpoint), agent_id)
             if other != agent_id:

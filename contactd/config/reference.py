@@ -98,6 +98,7 @@ EXAMPLE: dict[str, Any] = {
         }
     },
     "lines": {"5000": "menu:main", "5001": "queue:sales", "5900": "echo"},
+    "handsets": {"shared": ["1100", "12??"]},
     "reasons": {
         "break": {"digits": "1", "label": "Break", "longest_s": 900},
         "training": {"digits": "2", "label": "Training", "paid": True},
@@ -105,6 +106,7 @@ EXAMPLE: dict[str, Any] = {
     "agents": {
         "alice": {
             "endpoint": "1001",
+            "number": "4001",
             "queues": ["sales", "service"],
             "pbx": "pbx1",
             "skills": {"german": 9, "english": 6},

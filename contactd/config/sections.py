@@ -68,6 +68,13 @@ _Endpoint = Annotated[
         description="the handset's PJSIP endpoint: up to 32 letters, digits, - or _",
     ),
 ]
+_EndpointPattern = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9A-Za-z_*?-]{1,32}\Z",
+        description="a PJSIP endpoint or a pattern of them: up to 32 letters, digits, -, _, * or ?",
+    ),
+]
 _Sound = Annotated[
     str,
     Meta(
@@ -135,6 +142,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("menus",),
     ("lines",),
     ("sign_in",),
+    ("handsets",),
     ("reasons",),
     ("agents",),
     # As migrate_dsn.
@@ -455,6 +463,9 @@ class SignIn(Struct, frozen=True, kw_only=True):
     """Wrong PINs before the agent is locked."""
     lock_s: _Seconds = 300
     """How long the lock holds."""
+    handset_tries: Annotated[int, Meta(ge=1, le=100, description="a number of tries, 1 to 100")] = 6
+    """Refused sign-ins at one handset, whoever's PIN was tried, before it is locked for ``lock_s``. A pause of
+    ``lock_s`` forgets them; a sign-in that succeeds does not."""
     sign_out_unregistered_s: Annotated[int, Meta(ge=0, le=86400, description="seconds, 0 to 86400")] = 3600
     """An agent whose handset has not been registered for so long is signed out; 0: never. The time in which the PBX
     itself is away does not count."""
@@ -463,6 +474,14 @@ class SignIn(Struct, frozen=True, kw_only=True):
     not_ready_reasons: dict[_Digits, _Reason] = {}
     """The short form of ``[reasons.<id>]``: what an agent dials for a reason = the reason. With neither form 1 is break
     and 2 is training."""
+
+
+class Handsets(Struct, frozen=True, kw_only=True):
+    """The desks: handsets at which any agent may sign in, with the number and the PIN."""
+
+    shared: tuple[_EndpointPattern, ...] = ()
+    """Their PJSIP endpoints; ``*`` stands for any letters and digits, ``?`` for one. What is an agent's own handset may
+    be among them: the owner then presses only # for the number."""
 
 
 class Reason(Struct, frozen=True, kw_only=True):
@@ -483,8 +502,11 @@ class Reason(Struct, frozen=True, kw_only=True):
 class AgentSection(Struct, frozen=True, kw_only=True):
     """One section for each agent; each has a PIN in the secrets file. The name is the agent's id."""
 
-    endpoint: _Endpoint
-    """The handset: 1001 for PJSIP/1001. Each is one agent's only."""
+    endpoint: _Endpoint | None = None
+    """The agent's own handset: 1001 for PJSIP/1001. Each is one agent's only. Left out: the agent has none, and signs
+    in at a desk."""
+    number: Annotated[str, Meta(pattern=r"^[0-9]{1,10}\Z", description="1 to 10 digits in quotes")] | None = None
+    """What the agent dials at a desk, before the PIN. Left out: the agent signs in at their own handset only."""
     queues: tuple[_Queue, ...]
     """The queues whose contacts the agent is offered."""
     pbx: _Pbx | None = None
@@ -542,6 +564,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     they say, by way of contactd, for five minutes at most; to try a headset and the network. It is no contact: neither
     the journal nor a report knows of it."""
     sign_in: SignIn = SignIn()
+    handsets: Handsets = Handsets()
     reasons: dict[_Reason, Reason] = {}
     agents: dict[_Agent, AgentSection] = {}
 

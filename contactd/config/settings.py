@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from fnmatch import fnmatchcase
 from operator import itemgetter
 
 import msgspec
@@ -64,7 +65,7 @@ class Settings(Sections, frozen=True, kw_only=True):
                 AgentProfile(
                     id=agent_id,
                     pbx=self.pbx_of(agent_id),
-                    endpoint=agent.endpoint,
+                    endpoint=agent.endpoint or "",
                     queues=agent.queues,
                     groups=agent.groups,
                     skills=agent.skills,
@@ -76,6 +77,7 @@ class Settings(Sections, frozen=True, kw_only=True):
             calendars=tuple(self.calendars),
             pin_tries=self.sign_in.pin_tries,
             pin_lock_s=self.sign_in.lock_s,
+            handset_tries=self.sign_in.handset_tries,
             reasons=tuple(
                 ReasonPlan(id=reason_id, paid=reason.paid, longest_s=reason.longest_s)
                 for reason_id, reason in self.why_not_ready.items()
@@ -98,6 +100,14 @@ class Settings(Sections, frozen=True, kw_only=True):
     def pbx_of(self, agent: AgentId) -> PbxId:
         """The agent's PBX: the one that is named, else the only one."""
         return self.agents[agent].pbx or next(iter(self.pbx))
+
+    def is_shared(self, endpoint: str) -> bool:
+        """Whether any agent may sign in at this handset."""
+        return any(fnmatchcase(endpoint, pattern) for pattern in self.handsets.shared)
+
+    def agent_of(self, number: str) -> AgentId | None:
+        """Whose number was dialled at a desk."""
+        return next((agent_id for agent_id, agent in self.agents.items() if agent.number == number), None)
 
     @property
     def why_not_ready(self) -> dict[str, Reason]:

@@ -68,6 +68,14 @@ moment, or it may still be ending a call that the caller gave up just when the a
 """
 
 
+class Tries(msgspec.Struct, frozen=True, kw_only=True):
+    """Sign-ins that failed at one handset, in a row but for pauses as long as a lock."""
+
+    failures: int = 0
+    last_at: Instant = 0.0
+    locked_until: Instant | None = None
+
+
 class Agent(msgspec.Struct, kw_only=True):
     """Changed by apply() only."""
 
@@ -92,6 +100,8 @@ class Agent(msgspec.Struct, kw_only=True):
     wrap_up_until: Instant | None = None
     wrap_up_extend_s: int = 0
     """By how much this wrap-up can be extended; 0: it was, or cannot be."""
+    desk: str = ""
+    """The endpoint of the handset where the agent is signed in; empty: the profile's own."""
     skills_set: Skills | None = None
     """A supervisor's, in place of the profile's; None: the profile's."""
     contacts: int = 0
@@ -106,6 +116,11 @@ class Agent(msgspec.Struct, kw_only=True):
     """Not ready until then, and ready again by itself."""
     busy_offers: int = 0
     """How often in a row the handset answered busy."""
+
+    @property
+    def endpoint(self) -> str:
+        """The handset that is rung; empty: none, of an agent who has none of their own and is signed out."""
+        return self.desk or self.profile.endpoint
 
     @property
     def skills(self) -> Skills:

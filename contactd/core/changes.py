@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from contactd.core import events as ev
-from contactd.core.agent import AgentState, Status
+from contactd.core.agent import AgentState, Status, Tries
 from contactd.core.contact import Contact, ContactState, Outcome
 from contactd.core.destination import ToQueue
 from contactd.core.errors import FloorBug
@@ -199,17 +199,33 @@ def _signed_in(floor: LiveFloor, event: ev.AgentSignedIn, at: Instant) -> None:
     agent.pin_failures, agent.locked_until, agent.busy_offers = 0, None, 0
     if agent.status is Status.SIGNED_OUT:
         agent.contacts = 0
+    floor.sit(agent, event.endpoint)
     floor.choose(agent, Status.READY, "", at, by=event.by)
 
 
 def _signed_out(floor: LiveFloor, event: ev.AgentSignedOut, at: Instant) -> None:
-    floor.choose(floor.agents[event.agent], Status.SIGNED_OUT, "", at, by=event.by)
+    agent = floor.agents[event.agent]
+    floor.choose(agent, Status.SIGNED_OUT, "", at, by=event.by)
+    if agent.state is AgentState.IDLE:
+        floor.sit(agent, "")
 
 
 def _refused(floor: LiveFloor, event: ev.AgentRefused, at: Instant) -> None:
     agent = floor.agents[event.agent]
     agent.pin_failures = 0 if event.locked_until is not None else agent.pin_failures + 1
     agent.locked_until = event.locked_until
+
+
+def _sign_in_refused(floor: LiveFloor, event: ev.SignInRefused, at: Instant) -> None:
+    """Told, and nothing else."""
+
+
+def _handset_refused(floor: LiveFloor, event: ev.HandsetRefused, at: Instant) -> None:
+    if event.reason == "locked":
+        return
+    failures = 0 if event.locked_until is not None else event.failures
+    tries = Tries(failures=failures, last_at=at, locked_until=event.locked_until)
+    floor.state.tries[f"{event.pbx}/{event.endpoint}"] = tries
 
 
 def _skills_set(floor: LiveFloor, event: ev.AgentSkillsSet, at: Instant) -> None:
@@ -275,6 +291,8 @@ CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.AgentSignedIn: _signed_in,
     ev.AgentSignedOut: _signed_out,
     ev.AgentRefused: _refused,
+    ev.SignInRefused: _sign_in_refused,
+    ev.HandsetRefused: _handset_refused,
     ev.AgentSkillsSet: _skills_set,
     ev.AgentReady: _ready,
     ev.AgentNotReady: _not_ready,

@@ -58,8 +58,7 @@ def compare(floor: LiveFloor, input_: PbxCompared, at: Instant, into: Decision) 
         if call.contact not in input_.unsure and (known is None or known.pbx == input_.pbx):
             _stands(floor, call, input_, at, engaged, into)
     for endpoint, handset in input_.handsets.items():
-        agent = floor.by_endpoint.get((input_.pbx, endpoint))
-        if agent is not None:
+        for agent in floor.at(input_.pbx, endpoint):
             see_handset(agent, handset, into)
     if input_.pbx not in floor.steered:
         into.events.append(ev.PbxSteered(pbx=input_.pbx))
@@ -105,7 +104,7 @@ def _gone(floor: LiveFloor, contact: Contact, input_: PbxCompared, at: Instant, 
 def _over(floor: LiveFloor, contact: Contact, call: CallSeen, at: Instant, into: Decision) -> None:
     """End the offer or the talk that the PBX no longer has."""
     agent = floor.agents.get(contact.agent) if contact.agent else None
-    same_agent = agent is not None and agent.profile.endpoint == call.endpoint
+    same_agent = agent is not None and agent.endpoint == call.endpoint
     if contact.state is ContactState.OFFERED:
         still = (call.place is Place.OFFER and call.offer == contact.offer) or (call.place is Place.TALK and same_agent)
         if not still:

@@ -25,6 +25,7 @@ from contactd.core.decision import (
     see_handset,
     waited,
 )
+from contactd.core.desks import leave_lost_desks
 from contactd.core.diverting import arrive, destination_failed, step_goes, still_there
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
@@ -265,8 +266,7 @@ def _command_failed(floor: LiveFloor, input_: inp.CommandFailed, at: Instant, in
 
 
 def _handset_changed(floor: LiveFloor, input_: inp.HandsetChanged, at: Instant, into: Decision) -> None:
-    agent = floor.by_endpoint.get((input_.pbx, input_.endpoint))
-    if agent is not None:
+    for agent in floor.at(input_.pbx, input_.endpoint):
         see_handset(agent, input_.handset, into)
 
 
@@ -303,6 +303,7 @@ def _configuration_loaded(floor: LiveFloor, input_: inp.ConfigurationLoaded, at:
     if floor.state.plan == input_.plan:
         return
     into.events.append(ev.FloorConfigured(plan=input_.plan))
+    leave_lost_desks(floor, input_.plan, into)
     queues = {queue.id: queue for queue in input_.plan.queues}
     default = input_.plan.default_queue
     for contact in floor.contacts.values():

@@ -232,6 +232,8 @@ class AgentSignedIn(Event, frozen=True, kw_only=True):
     agent: AgentId
     by: str = ""
     """Who chose it (By); empty: an older contactd's, which did not say. Here and below."""
+    endpoint: str = ""
+    """The desk; empty: the agent's own handset."""
 
 
 class AgentSignedOut(Event, frozen=True, kw_only=True):
@@ -247,6 +249,10 @@ class SignedOutWhy(StrEnum):
     UNREGISTERED = "unregistered"
     """The handset was away for too long."""
     INACTIVE = "inactive"
+    DESK_TAKEN = "desk_taken"
+    """Somebody else signed in at the handset."""
+    DESK_GONE = "desk_gone"
+    """A new configuration gave the handset to somebody else, or leaves the agent without one."""
 
 
 class AgentRefused(Event, frozen=True, kw_only=True):
@@ -255,6 +261,26 @@ class AgentRefused(Event, frozen=True, kw_only=True):
     agent: AgentId
     reason: str
     locked_until: Instant | None
+
+
+class SignInRefused(Event, frozen=True, kw_only=True):
+    """The PIN was right, and yet."""
+
+    agent: AgentId
+    endpoint: str
+    reason: str
+    """occupied: somebody talks at that handset. talking: the agent does, at another. no_handset: there is none."""
+
+
+class HandsetRefused(Event, frozen=True, kw_only=True):
+    """A sign-in that failed, counted for the handset: somebody may be trying number after number."""
+
+    pbx: PbxId
+    endpoint: str
+    reason: str
+    """wrong_pin, unknown_agent, or locked."""
+    failures: int = 0
+    locked_until: Instant | None = None
 
 
 class AgentSkillsSet(Event, frozen=True, kw_only=True):
@@ -356,6 +382,8 @@ AnyEvent = (
     | AgentSignedIn
     | AgentSignedOut
     | AgentRefused
+    | SignInRefused
+    | HandsetRefused
     | AgentSkillsSet
     | AgentReady
     | AgentNotReady

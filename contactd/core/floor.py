@@ -6,13 +6,14 @@ A floor rebuilt from the journal by apply() alone equals the live one, since a l
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
 
 from contactd.core import events as ev
 from contactd.core.agent import TRANSITIONS as AGENT_TRANSITIONS
-from contactd.core.agent import Agent, AgentState, By, Handset, Status
+from contactd.core.agent import Agent, AgentState, By, Handset, Status, Tries
 from contactd.core.alarms import Alarms
 from contactd.core.changes import CHANGES
 from contactd.core.contact import TRANSITIONS as CONTACT_TRANSITIONS
@@ -39,6 +40,8 @@ class Floor(msgspec.Struct, kw_only=True):
     contacts: dict[ContactId, Contact] = {}
     agents: dict[AgentId, Agent] = {}
     steered: set[PbxId] = set()
+    tries: dict[str, Tries] = {}
+    """By handset, ``pbx/endpoint``: where sign-ins failed."""
     calendars: dict[CalendarId, CalendarState] = {}
     switches: dict[SwitchKey, Switch] = {}
     """What supervisors closed or opened by hand."""
@@ -62,6 +65,9 @@ class Due(NamedTuple):
     limits: list[AgentId]
 
 
+_by_id = attrgetter("id")
+
+
 class LiveFloor:
     """A Floor with the indexes that routing reads."""
 
@@ -72,6 +78,11 @@ class LiveFloor:
         self.steered = self.state.steered
         self.queues: dict[QueueId, QueuePlan] = {}
         self.by_endpoint: dict[tuple[PbxId, str], Agent] = {}
+        """Who sits at a handset: who is signed in there, else whose it is."""
+        self.owners: dict[tuple[PbxId, str], AgentId] = {}
+        self._here: dict[tuple[PbxId, str], list[Agent]] = {}
+        self._doubled: set[tuple[PbxId, str]] = set()
+        """Handsets of several: an owner, and who sits there."""
         self.available: dict[AgentId, Agent] = {}
         self._wrap_ups: Alarms[AgentId] = Alarms()
         self._pauses: Alarms[AgentId] = Alarms()
@@ -80,6 +91,7 @@ class LiveFloor:
         self._switches: Alarms[SwitchKey] = Alarms()
         self._limits: Alarms[AgentId] = Alarms()
         self.limits = Limits(None)
+        self._planned: set[AgentId] = set()
         self._index_plan()
         for contact in self.contacts.values():
             if contact.return_by is not None:
@@ -259,6 +271,8 @@ class LiveFloor:
         if state is not AgentState.WRAP_UP:
             agent.wrap_up_until = None
             agent.wrap_up_extend_s = 0
+        if agent.desk and state is AgentState.IDLE and agent.status is Status.SIGNED_OUT:
+            self.sit(agent, "")
         self._index_agent(agent)
 
     def choose(
@@ -321,6 +335,58 @@ class LiveFloor:
         for key in [known for known in self.state.switches if known not in kept]:
             self.set_switch(key, None)
 
+    def at(self, pbx: PbxId, endpoint: str) -> list[Agent]:
+        """Whose handset it is, and who is signed in there; by id."""
+        here = self._here.get((pbx, endpoint), [])
+        return sorted(here, key=_by_id) if len(here) > 1 else here
+
+    def sit(self, agent: Agent, desk: str) -> None:
+        """Move an agent to a desk; empty: to their own handset. What it does is known when somebody else is there."""
+        if desk == agent.desk:
+            return
+        self._rise(agent)
+        agent.desk = desk
+        others = self.at(agent.profile.pbx, agent.endpoint)
+        agent.handset = others[0].handset if others else Handset.UNAVAILABLE
+        self._sit_at(agent)
+        self._index_agent(agent)
+
+    def _rise(self, agent: Agent) -> None:
+        key = (agent.profile.pbx, agent.endpoint)
+        if key in self._here:
+            self._here[key] = [one for one in self._here[key] if one is not agent]
+            self._seat(key)
+
+    def _sit_at(self, agent: Agent) -> None:
+        if agent.endpoint:
+            key = (agent.profile.pbx, agent.endpoint)
+            self._here.setdefault(key, []).append(agent)
+            self._seat(key)
+
+    def _seat(self, key: tuple[PbxId, str]) -> None:
+        """Name the one of those at a handset to whom its calls belong."""
+        here = self._here.get(key)
+        if not here:
+            self._here.pop(key, None)
+            self.by_endpoint.pop(key, None)
+            self._doubled.discard(key)
+            return
+        if len(here) > 1:
+            self._doubled.add(key)
+        else:
+            self._doubled.discard(key)
+        self.by_endpoint[key] = max(here, key=self._sits) if len(here) > 1 else here[0]
+
+    def _sits(self, agent: Agent) -> tuple[bool, bool, bool, bool, str]:
+        return (
+            # Somebody who left the plan in the middle of a talk may have left the handset to somebody else.
+            agent.id in self._planned,
+            agent.state in (AgentState.OFFERED, AgentState.BUSY),
+            agent.status is not Status.SIGNED_OUT,
+            not agent.desk,
+            agent.id,
+        )
+
     def extend_wrap_up(self, agent: Agent, until: Instant) -> None:
         if agent.state is not AgentState.WRAP_UP:
             raise FloorBug(f"Agent {agent.id} is {agent.state} and has no wrap-up to extend.")
@@ -374,10 +440,12 @@ class LiveFloor:
         self.queues = {queue.id: queue for queue in plan.queues} if plan else {}
         self.limits = Limits(plan)
         self._limits = Alarms()
-        # Somebody who left the plan in the middle of a talk may have left the handset to somebody else.
-        planned = {profile.id for profile in plan.agents} if plan else set()
-        by_plan = sorted(self.agents.values(), key=lambda agent: agent.id in planned)
-        self.by_endpoint = {(a.profile.pbx, a.profile.endpoint): a for a in by_plan}
+        profiles = plan.agents if plan else ()
+        self._planned = {profile.id for profile in profiles}
+        self.owners = {(profile.pbx, profile.endpoint): profile.id for profile in profiles if profile.endpoint}
+        self.by_endpoint, self._here, self._doubled = {}, {}, set()
+        for agent in self.agents.values():
+            self._sit_at(agent)
         self.routing = RoutingIndex(self.contacts, self.agents, self.queues)
         self.queue_limits = QueueLimits(self.queues, self.contacts.values(), self.agents.values())
         for contact in self.contacts.values():
@@ -389,6 +457,8 @@ class LiveFloor:
             self._index_agent(agent)
 
     def _index_agent(self, agent: Agent) -> None:
+        if self._doubled and (key := (agent.profile.pbx, agent.endpoint)) in self._doubled:
+            self._seat(key)
         if agent.available():
             self.available[agent.id] = agent
         else:

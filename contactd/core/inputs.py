@@ -195,6 +195,17 @@ class SignInAsked(Input, frozen=True, kw_only=True):
     """Who asks: By.AGENT or By.SUPERVISOR; here and below."""
 
 
+class DeskSignInAsked(Input, frozen=True, kw_only=True):
+    """At a handset, the agent's own or a desk that several use."""
+
+    pbx: PbxId
+    endpoint: str
+    """As the PBX authenticated it."""
+    agent: AgentId | None
+    """None: nobody has the number that was dialled."""
+    pin_right: bool
+
+
 class SignOutAsked(Input, frozen=True, kw_only=True):
     agent: AgentId
     by: str = ""
@@ -285,6 +296,7 @@ AnyInput = (
     | TransferCompleted
     | HandsetChanged
     | SignInAsked
+    | DeskSignInAsked
     | SignOutAsked
     | ReadyAsked
     | NotReadyAsked

@@ -95,7 +95,7 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True):
     id: AgentId
     pbx: PbxId
     endpoint: str
-    """The PJSIP endpoint of the handset, ``1001`` for PJSIP/1001."""
+    """The PJSIP endpoint of the agent's own handset, ``1001`` for PJSIP/1001; empty: none, only desks."""
     queues: tuple[QueueId, ...]
     groups: tuple[GroupId, ...] = ()
     skills: Skills = {}
@@ -124,6 +124,8 @@ class FloorPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What turns them is outside; the floor is told, by CalendarTurned."""
     pin_tries: int = 3
     pin_lock_s: int = 300
+    handset_tries: int = 6
+    """Refused sign-ins at one handset, whoever's, before it is locked."""
     reasons: tuple[ReasonPlan, ...] = ()
     sign_out_unregistered_s: int = 0
     """How long a handset may be away until its agent is signed out; 0: for ever."""

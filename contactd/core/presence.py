@@ -8,7 +8,9 @@ from typing import Any
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Agent, AgentState, By, Status
+from contactd.core.commands import ComparePbx
 from contactd.core.decision import Decision
+from contactd.core.desks import desk_sign_in_asked, refuses, sit_down
 from contactd.core.events import SignedOutWhy
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import Instant
@@ -16,28 +18,23 @@ from contactd.core.ids import Instant
 
 def _sign_in_asked(floor: LiveFloor, input_: inp.SignInAsked, at: Instant, into: Decision) -> None:
     agent = floor.agents.get(input_.agent)
-    if agent is None:
+    if agent is None or refuses(floor, agent, input_.pin_right, at, into):
         return
-    if agent.locked_until is not None and at < agent.locked_until:
-        # A right PIN is refused as well, and neither lengthens the lock: the answer tells a guesser nothing.
-        into.events.append(ev.AgentRefused(agent=agent.id, reason="locked", locked_until=agent.locked_until))
-    elif not input_.pin_right:
-        locked = agent.pin_failures + 1 >= floor.plan.pin_tries
-        into.events.append(
-            ev.AgentRefused(
-                agent=agent.id,
-                reason="wrong_pin",
-                locked_until=at + floor.plan.pin_lock_s if locked else None,
-            )
-        )
-    elif agent.status is not Status.READY or agent.pin_failures:
-        into.events.append(ev.AgentSignedIn(agent=agent.id, by=input_.by))
+    # Where they are, else at their own handset; somebody may have it for a desk.
+    sitting = [other for other in floor.at(agent.profile.pbx, agent.endpoint) if other.desk]
+    sit_down(floor, agent, agent.endpoint, input_.by, sitting, into)
 
 
 def _sign_out_asked(floor: LiveFloor, input_: inp.SignOutAsked, at: Instant, into: Decision) -> None:
     agent = floor.agents.get(input_.agent)
     if agent is not None and agent.status is not Status.SIGNED_OUT:
-        into.events.append(ev.AgentSignedOut(agent=agent.id, by=input_.by))
+        sign_out(agent, input_.by, "", into)
+
+
+def sign_out(agent: Agent, by: str, why: str, into: Decision) -> None:
+    into.events.append(ev.AgentSignedOut(agent=agent.id, by=by, why=why))
+    if agent.desk and agent.profile.endpoint:
+        into.commands.append(ComparePbx(pbx=agent.profile.pbx, why="an agent has left for their own handset"))
 
 
 def _ready_asked(floor: LiveFloor, input_: inp.ReadyAsked, at: Instant, into: Decision) -> None:
@@ -87,12 +84,13 @@ def limit_reached(floor: LiveFloor, agent: Agent, at: Instant, into: Decision) -
         (SignedOutWhy.INACTIVE, limits.inactive_at(agent)),
     ):
         if until is not None and until <= at:
-            into.events.append(ev.AgentSignedOut(agent=agent.id, by=By.SYSTEM, why=why))
+            sign_out(agent, By.SYSTEM, why, into)
             return
 
 
 PRESENCE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], None]] = {
     inp.SignInAsked: _sign_in_asked,
+    inp.DeskSignInAsked: desk_sign_in_asked,
     inp.SignOutAsked: _sign_out_asked,
     inp.ReadyAsked: _ready_asked,
     inp.NotReadyAsked: _not_ready_asked,

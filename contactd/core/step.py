@@ -60,7 +60,7 @@ def step(floor: LiveFloor, input_: Input, at: Instant) -> Step:
                     pbx=contact.pbx,
                     contact=contact.id,
                     channel=contact.channel,
-                    endpoint=agent.profile.endpoint,
+                    endpoint=agent.endpoint,
                     offer=offer,
                     ring_s=queue.ring_s if queue else 20,
                 )

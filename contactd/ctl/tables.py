@@ -100,7 +100,7 @@ def show_agents(agents: list[dict[str, Any]]) -> None:
     for a in agents:
         status = _status(a)
         queues = " ".join(a["queues"])
-        more = (f"{a['pbx']}/{a['endpoint']}", queues, a["contact"] or "") if wide else (queues,)
+        more = (_handset(a), queues, a["contact"] or "") if wide else (queues,)
         table.add_row(a["id"], status, a["state"], _span(a["for_s"]), a["handset"], *more)
     _print(table, "there is no agent")
 
@@ -111,6 +111,12 @@ def _status(agent: dict[str, Any]) -> str:
     if agent["reason"]:
         told += f" ({agent['reason_label']})"
     return ("then " if agent["pending"] else "") + told + (", overdue" if agent["overdue"] else "")
+
+
+def _handset(agent: dict[str, Any]) -> str:
+    if not agent["endpoint"]:
+        return "no handset of their own"
+    return f"{agent['pbx']}/{agent['endpoint']}" + (" desk" if agent["desk"] else "")
 
 
 def show_agent(agents: list[dict[str, Any]]) -> None:
@@ -127,7 +133,7 @@ def show_agent(agents: list[dict[str, Any]]) -> None:
             "contact": a["contact"] or "",
             "wrap-up until": local(a["wrap_up_until"]).strftime("%H:%M:%S") if a["wrap_up_until"] else "",
             "can extend by": _span(a["wrap_up_extend_s"]) if a["wrap_up_extend_s"] else "",
-            "handset": f"{a['handset']} ({a['pbx']}/{a['endpoint']})",
+            "handset": f"{a['handset']} ({_handset(a)})",
             "queues": " ".join(a["queues"]),
             "PIN locked until": local(a["locked_until"]).strftime("%H:%M:%S") if a["locked_until"] else "",
         }

@@ -229,6 +229,15 @@ _PEOPLE = (By.AGENT, By.SUPERVISOR)
 _WHY = {
     SignedOutWhy.UNREGISTERED: ": the handset was not registered for too long",
     SignedOutWhy.INACTIVE: ": inactive for too long",
+    SignedOutWhy.DESK_TAKEN: ": somebody else signed in at the handset",
+    SignedOutWhy.DESK_GONE: ": the configuration gives the handset to nobody or somebody else",
+}
+
+
+_NO_SEAT = {
+    "occupied": "where somebody else talks",
+    "talking": "at another handset, in a talk",
+    "no_handset": "without a handset",
 }
 
 
@@ -242,7 +251,9 @@ _BESIDE: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.FloorConfigured: lambda e: f"configured: {len(e.plan.queues)} queues, {len(e.plan.agents)} agents",
     ev.PbxSteered: lambda e: f"{e.pbx} is compared and steered",
     ev.PbxLost: lambda e: f"{e.pbx} is not steered any more: {e.why}",
-    ev.AgentSignedIn: lambda e: f"{e.agent} signed in{_by(e)}",
+    ev.AgentSignedIn: lambda e: f"{e.agent} signed in{f' at {e.endpoint}' if e.endpoint else ''}{_by(e)}",
+    ev.SignInRefused: lambda e: f"{e.agent} could not sign in {_NO_SEAT.get(e.reason, e.reason)}",
+    ev.HandsetRefused: lambda e: f"the handset {e.pbx}/{e.endpoint} was refused: {e.reason.replace('_', ' ')}",
     ev.AgentSignedOut: lambda e: f"{e.agent} signed out{_by(e)}{_WHY.get(e.why, '')}",
     ev.AgentRefused: lambda e: f"{e.agent} was refused: {e.reason.replace('_', ' ')}",
     ev.AgentSkillsSet: _skills_set,

@@ -40,7 +40,19 @@ def _signed_out(event: ev.AgentSignedOut) -> None:
         log.info("agent_signed_out", agent=event.agent, why=event.why)
 
 
+def _handset_locked(event: ev.HandsetRefused) -> None:
+    if event.reason != "locked" and event.locked_until is not None:
+        log.warning(
+            "handset_locked",
+            pbx=event.pbx,
+            endpoint=event.endpoint,
+            until=event.locked_until,
+            remedy="Somebody tried PIN after PIN there: find out who. It opens by itself after lock_s of [sign_in].",
+        )
+
+
 _TELL: dict[type[ev.Event], Callable[[Any], None]] = {
     ev.AgentOverdue: _overdue,
     ev.AgentSignedOut: _signed_out,
+    ev.HandsetRefused: _handset_locked,
 }

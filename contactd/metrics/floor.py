@@ -26,7 +26,7 @@ OTHER = "other"
 """Stands for a label's value that neither the code nor the configuration knows: a series each would let anybody who
 can reach the dialplan fill Prometheus's memory."""
 _MEDIA = frozenset({"voice", "tty", "mail", "chat", "sms", "social"})
-_SIGN_IN = frozenset({"wrong_pin", "locked"})
+_SIGN_IN = frozenset({"wrong_pin", "locked", "unknown_agent", "handset_locked", "occupied", "talking", "no_handset"})
 
 
 _UNANSWERED = {
@@ -156,6 +156,15 @@ class FloorMetrics(Collector):
     def _refused(self, event: ev.AgentRefused, _: Instant) -> None:
         self._child(r.SIGN_IN_REFUSED, event.reason if event.reason in _SIGN_IN else OTHER).inc()
 
+    def _no_seat(self, event: ev.SignInRefused, _: Instant) -> None:
+        self._child(r.SIGN_IN_REFUSED, event.reason if event.reason in _SIGN_IN else OTHER).inc()
+
+    def _handset_refused(self, event: ev.HandsetRefused, _: Instant) -> None:
+        if event.reason == "wrong_pin":
+            return  # counted for the agent
+        reason = "handset_locked" if event.reason == "locked" else event.reason
+        self._child(r.SIGN_IN_REFUSED, reason if reason in _SIGN_IN else OTHER).inc()
+
     # --- read when asked ---
 
     def describe(self) -> Iterable[Metric]:
@@ -283,6 +292,8 @@ _COUNT: dict[type[ev.Event], Callable[[FloorMetrics, Any, Instant], None]] = {
     ev.TalkEnded: FloorMetrics._talk_ended,
     ev.ContactEnded: FloorMetrics._ended,
     ev.AgentRefused: FloorMetrics._refused,
+    ev.SignInRefused: FloorMetrics._no_seat,
+    ev.HandsetRefused: FloorMetrics._handset_refused,
 }
 
 

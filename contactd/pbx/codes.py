@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from contactd.config import Settings
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import NO_REASON, By, Status
@@ -17,38 +18,40 @@ _REFUSED = ("vm-sorry",)
 _WRONG = ("auth-incorrect",)
 _PIN_MS = 5000
 _TRIES = 3
+_LONGEST_NUMBER = 10
 
 
 _Plain = inp.SignOutAsked | inp.ReadyAsked | inp.WrapUpExtendAsked | inp.WrapUpEndAsked
 
 
 class FeatureCodes:
-    """The FastAGI routes ``agent/...``; each says by a prompt whether it was done.
-
-    pin_right(agent, digits); reasons: what is dialled after the not-ready code, to the reason's name.
-    """
+    """The FastAGI routes ``agent/...``; each says by a prompt whether it was done. settings: replaced by a reload."""
 
     def __init__(
         self,
         pbx_of: Callable[[str], PbxId],
         circle: Circle,
-        pin_right: Callable[[AgentId, str], bool],
-        reasons: Mapping[str, str],
+        settings: Settings,
     ) -> None:
         self._pbx_of = pbx_of
         self._circle = circle
-        self.pin_right = pin_right
-        self.reasons = reasons
+        self.settings = settings
 
     async def sign_in(self, session: AgiSession) -> None:
-        agent = self._agent(session)
+        """At the agent's own handset the PIN is enough; at a desk the number comes before it."""
+        pbx, endpoint = self._handset(session)
+        agent = self._circle.floor.owners.get((pbx, endpoint))
+        shared = self.settings.is_shared(endpoint)
         await session.answer()
-        if agent is None:
+        if agent is None and not shared:
             await _say(session, _REFUSED)
             return
+        if shared and (number := await session.get_data("agent-user", _PIN_MS, _LONGEST_NUMBER)):
+            agent = self.settings.agent_of(number)
+        # Asked for a number that nobody has too: the answer tells a guesser nothing.
         typed = await session.get_data("agent-pass", _PIN_MS, 10)
-        right = self.pin_right(agent, typed)
-        await self._ask(session, inp.SignInAsked(agent=agent, pin_right=right, by=By.AGENT))
+        right = agent is not None and self.settings.pin_right(agent, typed)
+        await self._ask(session, inp.DeskSignInAsked(pbx=pbx, endpoint=endpoint, agent=agent, pin_right=right))
 
     async def sign_out(self, session: AgiSession) -> None:
         await self._plain(session, inp.SignOutAsked)
@@ -73,12 +76,13 @@ class FeatureCodes:
 
     async def _reason(self, session: AgiSession) -> str:
         """The one that is dialled. Who dials none, or none that there is, is not ready all the same."""
-        longest = max(map(len, self.reasons), default=0)
+        reasons = self.settings.reason_codes
+        longest = max(map(len, reasons), default=0)
         prompt = "beep"
         for _ in range(_TRIES if longest else 0):
             typed = await session.get_data(prompt, _PIN_MS, longest)
-            if not typed or typed in self.reasons:
-                return self.reasons.get(typed, NO_REASON)
+            if not typed or typed in reasons:
+                return reasons.get(typed, NO_REASON)
             prompt = "vm-sorry"
         return NO_REASON
 
@@ -90,11 +94,15 @@ class FeatureCodes:
         else:
             await self._ask(session, kind(agent=agent, by=By.AGENT))
 
-    def _agent(self, session: AgiSession) -> AgentId | None:
+    def _handset(self, session: AgiSession) -> tuple[PbxId, str]:
         """The endpoint that the PBX authenticated, not a number that was dialled."""
         arguments = session.request.args
         endpoint = arguments[3] if len(arguments) > 3 else ""
-        agent = self._circle.floor.by_endpoint.get((self._pbx_of(session.request.uniqueid), endpoint))
+        return self._pbx_of(session.request.uniqueid), endpoint
+
+    def _agent(self, session: AgiSession) -> AgentId | None:
+        """Who sits there."""
+        agent = self._circle.floor.by_endpoint.get(self._handset(session))
         return agent.id if agent is not None else None
 
     async def _ask(self, session: AgiSession, request: inp.Input) -> None:
@@ -103,9 +111,10 @@ class FeatureCodes:
         except InboxFull:
             await _say(session, _REFUSED)
             return
-        refused = [event for event in step.events if isinstance(event, ev.AgentRefused)]
-        if refused:
+        if any(isinstance(event, ev.AgentRefused | ev.HandsetRefused) for event in step.events):
             await _say(session, _WRONG)
+        elif any(isinstance(event, ev.SignInRefused) for event in step.events):
+            await _say(session, _REFUSED)
         elif step.events or self._already(request):
             await _say(session, _DONE)
         else:
@@ -116,7 +125,7 @@ class FeatureCodes:
         match request:
             case inp.SignOutAsked(agent=agent):
                 return self._circle.floor.agents[agent].status is Status.SIGNED_OUT
-            case inp.SignInAsked(agent=agent) | inp.ReadyAsked(agent=agent):
+            case inp.DeskSignInAsked(agent=str(agent)) | inp.ReadyAsked(agent=agent):
                 return self._circle.floor.agents[agent].status is Status.READY
             case inp.NotReadyAsked(agent=agent):
                 return self._circle.floor.agents[agent].status is Status.NOT_READY

@@ -55,7 +55,7 @@ class Voice:
             audio_host=settings.audiosocket_host,
         )
         self._probe = Probe(settings.sounds, self.audio, settings.audiosocket_host)
-        self._codes = FeatureCodes(self._pbx_of, circle, settings.pin_right, settings.reason_codes)
+        self._codes = FeatureCodes(self._pbx_of, circle, settings)
         self.agi = FastAgiServer(
             settings.agi.listen,
             settings.agi.port,
@@ -125,8 +125,7 @@ class Voice:
         for link in self._links.values():
             link.tell("CONTACTD_TEST_LINES", audio_numbers(self._reception.lines))
         self._probe.sounds = settings.sounds
-        self._codes.pin_right = settings.pin_right
-        self._codes.reasons = settings.reason_codes
+        self._codes.settings = settings
 
     def readings(self) -> dict[PbxId, PbxReading]:
         return {name: link.reading() for name, link in self._links.items()}

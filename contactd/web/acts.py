@@ -95,8 +95,16 @@ def _wrong_skills(engine: Engine, words: str) -> str | None:
     return None
 
 
+_NO_SEAT = {
+    "occupied": "Somebody else talks at the handset of {}; try again after the talk.",
+    "no_handset": "{} has no handset: they sign in at a desk, by *45 and their number.",
+}
+
+
 def _refused(agent: AgentId, step: Step) -> Act | None:
     for event in step.events:
+        if isinstance(event, ev.SignInRefused):
+            return Act(agent, event.reason, _NO_SEAT[event.reason].format(agent), 409)
         if isinstance(event, ev.AgentRefused):
             return Act(agent, event.reason, f"{agent} is locked after too many wrong PINs; try again later.", 409)
     return None

@@ -43,7 +43,9 @@ def agent_view(agent: Agent, settings: Settings, now: Instant) -> dict[str, Any]
         "for_s": round(max(0.0, now - agent.since), 1) if agent.since else None,
         "handset": agent.handset,
         "pbx": agent.profile.pbx,
-        "endpoint": agent.profile.endpoint,
+        "endpoint": agent.endpoint,
+        # Where they are signed in, when it is not their own handset.
+        "desk": agent.desk,
         "queues": list(agent.profile.queues),
         "groups": list(agent.profile.groups),
         "skills": dict(agent.skills),

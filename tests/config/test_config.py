@@ -226,6 +226,10 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     ("a line's number with a space", set_("lines", "50 00", to="queue:sales"), "lines.50 00"),
     ("an agent's queue that is not there", set_("agents", "bob", "queues", to=["x"]), "agents.bob.queues"),
     ("a handset of two agents", set_("agents", "bob", "endpoint", to="1001"), "agents.bob.endpoint"),
+    ("the number of two agents", set_("agents", "bob", "number", to="4001"), "agents.bob.number"),
+    ("a number of letters", set_("agents", "bob", "number", to="40a"), "agents.bob.number"),
+    ("an agent with nowhere to sign in", drop("agents", "bob", "endpoint"), "agents.bob.endpoint"),
+    ("a desk with a slash", set_("handsets", "shared", to=["PJSIP/1"]), "handsets.shared"),
     ("an endpoint with a slash", set_("agents", "bob", "endpoint", to="PJSIP/1"), "agents.bob.endpoint"),
     ("an agent's PBX that is not there", set_("agents", "bob", "pbx", to="pbx2"), "agents.bob.pbx"),
     ("a reason of ours", set_("sign_in", "not_ready_reasons", "3", to="rona"), "sign_in.not_ready_reasons.3"),
@@ -379,6 +383,20 @@ def test_the_plan_says_what_the_sections_say(tmp_path: Path) -> None:
         ("bob", "pbx1", "1002", ("service",)),
     ]
     assert (plan.default_queue, plan.pin_tries, plan.pin_lock_s) == ("sales", 3, 300)
+
+
+def test_an_agent_may_have_no_handset_but_a_number_for_the_desks(tmp_path: Path) -> None:
+    table = sample()
+    del table["agents"]["bob"]["endpoint"]
+    table["agents"]["bob"]["number"] = "4002"
+    settings = load(write(tmp_path, table))
+    assert [(agent.id, agent.endpoint) for agent in settings.plan().agents] == [("alice", "1001"), ("bob", "")]
+    assert [settings.agent_of(number) for number in ("4001", "4002", "4003", "")] == ["alice", "bob", None, None]
+    desks = ("1100", "1200", "1299")
+    assert all(map(settings.is_shared, desks))
+    assert not any(map(settings.is_shared, ("1001", "12000", "120", "1101", "")))
+    table["handsets"]["shared"] = []
+    assert {error.key for error in refusal(write(tmp_path, table)).errors} == {"agents.bob.endpoint"}
 
 
 def test_reasons_have_two_forms_and_two_usual_ones(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def some_plan(dice: random.Random) -> FloorPlan:
             AgentProfile(
                 id=name,
                 pbx=dice.choice(PBXES),
-                endpoint=str(handset),
+                endpoint="" if dice.random() < 0.2 else str(handset),
                 queues=tuple(dice.sample(queues, dice.randint(1, len(queues)))),
                 groups=some_groups(dice),
                 skills=some_skills(dice),
@@ -128,6 +128,7 @@ def some_plan(dice: random.Random) -> FloorPlan:
         default_queue=dice.choice(queues),
         calendars=CALENDARS[: dice.randint(0, 2)],
         pin_tries=dice.randint(1, 3),
+        handset_tries=dice.randint(2, 6),
         reasons=dice.choice(((), REASONS)),
         sign_out_unregistered_s=dice.choice((0, 0, 0, 100)),
         sign_out_inactive_s=dice.choice((0, 0, 0, 0, 300)),
@@ -168,6 +169,7 @@ class Chaos:
             (3, self._transfer_completed),
             (10, self._handset),
             (12, lambda: inp.SignInAsked(agent=dice.choice(AGENTS), pin_right=dice.random() < 0.8)),
+            (6, self._desk_sign_in),
             (1, lambda: inp.SignOutAsked(agent=dice.choice(AGENTS))),
             (5, lambda: inp.ReadyAsked(agent=dice.choice(AGENTS))),
             (2, lambda: inp.NotReadyAsked(agent=dice.choice(AGENTS), reason=dice.choice(("break", "unregistered")))),
@@ -187,6 +189,19 @@ class Chaos:
     def _known(self, *states: ContactState) -> Contact | None:
         fitting = [c for c in self.floor.contacts.values() if not states or c.state in states]
         return self.dice.choice(fitting) if fitting else None
+
+    def _desk_sign_in(self) -> inp.Input:
+        """At any handset, and often at one where somebody sits."""
+        sitting = [(a.profile.pbx, a.endpoint) for a in self.floor.agents.values() if a.endpoint]
+        pbx, endpoint = self.dice.choice(
+            (*sitting, *((pbx, str(self.dice.randint(1001, 1011))) for pbx in PBXES)),
+        )
+        return inp.DeskSignInAsked(
+            pbx=pbx,
+            endpoint=endpoint,
+            agent=self.dice.choice((None, *AGENTS, *AGENTS)),
+            pin_right=self.dice.random() < 0.8,
+        )
 
     def _wrapping_up(self) -> AgentId:
         """Somebody in wrap-up, if there is one."""
@@ -339,7 +354,7 @@ class Chaos:
     def _seen(self, contact: ContactId, call: str, channel: str, known: Contact | None) -> inp.CallSeen:
         dice = self.dice
         own = self.floor.agents.get(known.agent) if known is not None and known.agent is not None else None
-        endpoint = own.profile.endpoint if own is not None and dice.random() < 0.6 else str(dice.randint(1001, 1011))
+        endpoint = own.endpoint if own is not None and dice.random() < 0.6 else str(dice.randint(1001, 1011))
         mine = known.offer if known is not None and dice.random() < 0.6 else None
         return inp.CallSeen(
             contact=contact,

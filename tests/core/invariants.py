@@ -30,6 +30,7 @@ from tests.core.rules import (
     queue_of,
     reason,
     reason_of_itself,
+    sitter,
     staffed,
     strategy_of,
 )
@@ -122,11 +123,27 @@ def _check_indexes(floor: LiveFloor) -> None:
     assert floor.wake_at() == min(due, default=None)
     for (pbx, endpoint), agent in floor.by_endpoint.items():
         assert agent is floor.agents[agent.id]
-        assert (agent.profile.pbx, agent.profile.endpoint) == (pbx, endpoint)
+        assert endpoint and agent.id == sitter(floor, pbx, endpoint)
+    signed_in = [
+        (a.profile.pbx, a.desk or a.profile.endpoint)
+        for a in floor.agents.values()
+        if a.status is not Status.SIGNED_OUT
+    ]
+    assert len(signed_in) == len(set(signed_in)), "two are signed in at one handset"
+    assert all(endpoint for _, endpoint in signed_in), "somebody is signed in nowhere"
     plan = floor.state.plan
     for profile in plan.agents if plan else ():
-        assert floor.by_endpoint[profile.pbx, profile.endpoint].id == profile.id
         assert floor.agents[profile.id].profile == profile
+        assert not profile.endpoint or floor.owners[profile.pbx, profile.endpoint] == profile.id
+    for agent in floor.agents.values():
+        assert (agent.profile.pbx, agent.desk or agent.profile.endpoint) in floor.by_endpoint or not agent.endpoint
+        together = floor.at(agent.profile.pbx, agent.endpoint) if agent.endpoint else []
+        assert not agent.desk or agent.status is not Status.SIGNED_OUT or agent.state is not AgentState.IDLE, agent
+        assert [one.id for one in together] == sorted(
+            a.id
+            for a in floor.agents.values()
+            if agent.endpoint and (a.profile.pbx, a.endpoint) == (agent.profile.pbx, agent.endpoint)
+        )
     assert set(floor.queues) == {queue.id for queue in (plan.queues if plan else ())}
     assert set(floor.state.calendars) <= set(plan.calendars if plan else ())
     names = {*(f"queue:{q}" for q in floor.queues), *(f"calendar:{c}" for c in (plan.calendars if plan else ()))}
@@ -177,7 +194,7 @@ def check_offers(floor: LiveFloor, made: Step, turns: Mapping[AgentId, int]) -> 
     for index, (contact, agent) in enumerate(pairs):
         assert allowed(floor, agent, contact) and not kept(floor, agent, contact)
         assert contact.pbx in floor.state.steered
-        assert rung[index].endpoint == agent.profile.endpoint
+        assert rung[index].endpoint == (agent.desk or agent.profile.endpoint)
         for other in floor.contacts.values():
             if other.held and other.pbx in floor.state.steered and allowed(floor, agent, other):
                 ahead = place(floor, contact) < place(floor, other)

@@ -34,7 +34,7 @@ STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
     "alarms.py",
     "decide.py",
 )
-PRESENCE, LIMITS = "presence.py", "limits.py"
+PRESENCE, LIMITS, DESKS, STEP, COMPARE = "presence.py", "limits.py", "desks.py", "step.py", "compare.py"
 
 MUTANTS = (
     Mutant("the first in line goes first, for one agent", INDEX, "place < best", "place > best"),
@@ -383,6 +383,41 @@ MUTANTS = (
         "        into.events.append(ev.WrapUpEnded(agent=agent.id, by=input_.by))\n"
         "        into.events.append(ev.AgentReady(agent=agent.id))\n\n\ndef limit",
     ),
+    Mutant("one agent at one handset", DESKS, "        _clear_away(other, into)\n", "        pass\n"),
+    Mutant(
+        "nobody is signed out of a talk by a sign-in",
+        DESKS,
+        "any(other.state in _ENGAGED for other in others)",
+        "False",
+    ),
+    Mutant("nobody walks away from a talk", DESKS, "moves and agent.state in _ENGAGED", "False"),
+    Mutant("a seat that is taken ends the wrap-up", DESKS, "if other.state is AgentState.WRAP_UP:", "if False:"),
+    Mutant("a desk is left with the sign-out", CHANGES, '        floor.sit(agent, "")\n', "        pass\n"),
+    Mutant(
+        "a desk is left when the talk of who signed out is over",
+        FLOOR,
+        "if agent.desk and state is AgentState.IDLE and agent.status is Status.SIGNED_OUT:",
+        "if False:",
+    ),
+    Mutant(
+        "the calls of a handset belong to who sits there",
+        FLOOR,
+        "max(here, key=self._sits) if len(here) > 1 else here[0]",
+        "here[0]",
+    ),
+    Mutant("offers go to where the agent sits", STEP, "endpoint=agent.endpoint", "endpoint=agent.profile.endpoint"),
+    Mutant("a talk is found where the agent sits", COMPARE, "agent.endpoint == call", "agent.profile.endpoint == call"),
+    Mutant("a locked handset takes no right PIN", DESKS, "at < tries.locked_until", "False"),
+    Mutant("failures of a handset are counted", DESKS, "else tries.failures + 1", "else 1"),
+    Mutant(
+        "an unknown number counts",
+        DESKS,
+        '        _count(floor, input_, "unknown_agent", at, into)\n',
+        "        pass\n",
+    ),
+    Mutant("old failures are forgotten", DESKS, " or at - tries.last_at > floor.plan.pin_lock_s", ""),
+    Mutant("a desk that becomes somebody's own is left", DESKS, " or (profile.pbx, agent.desk) in at_home", ""),
+    Mutant("nobody is signed in without a handset", DESKS, "gone = not profile.endpoint", "gone = False"),
 )
 
 

@@ -129,6 +129,25 @@ def next_step_at(floor: LiveFloor, contact: Contact) -> float | None:
     return contact.queued_at + later[0].after_s if later else None
 
 
+def sitter(floor: LiveFloor, pbx: str, endpoint: str) -> AgentId:
+    """To whom the calls of a handset belong."""
+    plan = floor.state.plan
+    planned = {profile.id for profile in plan.agents} if plan is not None else set()
+    there = [
+        agent
+        for agent in floor.agents.values()
+        if agent.profile.pbx == pbx and endpoint in ((agent.desk,) if agent.desk else (agent.profile.endpoint,))
+    ]
+    for rather in (
+        lambda agent: agent.id in planned,
+        lambda agent: agent.contact is not None,
+        lambda agent: agent.status is not Status.SIGNED_OUT,
+        lambda agent: agent.desk == "",
+    ):
+        there = [agent for agent in there if rather(agent)] or there
+    return max(agent.id for agent in there)
+
+
 def limit_at(floor: LiveFloor, agent: Agent) -> float | None:
     """When somebody hears that the agent is not ready for too long, or the agent is signed out."""
     plan = floor.state.plan

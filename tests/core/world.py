@@ -97,8 +97,8 @@ class World:
         return self.floor.contacts[call.contact]
 
     def handset(self, name: str, handset: Handset) -> Step:
-        profile = self.agent(name).profile
-        return self.put(inp.HandsetChanged(pbx=profile.pbx, endpoint=profile.endpoint, handset=handset))
+        agent = self.agent(name)
+        return self.put(inp.HandsetChanged(pbx=agent.profile.pbx, endpoint=agent.endpoint, handset=handset))
 
     def sign_in(self, *names: str) -> None:
         """In this order: the first has been idle for longer."""

@@ -71,7 +71,12 @@ def _answering(host: Subject, settings: Settings, *, runs: bool) -> Iterator[boo
 def check_pbx(subject: Subject, settings: Settings, name: PbxId, *, answered: bool) -> None:
     """answered: whether the PBX would find somebody at the ports of [agi] and [audiosocket]."""
     section = settings.pbx[name]
-    agents = {str(agent): one.endpoint for agent, one in settings.agents.items() if one.pbx == name}
+    agents = {str(id_): one.endpoint for id_, one in settings.agents.items() if one.endpoint and one.pbx == name}
+    if len(settings.pbx) == 1:
+        # What a pattern means, and on which of several PBXes a desk stands, nobody says.
+        own = set(agents.values())
+        desks = [one for one in settings.handsets.shared if not {"*", "?"} & set(one)]
+        agents |= {f"desk {desk}": desk for desk in desks if desk not in own}
     echo_lines = [number for number, line in settings.entries.items() if line.kind == "echo"]
     try:
         # With events: the test call's own ones are what shows the read rights.
