@@ -87,6 +87,9 @@ def _moving(floor: LiveFloor, asked_at: Instant) -> set[ContactId]:
 
 def _gone(floor: LiveFloor, contact: Contact, input_: PbxCompared, at: Instant, into: Decision) -> None:
     outcome = Outcome.ABANDONED_IN_MENU if contact.state is ContactState.MENU else Outcome.ABANDONED_WAITING
+    if contact.state is ContactState.FALLBACK or input_.static_served:
+        # An agent of the static queue may have answered and said good-bye: who knows.
+        outcome = Outcome.UNSEEN
     if contact.state is ContactState.OFFERED:
         end_offer(contact, OfferOutcome.LOST, 0, into)
         outcome = Outcome.UNSEEN

@@ -64,7 +64,8 @@ class Outcome(StrEnum):
     the caller's contact."""
     PBX_LOST = "pbx_lost"
     UNSEEN = "unseen"
-    """It ended while nobody listened, from a state that does not tell how (an offer was ringing)."""
+    """It ended while nobody listened, from a state that does not tell how: an offer was ringing, or the static queue
+    may have served it."""
 
 
 class Needs(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -76,6 +76,8 @@ class PbxCompared(Input, frozen=True, kw_only=True):
     unsure: frozenset[ContactId] = frozenset()
     """Calls that moved while the inventory was taken: they exist, but nothing is concluded from where they stood."""
     handsets: dict[str, Handset]
+    static_served: bool = False
+    """Nobody had steered for so long before this that the static queue took callers, and may have served some."""
 
 
 class CallArrived(Input, frozen=True, kw_only=True):

@@ -34,7 +34,7 @@ _OUTCOME = {
     Outcome.ABANDONED_RINGING: "the caller hung up while a handset rang",
     Outcome.TIMED_OUT: "sent away after the longest wait",
     Outcome.PBX_LOST: "the PBX restarted and lost the call",
-    Outcome.UNSEEN: "it ended unseen, while an offer was running",
+    Outcome.UNSEEN: "it ended unseen, while it rang or the static queue may have served it",
 }
 _ENDED_BY = {
     "caller": "the caller hung up",

@@ -68,6 +68,8 @@ class Steering:
         self._boot: Instant = 0.0
         """As first read; one boot is read several times."""
         self._lost_at: Instant = 0.0
+        self._static_served = False
+        """Until a comparison has told the floor."""
         self._beat_back_at: float | None = None
         self._lag = EventLag()
         self._needs = NeedsReader(circle.floor)
@@ -127,6 +129,7 @@ class Steering:
             # Asterisk tells whole seconds; what came in the last one before a quick restart is lost as well.
             self._booted_at = max(boot, self._lost_at)
             self._boot = boot
+        self._static_served = await self._was_long_away() or self._static_served
         await self._tell_dialplan()
         await self._beat()
         await self._compare("connected")
@@ -176,6 +179,18 @@ class Steering:
         self._beat_back_at = time.monotonic()
         self._heartbeat_seconds.observe(self._beat_back_at - began)
 
+    async def _was_long_away(self) -> bool:
+        """Whether callers may have been in the static queue since the last heartbeat, ours or another writer's. All in
+        the PBX's own clock; what it does not know any more counts as yes."""
+        values = []
+        for name in ("EPOCH", "CONTACTD_BEAT", "CONTACTD_LATE", "CONTACTD_PATIENCE"):
+            value = (await self.link.send({"Action": "Getvar", "Variable": name})).get("Value", "")
+            if not value.isdigit():
+                return True
+            values.append(int(value))
+        now, beat, late_s, patience_s = values
+        return now - beat >= late_s + patience_s
+
     async def _boot_time(self) -> Instant:
         """When this Asterisk started, in our clock. It tells local times, so it is asked for its own now as well."""
         status = await self.link.send({"Action": "CoreStatus"})
@@ -214,8 +229,10 @@ class Steering:
                 calls=calls,
                 unsure=frozenset(touched),
                 handsets=handsets_seen(states),
+                static_served=self._static_served,
             )
         )
+        self._static_served = False
         log.debug("pbx_compared", pbx=self.pbx, why=why, calls=len(calls), unsure=len(touched))
 
     def tell(self, name: str, value: str) -> None:

@@ -172,7 +172,7 @@ def test_an_unsure_contact_is_not_touched(state: ContactState, place: Place) -> 
         (S.WAITING, Outcome.ABANDONED_WAITING),
         (S.OFFERED, Outcome.UNSEEN),
         (S.CONNECTED, Outcome.HANDLED),
-        (S.FALLBACK, Outcome.ABANDONED_WAITING),
+        (S.FALLBACK, Outcome.UNSEEN),
         (S.RELEASED, Outcome.HANDLED),
         (S.DIVERTED, Outcome.DIVERTED_VOICEMAIL),
     ],
@@ -186,6 +186,25 @@ def test_who_is_gone_has_ended(state: ContactState, outcome: Outcome, rebooted: 
     assert (ended.outcome, ended.seen_late) == (Outcome.PBX_LOST if rebooted else outcome, True)
     assert world.floor.contacts == {}
     assert world.agent(ANNA).contact is None
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"),
+    [
+        (S.MENU, Outcome.UNSEEN),
+        (S.WAITING, Outcome.UNSEEN),
+        (S.OFFERED, Outcome.UNSEEN),
+        (S.CONNECTED, Outcome.HANDLED),
+        (S.FALLBACK, Outcome.UNSEEN),
+        (S.RELEASED, Outcome.HANDLED),
+    ],
+)
+def test_whom_the_static_queue_may_have_served_has_not_abandoned(state: ContactState, outcome: Outcome) -> None:
+    world, _ = in_state(state)
+    world.compare(static_served=True)
+    ended = world.steps[-1].events[-1]
+    assert isinstance(ended, ev.ContactEnded)
+    assert (ended.outcome, ended.seen_late) == (outcome, True)
 
 
 def test_who_was_handled_once_is_not_unseen() -> None:

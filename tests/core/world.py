@@ -183,6 +183,7 @@ class World:
         asked_at: Instant | None = None,
         booted_at: Instant = START - 9000,
         pbx: PbxId = PBX,
+        static_served: bool = False,
     ) -> Step:
         return self.put(
             inp.PbxCompared(
@@ -192,6 +193,7 @@ class World:
                 calls=calls,
                 unsure=frozenset(unsure),
                 handsets=dict(handsets or {}),
+                static_served=static_served,
             )
         )
 

@@ -12,7 +12,7 @@ from tests.lab.phones import Call, Handset
 from tests.lab.stack import ECHO
 from tests.system.centre import AGENT_HZ, Centre
 from tests.system.manager import Manager
-from tests.system.telling import hears_music, kinds, talk
+from tests.system.telling import body, hears_music, kinds, talk
 
 LATE_S, PATIENCE_S = 5, 2
 
@@ -150,6 +150,20 @@ async def test_a_frozen_contactd_is_as_gone_as_a_dead_one(centre: Centre) -> Non
     centre.act("bilal", "sign-in")
     await serve_in_order(centre, "bilal", calls, order)
     await centre.until_ended(3)
+
+
+async def test_who_was_served_while_contactd_was_dead_has_not_abandoned(centre: Centre) -> None:
+    """Nobody could tell: the call came and went between two lives."""
+    calls, _ = await waiting(centre, 1)
+    centre.stack.daemon.kill()
+    bilal = await at_the_desk(centre, "bilal")
+    at_bilal = await (await bilal.next_call(LATE_S + PATIENCE_S + 4)).wait("confirmed")
+    await talk(calls[0], at_bilal)
+    await at_bilal.hangup()
+    await calls[0].wait("disconnected")
+    await asyncio.to_thread(centre.stack.daemon.start)
+    ended = body(await centre.story(), "ContactEnded")
+    assert (ended["outcome"], ended["seen_late"]) == ("unseen", True)
 
 
 async def test_whom_the_static_queue_has_just_connected_is_not_fetched_back(centre: Centre) -> None:

@@ -225,6 +225,17 @@ async def ringing(centre: Centre) -> tuple[Call, Call]:
     return call, at_anna
 
 
+async def test_who_hangs_up_in_the_hold_during_a_restart_has_abandoned(centre: Centre) -> None:
+    """contactd was not away for so long that the static queue could have served them."""
+    call = await centre.dial("5001")
+    await centre.until_queued(1)
+    centre.stack.daemon.kill()
+    await call.hangup()
+    await asyncio.to_thread(centre.stack.daemon.start)
+    ended = body(await centre.story(), "ContactEnded")
+    assert (ended["outcome"], ended["seen_late"]) == ("abandoned_waiting", True)
+
+
 async def test_the_ringing_stops_with_the_caller_though_contactd_is_dead(centre: Centre) -> None:
     call, at_anna = await ringing(centre)
     await hears_music(call)
