@@ -8,7 +8,7 @@ import fcntl
 import functools
 import os
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from contactd.config import Settings, calendars_of
 from contactd.core import inputs as inp
 from contactd.core.errors import ContactdError
 from contactd.core.floor import LiveFloor
+from contactd.core.ids import PbxId
 from contactd.core.step import Step
 from contactd.engine import fault
 from contactd.engine.appender import Appender, Fenced
@@ -30,7 +31,7 @@ from contactd.engine.notices import Notices
 from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool, SpoolBroken
 from contactd.log import flood, lost_lines, watch_memory
-from contactd.metrics import STANDBY, FloorMetrics, JobMetrics, Readings
+from contactd.metrics import STANDBY, FloorMetrics, JobMetrics, Readings, watch_certificates
 from contactd.notify import Notifier, Teller
 from contactd.pbx.voice import Voice
 from contactd.reload import Reload, Result, read_again
@@ -38,7 +39,7 @@ from contactd.store import jobs
 from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, FloorRow, Journal, open_pool
-from contactd.web import Lobby, Surface, serve_control, serve_web
+from contactd.web import Lobby, Surface, serve_control, serve_standby, serve_web
 from contactd.web.tail import Tail
 
 log = structlog.get_logger()
@@ -83,7 +84,8 @@ class Daemon:
             lobby = Lobby(functools.partial(_ask_store, journal))
             web, ctl = settings.web, settings.ctl
             opened = await self._open_early(stack, lobby)
-            taken = await self._take_floor(journal, lock, spool, lobby)
+            async with self._standing_by(lobby, ctl.socket):
+                taken = await self._take_floor(journal, lock, spool, lobby)
             if taken is None:
                 return
             floor, row = taken
@@ -129,7 +131,7 @@ class Daemon:
             reload = self._reloading(settings, circle, voice, hours, journal, teller, trail)
             await voice.open(stack, self._insist)
             probes = {"agi": voice.probe, "disk": spool.probe}
-            surface = Surface(circle, reload, read, circle.clock.now, trail.put, probes, tail)
+            surface = Surface(circle, reload, read, circle.clock.now, trail, probes, tail)
             lobby.surface = surface
             if not opened:
                 await self._insist(lambda: stack.enter_async_context(serve_web(lobby, web.listen, web.port)))
@@ -148,6 +150,7 @@ class Daemon:
                 flood.tell_every_period,
                 functools.partial(History(pool, settings.floor).run, appended),
                 functools.partial(jobs.watch, pool, settings.floor, job_metrics),
+                functools.partial(watch_certificates, _tls_doors(settings)),
                 *voice.tasks(),
             ]
             self._systemd.ready(teller.text())
@@ -191,8 +194,13 @@ class Daemon:
             circle.put(inp.ConfigurationLoaded(plan=new.plan()))
             hours.take(calendars_of(new.calendars))
 
-        def reloaded(result: Result) -> None:
-            trail.put(Entry(None, "SIGHUP", "reload", outcome=f"{result}, sha256 {reload.settings.sha256}"))
+        def reloaded(result: Result, askers: Sequence[Who]) -> None:
+            outcome = f"{result}, sha256 {reload.settings.sha256}"
+            for who in askers:
+                trail.put(Entry(who, "contactctl reload", "reload", outcome=outcome))
+            if not askers:
+                # Root or our own user: the kernel does not tell us more of a signal.
+                trail.put(Entry(None, "SIGHUP", "reload", outcome=outcome))
             if reload.refused:
                 teller.reload_refused()
             else:
@@ -217,6 +225,16 @@ class Daemon:
             log.info("web_opens_later", error=str(error))
             return False
         return True
+
+    @contextlib.asynccontextmanager
+    async def _standing_by(self, lobby: Lobby, socket: str) -> AsyncIterator[None]:
+        """contactctl is told where it came to; unless the contactd that steers answers at the same socket."""
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(serve_standby(lobby, socket))
+            except ContactdError as error:
+                log.info("control_opens_later", error=str(error))
+            yield
 
     async def _insist(self, start: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         """A port may still be held for a moment by the contactd that was taken over."""
@@ -314,6 +332,10 @@ class Daemon:
 def _publish(steps: Sequence[Step], *told: FloorMetrics | Tail | Notices) -> None:
     for one in told:
         one.publish(steps)
+
+
+def _tls_doors(settings: Settings) -> dict[PbxId, tuple[str, int]]:
+    return {name: (one.host, one.sip_tls_port) for name, one in settings.pbx.items() if one.sip_tls_port}
 
 
 async def _ask_store(journal: Journal) -> None:

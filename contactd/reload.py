@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ from contactd.config import Change, ConfigErrors, Plan, Problem, Settings, load
 from contactd.config.plan import plan, refused
 from contactd.core.errors import ContactdError
 from contactd.metrics import CONFIG_LOADED_AT, CONFIG_RELOADS, CONFIG_RESTART_PENDING
+from contactd.store.audit import Who
 
 log = structlog.get_logger()
 
@@ -53,7 +54,7 @@ class Reload:
     """Owns which settings are in force. run() as a task.
 
     asked: set at SIGHUP. take: makes all parts use new settings, in one go. keep: puts them into config_version.
-    began, ended: told at each reload; ended with what came of it.
+    began, ended: told at each reload; ended with what came of it, and who asked (nobody known: a signal).
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Reload:
         take: Callable[[Settings], None],
         keep: Callable[[Settings], Awaitable[None]],
         began: Callable[[], None] = lambda: None,
-        ended: Callable[[Result], None] = lambda _: None,
+        ended: Callable[[Result, Sequence[Who]], None] = lambda _result, _who: None,
     ) -> None:
         self.settings = settings
         self.pending: tuple[Change, ...] = ()
@@ -76,6 +77,7 @@ class Reload:
         self._began = began
         self._ended = ended
         self._asked = asked
+        self._askers: list[tuple[Who, asyncio.Future[Result]]] = []
         self._kept = settings.sha256
         self._loaded()
 
@@ -89,6 +91,7 @@ class Reload:
                 await self._keep_whole(self.settings)
                 continue
             self._asked.clear()
+            askers, self._askers = self._askers, []
             self._began()
             try:
                 result: Result = await self._reload()
@@ -96,7 +99,17 @@ class Reload:
                 log.exception("reload_failed", remedy="The old configuration stays in force; send this to us.")
                 result, self.refused = "failed", "an error of contactd: the log tells more"
             CONFIG_RELOADS.labels(result).inc()
-            self._ended(result)
+            self._ended(result, [who for who, _ in askers])
+            for _, told in askers:
+                if not told.done():  # who asked may have gone
+                    told.set_result(result)
+
+    async def ask(self, who: Who) -> Result:
+        """As SIGHUP does, for somebody whose name is known; what came of it. Several at once share one reload."""
+        told: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._askers.append((who, told))
+        self._asked.set()
+        return await told
 
     async def plan(self) -> Plan:
         """What a reload would do now. Nothing is changed."""

@@ -158,8 +158,10 @@ CREATE TABLE contact (
     waited_s     double precision,
     talk_s       double precision NOT NULL DEFAULT 0,
     offers       integer     NOT NULL DEFAULT 0,
-    seen_late    boolean     NOT NULL DEFAULT false
+    seen_late    boolean     NOT NULL DEFAULT false,
+    test         boolean     NOT NULL DEFAULT false
 );
+COMMENT ON COLUMN contact.test IS 'Placed by contactctl testcall. Reports leave it out: WHERE NOT test.';
 COMMENT ON TABLE contact IS 'One wide row a contact, written by the follower "history" and rebuildable from event.';
 CREATE INDEX contact_arrived ON contact (arrived_at DESC);
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from contactd import reload as module
 from contactd.config import Settings, load
 from contactd.metrics import CONFIG_RELOADS
 from contactd.reload import Reload, read_again
+from contactd.store.audit import Who
 from contactd.store.journal import StoreAway
 from tests.config.files import dump, sample, write
 from tests.engine.journal import until
@@ -29,6 +30,7 @@ class Part:
         self.broken = False
         self.asked = asyncio.Event()
         self.ends = 0
+        self.told: list[tuple[str, list[Who]]] = []
         self.reload = Reload(settings, self.asked, take=self._take, keep=self._keep, ended=self._ended)
 
     def _take(self, settings: Settings) -> None:
@@ -43,8 +45,9 @@ class Part:
             raise StoreAway("PostgreSQL does not answer.")
         self.kept.append(settings.sha256)
 
-    def _ended(self, _: str) -> None:
+    def _ended(self, result: str, askers: Sequence[Who]) -> None:
         self.ends += 1
+        self.told.append((result, list(askers)))
 
     async def again(self) -> None:
         """A whole reload."""
@@ -159,3 +162,25 @@ async def test_a_new_file_in_the_folder_is_read(tmp_path: Path) -> None:
         assert "vip" in set(part.reload.settings.queues)
     finally:
         task.cancel()
+
+
+async def test_who_asks_is_told_what_came_of_it_and_named(part: Part) -> None:
+    change(part, ring_s=11)
+    assert await part.reload.ask(Who(1000)) == "taken"
+    await part.again()
+    assert part.told == [("taken", [Who(1000)]), ("taken", [])], "a signal has no name"
+    change(part, ring_s=-1)
+    assert await asyncio.gather(part.reload.ask(Who(0)), part.reload.ask(Who(1))) == ["refused", "refused"]
+    assert part.told[2] == ("refused", [Who(0), Who(1)]), "two at once share one"
+
+
+async def test_who_asks_and_goes_stops_no_reload(part: Part) -> None:
+    change(part, ring_s=12)
+    asking = asyncio.create_task(part.reload.ask(Who(1000)))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await until(lambda: part.took)
+    assert part.reload.settings.queues[next(iter(part.reload.settings.queues))].ring_s == 12
+    part.broken = True
+    change(part, ring_s=13)
+    assert await part.reload.ask(Who(0)) == "failed"

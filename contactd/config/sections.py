@@ -207,6 +207,8 @@ class Pbx(Struct, frozen=True, kw_only=True):
     """The port of AMI."""
     username: _Word
     """The account's name in manager.conf."""
+    sip_tls_port: Annotated[int, Meta(ge=0, le=65535, description="a port, or 0")] = 0
+    """Where handsets reach it by SIP over TLS, most often 5061: the end of its certificate is watched. 0: it is not."""
     compare_s: Annotated[int, Meta(ge=5, le=3600, description="seconds, 5 to 3600")] = 30
     """The time between two comparisons of the floor with what the PBX really has."""
 

@@ -58,6 +58,7 @@ def _arrived(floor: LiveFloor, event: ev.ContactArrived | ev.ContactAdopted, at:
         channel=event.channel,
         dnis=event.dnis,
         arrived_at=arrived_at,
+        test=event.test,
     )
 
 
@@ -153,7 +154,7 @@ def _connected(floor: LiveFloor, event: ev.ContactConnected, at: Instant) -> Non
     contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
     floor.check(contact, ContactState.CONNECTED, agent, AgentState.BUSY)
     floor.enter(contact, ContactState.CONNECTED)
-    learnt = floor.learnt(contact.queue)
+    learnt = floor.learnt(contact.queue) if not contact.test else None
     if learnt is not None and not event.seen_late:
         if agent.state is AgentState.OFFERED and agent.offer == event.offer:
             learnt.rings.add(past(agent.since, at))
@@ -162,7 +163,7 @@ def _connected(floor: LiveFloor, event: ev.ContactConnected, at: Instant) -> Non
     contact.agent, contact.offer = agent.id, event.offer
     contact.connected_at, contact.handled = at, True
     agent.contacts += 1
-    agent.served = contact.queue
+    agent.served = contact.queue if not contact.test else None
     agent.busy_offers = 0
     agent.contact, agent.offer = contact.id, event.offer
     floor.occupy(agent, AgentState.BUSY, at)
@@ -175,7 +176,7 @@ def _talk_ended(floor: LiveFloor, event: ev.TalkEnded, at: Instant) -> None:
     floor.enter(contact, ContactState.RELEASED)
     contact.agent = contact.offer = None
     agent.contact = agent.offer = None
-    learnt = floor.learnt(contact.queue)
+    learnt = floor.learnt(contact.queue) if not contact.test else None
     if learnt is not None and event.by != "unseen":
         learnt.talks.add(event.talk_s)
         if event.wrap_up_until is None:
@@ -188,7 +189,7 @@ def _talk_ended(floor: LiveFloor, event: ev.TalkEnded, at: Instant) -> None:
 def _ended(floor: LiveFloor, event: ev.ContactEnded, at: Instant) -> None:
     contact = floor.contacts[event.contact]
     floor.enter(contact, ContactState.ENDED)
-    learnt = floor.learnt(contact.queue)
+    learnt = floor.learnt(contact.queue) if not contact.test else None
     if learnt is not None and event.waited_s is not None and event.outcome in _UNANSWERED and not event.seen_late:
         learnt.add_wait(event.waited_s, gave_up=event.outcome is not Outcome.TIMED_OUT)
     del floor.contacts[event.contact]

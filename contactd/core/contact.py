@@ -118,6 +118,8 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     """How many of the queue's steps are behind it; STICKY before the first."""
     connected_at: Instant | None = None
     handled: bool = False
+    test: bool = False
+    """Placed by ``contactctl testcall``: in no statistic, and nothing is learnt from it."""
     estimate: Estimate | None = None
     """Of the wait that began last, when it began; None: nobody knew, or nobody was asked."""
     passed: tuple[QueueId, ...] = ()

@@ -30,7 +30,7 @@ from contactd.core.diverting import arrive, destination_failed, step_goes, still
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.hours import calendar_turned, switch_asked, switches_over
-from contactd.core.ids import ContactId, Instant, OfferId
+from contactd.core.ids import ContactId, Instant, OfferId, is_test_call
 from contactd.core.presence import PRESENCE, limit_reached
 from contactd.core.routing.demand import before_going, due_step
 
@@ -55,6 +55,7 @@ def _call_arrived(floor: LiveFloor, input_: inp.CallArrived, at: Instant, into: 
             call=input_.call,
             channel=input_.channel,
             dnis=input_.dnis,
+            test=is_test_call(input_.call),
         )
     )
 

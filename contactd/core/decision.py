@@ -12,7 +12,7 @@ from contactd.core.contact import Contact, Estimate, Needs, Outcome
 from contactd.core.destination import kind_of
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import ContactId, Instant, PbxId, QueueId, call_started
+from contactd.core.ids import ContactId, Instant, PbxId, QueueId, call_started, is_test_call
 from contactd.core.plan import QueuePlan
 from contactd.core.routing.demand import before_going, due_step
 from contactd.core.routing.waits import estimated_wait
@@ -155,6 +155,7 @@ def adopt(input_: inp.CallHeld | inp.CallFellBack | inp.CallSeen, pbx: PbxId, at
         channel=input_.channel,
         dnis=input_.dnis,
         arrived_at=call_started(input_.call, at),
+        test=is_test_call(input_.call),
     )
 
 

@@ -47,6 +47,8 @@ class ContactArrived(Event, frozen=True, kw_only=True):
     call: str
     channel: str
     dnis: str
+    test: bool = False
+    """Placed by ``contactctl testcall``: in no statistic."""
 
 
 class ContactAdopted(Event, frozen=True, kw_only=True):
@@ -59,6 +61,7 @@ class ContactAdopted(Event, frozen=True, kw_only=True):
     channel: str
     dnis: str
     arrived_at: Instant
+    test: bool = False
 
 
 class MenuChosen(Event, frozen=True, kw_only=True):

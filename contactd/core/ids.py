@@ -49,6 +49,16 @@ def call_started(call: str, default: Instant) -> Instant:
     return default
 
 
+def is_test_call(call: str) -> bool:
+    """Whether ``contactctl testcall`` placed it, by the Uniqueid that it chose; Asterisk's own end in a number.
+
+    >>> is_test_call("pbx1-1700000000.test5f0c1a2bb"), is_test_call("pbx1-1700000000.12"), is_test_call("test")
+    (True, False, False)
+    """
+    _, dot, last = call.rpartition(".")
+    return bool(dot) and last.startswith("test")
+
+
 def offer_id(epoch: int, seq: int) -> OfferId:
     return OfferId(f"{epoch}-{seq}")
 

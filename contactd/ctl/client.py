@@ -36,6 +36,10 @@ class Forbidden(Refused):
     """Not for this user."""
 
 
+class Standby(Refused):
+    """The daemon here only stands by."""
+
+
 _KINDS: dict[int, type[Refused]] = {403: Forbidden, 404: NotFound}
 
 
@@ -88,7 +92,7 @@ def _answer(path: str, response: http.client.HTTPResponse) -> Any:
     except ValueError:
         raise Refused("http", f"{path} answered {response.status} and no JSON: is it contactd's?") from None
     if response.status >= 400:
-        kind = _KINDS.get(response.status, Refused)
+        kind = Standby if answer.get("code") == "standby" else _KINDS.get(response.status, Refused)
         raise kind(answer.get("code", "http"), answer.get("reason", f"refused with {response.status}"))
     return answer
 
@@ -104,7 +108,6 @@ def _understood(path: str) -> Iterator[None]:
         ) from None
     except (OSError, http.client.HTTPException) as error:
         raise DaemonUnreachable(
-            f"Nobody answers at {path} ({error}). Is it running (systemctl status contactd)? A"
-            " standby opens its socket when it takes over. Is it this"
+            f"Nobody answers at {path} ({error}). Is it running (systemctl status contactd)? Is it this"
             " socket (--socket, or socket in [ctl] of the file that --config names)?"
         ) from None

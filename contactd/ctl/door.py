@@ -41,11 +41,13 @@ class Door:
                 raise
             return DEFAULT_SOCKET
 
-    def ask(self, method: str, target: str, body: dict[str, Any] | None = None) -> Any:
-        """The daemon's answer. Raises DaemonUnreachable, NotFound, Forbidden, Refused."""
-        from contactd.ctl.client import ask
+    def ask(
+        self, method: str, target: str, body: dict[str, Any] | None = None, *, timeout_s: float | None = None
+    ) -> Any:
+        """The daemon's answer. Raises DaemonUnreachable, NotFound, Forbidden, Standby, Refused."""
+        from contactd.ctl.client import TIMEOUT_S, ask
 
-        return ask(self.socket_path, method, target, body)
+        return ask(self.socket_path, method, target, body, timeout_s=timeout_s or TIMEOUT_S)
 
     def show(self, answer: Any, table: Callable[[Any], None] | str) -> None:
         """As JSON, or by a function that prints it for people (or the name of one in ``tables``)."""

@@ -32,7 +32,7 @@ _MEANINGS = {
     Exit.DEGRADED: "answered, and what it answered needs somebody: a check that warns or fails",
     Exit.NOT_FOUND: "no such contact, agent or queue (or more than one)",
     Exit.REFUSED: "contactd said no: the agent is ready already, or too much is waiting; nothing was changed",
-    Exit.UNREACHABLE: "the daemon, or PostgreSQL for what reads the past, does not answer",
+    Exit.UNREACHABLE: "the daemon, or PostgreSQL for what reads the past, does not answer, or only stands by",
     Exit.FORBIDDEN: "you may not: root, the user contactd, or for reading the group contactd",
     Exit.CHANGES: "contactctl plan: a reload or a restart would change something",
 }
@@ -41,6 +41,7 @@ _MEANINGS = {
 _OF_ERROR = {
     "ConfigErrors": Exit.USAGE,
     "DaemonUnreachable": Exit.UNREACHABLE,
+    "Standby": Exit.UNREACHABLE,
     "StoreAway": Exit.UNREACHABLE,
     "NotFound": Exit.NOT_FOUND,
     "Forbidden": Exit.FORBIDDEN,

@@ -200,7 +200,7 @@ def show_past(contacts: list[dict[str, Any]]) -> None:
             c["arrived"] if wide else c["arrived"][5:16],
             *(c["id"] if wide else c["id"][:SHORT], c["queue"] or "", _span(c["waited_s"])),
             *([c["dnis"], _span(c["talk_s"])] if wide else []),
-            *(c["agent"] or "", c["outcome"] or ""),
+            *(c["agent"] or "", f"{c['outcome'] or ''}{' (test call)' if c['test'] else ''}"),
             *([Text(caller_words(c["caller"]))] if revealed else []),
         )
     _print(table, "the history knows no contact yet")

@@ -4,6 +4,7 @@ Base units; labels are bounded by the code and the configuration (queues, PBXes,
 a number. docs/metrics.rst lists them all, and a test compares.
 """
 
+from contactd.metrics.certificates import SIP_CERTIFICATE_END, watch_certificates
 from contactd.metrics.floor import FloorMetrics
 from contactd.metrics.jobs import JobFigures, JobMetrics
 from contactd.metrics.readings import PbxReading, Readings
@@ -36,6 +37,7 @@ __all__ = [
     "LOOP_LAG_SECONDS",
     "POSTGRESQL_SECONDS",
     "REGISTRY",
+    "SIP_CERTIFICATE_END",
     "STANDBY",
     "STEP_SECONDS",
     "TURN_SECONDS",
@@ -46,4 +48,5 @@ __all__ = [
     "PbxReading",
     "Readings",
     "exposition",
+    "watch_certificates",
 ]

@@ -61,6 +61,8 @@ class FloorMetrics(Collector):
             for c in floor.contacts.values()
             if c.state is ContactState.OFFERED and c.agent in floor.agents
         }
+        self._tests: set[ContactId] = {c.id for c in floor.contacts.values() if c.test}
+        """Test calls: counted nowhere but among the facts."""
         self._children: dict[tuple[Any, ...], Any] = {}
         self._registry = registry
         registry.register(self)
@@ -77,10 +79,21 @@ class FloorMetrics(Collector):
                 kind = type(event)
                 self._child(r.EVENTS, kind.__name__).inc()
                 count = _COUNT.get(kind)
-                if count is not None:
+                if count is not None and not self._of_a_test(event):
                     count(self, event, step.at)
             if isinstance(step.input, PbxCompared):
                 self._compared(step.input.pbx, step.events)
+
+    def _of_a_test(self, event: Any) -> bool:
+        if getattr(event, "test", False):
+            self._tests.add(event.contact)
+            return True
+        if not self._tests:
+            return False
+        test = getattr(event, "contact", None) in self._tests
+        if test and isinstance(event, ev.ContactEnded):
+            self._tests.discard(event.contact)
+        return test
 
     def _child(self, metric: Any, *labels: str) -> Any:
         """metric.labels(*labels), cached: the look-up in the library costs more than the counting."""
@@ -194,6 +207,8 @@ class FloorMetrics(Collector):
         talking = dict.fromkeys(floor.queues, 0)
         longest = dict.fromkeys(floor.queues, 0.0)
         for contact in floor.contacts.values():
+            if contact.test:
+                continue
             state, queue = contact.state, contact.queue
             live[state] += 1
             if queue not in waiting:

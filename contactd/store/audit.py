@@ -142,11 +142,12 @@ class AuditTrail:
     """The daemon's acts, in order, written by a task of its own, for as long as PostgreSQL is away; nobody waits.
 
     The log has each at once: a death in between loses the table's row and no more. A lost answer makes a row twice.
+    Whoever acts looks at full() before: an act that could not be kept is refused, not forgotten.
     """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._waiting: deque[Entry] = deque(maxlen=_MOST_WAITING)
+        self._waiting: deque[Entry] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -164,6 +165,15 @@ class AuditTrail:
         self._waiting.append(entry)
         self._idle.clear()
         self._wake.set()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for PostgreSQL."""
+        return len(self._waiting)
+
+    def full(self) -> bool:
+        """Whether nobody may act until PostgreSQL is back. Our own entries (reloads by a signal) still find room."""
+        return len(self._waiting) >= _MOST_WAITING
 
     async def written(self) -> None:
         """Wait until nothing waits."""
@@ -191,8 +201,7 @@ class AuditTrail:
                 await self._journal.execute("audit_act", *columns)
             except StoreRefused as error:
                 log.error("audit_refused", act=entry.act, error=str(error), remedy="Was `contactd migrate` run?")
-            if self._waiting[0] is entry:  # unless so many came meanwhile that it was pushed out
-                self._waiting.popleft()
+            self._waiting.popleft()
 
 
 def _columns(entry: Entry) -> tuple[object, ...]:

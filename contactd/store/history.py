@@ -63,6 +63,8 @@ class ContactRow:
     """All talks together."""
     offers: int = 0
     seen_late: bool = False
+    test: bool = False
+    """Placed by contactctl testcall: for no statistic."""
 
 
 @dataclass(slots=True)
@@ -131,6 +133,7 @@ class Fold:
         self.contacts[event.contact] = ContactRow(
             event.contact, event.medium, _clean(event.pbx), _clean(event.call), _clean(event.dnis), arrived_at
         )
+        self.contacts[event.contact].test = event.test
 
     def chosen(self, seq: int, at: Instant, event: ev.MenuChosen) -> None:
         self._contact(event.contact, at).queue = event.queue
@@ -269,7 +272,7 @@ async def _begin(connection: asyncpg.Connection, events: list[ev.Event]) -> Fold
 
 _CONTACT_COLUMNS = (
     *("id", "medium", "pbx", "call", "dnis", "queue", "agent", "arrived_at", "queued_at", "connected_at"),
-    *("ended_at", "outcome", "waited_s", "talk_s", "offers", "seen_late"),
+    *("ended_at", "outcome", "waited_s", "talk_s", "offers", "seen_late", "test"),
 )
 
 

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 from aiohttp import web
 
-from contactd.store.audit import Entry
+from contactd.core.errors import ContactdError
+from contactd.store.audit import Entry, Who
 from contactd.web import acts, asking, switching, views
 from contactd.web.requests import body_of, contact_of, json, who
 from contactd.web.surface import Surface
 
 _MOST_OUTCOME = 400
+
+
+class TooMuchUnaudited(ContactdError):
+    """PostgreSQL has been away for so many acts that no more are taken."""
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def only_what_is_kept(surface: Surface) -> Any:
+    """No act that could not be written down."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method != "GET" and surface.trail.full():
+            raise TooMuchUnaudited(
+                f"{surface.trail.waiting} acts wait to be written down, and no more are taken: bring PostgreSQL back."
+            )
+        return await handler(request)
+
+    return middleware
 
 
 def add_acting(app: web.Application, surface: Surface) -> None:
@@ -23,7 +48,7 @@ def add_acting(app: web.Application, surface: Surface) -> None:
         done = await acts.act(surface.engine, agent, name, reason, reasons)
         if done.http in (200, 409):  # others named no act, agent or reason that there is: nobody acted
             outcome = f"{done.code}: {reason}" if reason else done.code
-            surface.audit(Entry(who(request), "socket", name, agent=done.agent, outcome=outcome))
+            surface.trail.put(Entry(who(request), "socket", name, agent=done.agent, outcome=outcome))
         if done.code == acts.DONE:
             return json(views.agent_view(floor.agents[done.agent], surface.settings(), surface.now()))
         return json({"code": done.code, "reason": done.reason}, status=done.http)
@@ -35,7 +60,7 @@ def add_acting(app: web.Application, surface: Surface) -> None:
         done = await asking.ask_needs(surface.engine, contact.id, await body_of(request))
         if done.http in (200, 409):
             outcome = f"{done.code}: {done.told}"
-            surface.audit(Entry(who(request), "socket", "needs", contact=contact.id, outcome=outcome))
+            surface.trail.put(Entry(who(request), "socket", "needs", contact=contact.id, outcome=outcome))
         if done.code == acts.DONE:
             return json(views.candidates_view(floor, contact))
         return json({"code": done.code, "reason": done.reason}, status=done.http)
@@ -46,12 +71,29 @@ def add_acting(app: web.Application, surface: Surface) -> None:
         if done.http in (200, 409):
             told = ", ".join(f"{word}={value}" for word, value in sorted(body.items()) if value is not None)
             outcome = f"{done.code}: {done.key}" + (f", {told}" if told else "")
-            surface.audit(Entry(who(request), "socket", act, outcome=outcome[:_MOST_OUTCOME]))
+            surface.trail.put(Entry(who(request), "socket", act, outcome=outcome[:_MOST_OUTCOME]))
         if done.code == acts.DONE:
             now = surface.now()
             return json(await views.add_new_waits(views.queues_view(floor, surface.settings(), now), floor, now))
         return json({"code": done.code, "reason": done.reason}, status=done.http)
 
+    async def reload(request: web.Request) -> web.Response:
+        result = await surface.reload.ask(who(request) or Who(-1))
+        body = {
+            "result": result,
+            "sha256": surface.settings().sha256,
+            "refused": surface.reload.refused,
+            "restart_pending": [change.json() for change in surface.reload.pending],
+        }
+        return json(body)
+
+    async def testcall(request: web.Request) -> web.Response:
+        what = "".join(char for char in str((await body_of(request)).get("what", "")) if char.isprintable())
+        surface.trail.put(Entry(who(request), "contactctl testcall", "test call", outcome=what[:_MOST_OUTCOME]))
+        return json({"written": True})
+
     app.router.add_post("/agents/{agent}/{act}", act)
     app.router.add_post("/contacts/{contact}/needs", needs)
     app.router.add_post("/hours/{kind}/{name}/{act}", switch)
+    app.router.add_post("/reload", reload)
+    app.router.add_post("/testcalls", testcall)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import structlog
@@ -13,11 +14,11 @@ from aiohttp import web
 from contactd import __version__, metrics
 from contactd.core.errors import ContactdError
 from contactd.web import configuration, peers, views
-from contactd.web.acting import add_acting
+from contactd.web.acting import add_acting, only_what_is_kept
 from contactd.web.doors import open_door
 from contactd.web.health import Check, Level, worst
 from contactd.web.requests import contact_of, json, peer_of_request
-from contactd.web.surface import Face, Surface
+from contactd.web.surface import Face, Lobby, Surface
 from contactd.web.tail_page import tail_page
 
 log = structlog.get_logger()
@@ -109,7 +110,8 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
     async def facts(request: web.Request) -> web.StreamResponse:
         return await tail_page(surface, request)
 
-    app = web.Application(middlewares=[_only_known(group), _errors], client_max_size=4096)
+    walls = [_only_known(group), _errors, only_what_is_kept(surface)]
+    app = web.Application(middlewares=walls, client_max_size=4096)
     app.router.add_get("/status", status)
     app.router.add_get("/agents", agents)
     app.router.add_get("/queues", queues)
@@ -126,13 +128,37 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
     return app
 
 
-@contextlib.asynccontextmanager
-async def serve_control(surface: Surface, path: str) -> AsyncIterator[None]:
+def standby_app(lobby: Lobby, group: int | None) -> web.Application:
+    """One answer to everything: not here."""
+
+    async def elsewhere(_: web.Request) -> web.Response:
+        reason = (
+            f"This contactd stands by ({lobby.why}). The active one is elsewhere: ask on its host. Nothing was changed."
+        )
+        return json({"code": "standby", "reason": reason}, status=503)
+
+    app = web.Application(middlewares=[_only_known(group), _errors], client_max_size=4096)
+    app.router.add_route("*", "/{anything:.*}", elsewhere)
+    return app
+
+
+def serve_control(surface: Surface, path: str) -> AbstractAsyncContextManager[None]:
     """Listen on [ctl]."""
     group = peers.group_id()
+    return _serve(control_app(surface, group), path, group)
+
+
+def serve_standby(lobby: Lobby, path: str) -> AbstractAsyncContextManager[None]:
+    """Listen on [ctl] and say who is asked in vain."""
+    group = peers.group_id()
+    return _serve(standby_app(lobby, group), path, group)
+
+
+@contextlib.asynccontextmanager
+async def _serve(app: web.Application, path: str, group: int | None) -> AsyncIterator[None]:
     made = peers.control_socket(path, group)
     inode = os.stat(path).st_ino
-    runner = await open_door(control_app(surface, group))
+    runner = await open_door(app)
     try:
         await web.SockSite(runner, made).start()
         yield

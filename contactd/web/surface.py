@@ -39,10 +39,21 @@ class Face(Protocol):
     async def ready(self) -> list[Check]: ...
 
 
+class Trail(Protocol):
+    """Who acted, as store.audit keeps it."""
+
+    @property
+    def waiting(self) -> int: ...
+
+    def full(self) -> bool: ...
+
+    def put(self, entry: Entry) -> None: ...
+
+
 class Surface:
     """reload: knows the settings in force, which change meanwhile.
 
-    audit: told who acted; must not wait. probes: by the names of their checks. tail: told what is kept.
+    trail: keeps who acted; nobody waits for it. probes: by the names of their checks. tail: told what is kept.
     """
 
     role = "active"
@@ -53,7 +64,7 @@ class Surface:
         reload: Reload,
         read: Callable[[], Readings],
         now: Callable[[], Instant],
-        audit: Callable[[Entry], None],
+        trail: Trail,
         probes: Mapping[str, Probe] | None = None,
         tail: Tail | None = None,
     ) -> None:
@@ -61,7 +72,7 @@ class Surface:
         self.reload = reload
         self.read = read
         self.now = now
-        self.audit = audit
+        self.trail = trail
         self.tail = tail if tail is not None else Tail(engine.floor)
         self._probes = {"circle": self._turn, **(probes or {})}
         self._running: dict[str, asyncio.Task[Probed]] = {}
@@ -79,7 +90,14 @@ class Surface:
         # Whoever asked first may hang up; the others still want to know.
         tried = await asyncio.shield(self._asked)
         # Costs nothing, and an admin who has just reloaded looks for it.
-        return [*tried, configuration.check(self.reload)]
+        return [*tried, configuration.check(self.reload), self._audited()]
+
+    def _audited(self) -> Check:
+        waiting = self.trail.waiting
+        if self.trail.full():
+            what = f"{waiting} acts wait for PostgreSQL: nobody may act by contactctl until they are written down"
+            return Check("audit", Level.WARNING, what, "Bring PostgreSQL back")
+        return Check("audit", Level.OK, f"{waiting} acts wait for PostgreSQL" if waiting else "all is written down")
 
     async def ready(self) -> list[Check]:
         """Whether calls should come here: the floor is ours, the circle turns, and a PBX is steered."""

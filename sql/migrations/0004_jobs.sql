@@ -1,5 +1,6 @@
 -- runs with: 0001
--- Jobs that take long, done by contactd worker in processes of their own; what the nightly look at the journal's chain found.
+-- Jobs that take long, done by contactd worker in processes of their own; what the nightly look at the journal's chain found;
+-- which contacts were placed by contactctl testcall.
 
 CREATE TABLE job (
     id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -90,3 +91,7 @@ BEGIN
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE WARNING 'Let the worker''s login be a member of contactd_worker: GRANT contactd_worker TO ...';
 END $$;
+
+-- A fact of the journal, so that no report counts them by mistake.
+ALTER TABLE contact ADD COLUMN test boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN contact.test IS 'Placed by contactctl testcall. Reports leave it out: WHERE NOT test.';

@@ -28,5 +28,5 @@ WHERE call = $1 AND arrived_at BETWEEN to_timestamp($2) AND to_timestamp($3) ORD
 SELECT id::text, medium, pbx, call, dnis, queue, agent,
        extract(epoch FROM arrived_at)::float8 AS arrived_at, extract(epoch FROM queued_at)::float8 AS queued_at,
        extract(epoch FROM connected_at)::float8 AS connected_at, extract(epoch FROM ended_at)::float8 AS ended_at,
-       outcome, waited_s, talk_s, offers, seen_late
+       outcome, waited_s, talk_s, offers, seen_late, test
 FROM contact ORDER BY arrived_at DESC LIMIT $1;

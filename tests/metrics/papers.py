@@ -8,6 +8,7 @@ from pathlib import Path
 from prometheus_client.core import Metric
 
 from contactd.metrics import AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS, FloorMetrics, JobFigures, JobMetrics
+from contactd.metrics.certificates import SIP_CERTIFICATE_END
 from contactd.metrics.registry import families
 from tests.metrics.big import big_floor, every_series, readings
 from tests.store.walk import PBX
@@ -26,6 +27,7 @@ def measured() -> list[Metric]:
     try:
         every_series(metrics)
         metrics.publish(walk.steps)
+        SIP_CERTIFICATE_END.labels(PBX).set(0.0)
         for histogram in (AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS):
             histogram.labels(PBX).observe(0.0)
         return list(families())

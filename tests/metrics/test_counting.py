@@ -247,3 +247,32 @@ def test_the_registry_is_the_daemons_own() -> None:
     """Not the library's global one, into which any dependency may write."""
     names = {family.name for family in REGISTRY.collect()}
     assert all(name.startswith(("contactd_", "process_", "python_gc_")) for name in names)
+
+
+def test_a_test_call_is_counted_nowhere_but_among_the_facts(walk: Walk, metrics: FloorMetrics) -> None:
+    before = values()
+    walk.now += 1
+    call = f"pbx1-{int(walk.now)}.test0a1b2c3db"
+    arrived = inp.CallArrived(
+        contact=contact_id(PBX, call, walk.now), pbx=PBX, call=call, channel="Local/5000@contactd-in-1;2", dnis="5000"
+    )
+    walk.steps.clear()
+    walk.put(arrived)
+    walk.hold(arrived, QUEUES[0])
+    metrics.publish(walk.steps)
+    assert values()[("contactd_waiting", (("queue", QUEUES[0]),))] == 0
+    walk.steps.clear()
+    walk.put(inp.CallerHungUp(contact=arrived.contact, cause=16), after_s=9)
+    metrics.publish(walk.steps)
+    changed = {
+        key
+        for key, value in values().items()
+        if value != before.get(key, 0.0) and key[0].startswith("contactd_") and "_gc_" not in key[0]
+    }
+    assert {name for name, _ in changed} <= {"contactd_events_total", "contactd_seq"} and changed
+    # The next caller counts.
+    walk.steps.clear()
+    real = walk.arrive(QUEUES[0])
+    walk.put(inp.CallerHungUp(contact=real.contact, cause=16), after_s=9)
+    metrics.publish(walk.steps)
+    assert rise(before, "contactd_contacts_total", queue=QUEUES[0], outcome="abandoned_waiting") == 1

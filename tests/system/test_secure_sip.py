@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 import shlex
+import ssl
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from contactd.protocols.certificate import ends_at
 from tests.lab import debs, ports
 from tests.lab.asterisk import DROP_INS, Handset, handset_conf
 from tests.lab.phones import PhoneError, Secure
@@ -74,3 +78,35 @@ async def test_a_handset_of_tls_and_srtp_gets_a_call_from_the_queue(tmp_path: Pa
         other.mkdir()
         with pytest.raises(PhoneError, match="REGISTER was answered 503"):
             await centre.phones.handset("1001", secret, secure=Secure(port.first, certificate(other)))
+
+
+SHOWN = Path(__file__).resolve().parents[1] / "store/certificates"
+
+
+@pytest.mark.parametrize("name", ["valid", "expired"])
+async def test_the_end_of_the_certificate_is_told_by_doctor_and_to_prometheus(name: str, tmp_path: Path) -> None:
+    """Of a real transport: what a handset would be shown."""
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "contactd.crt").write_bytes((SHOWN / f"{name}.crt").read_bytes())
+    (keys / "contactd.key").write_bytes((SHOWN / "server.key").read_bytes())
+    port = ports.reserve()
+    conf = {"pjsip.conf": '#include "contactd/pjsip_contactd_tls.conf"\n'}
+    given = {"0.0.0.0:5061": f"127.0.0.1:{port.first}", "/etc/asterisk/keys": str(keys)}
+    async with Centre(tmp_path / "centre", people=CREW[:1], extra_conf=conf, substitutions=given) as centre:
+        daemon = centre.stack.daemon
+        text = daemon.config.read_text()
+        daemon.write(text.replace("[pbx.pbx1]", f"[pbx.pbx1]\nsip_tls_port = {port.first}"))
+        await asyncio.to_thread(daemon.stop)
+        await asyncio.to_thread(daemon.start)
+        metric = 'contactd_sip_certificate_end_timestamp_seconds{pbx="pbx1"} '
+        await centre.until(lambda: metric in daemon.metrics(), "the certificate's end to be told")
+        (line,) = [line for line in daemon.metrics().splitlines() if line.startswith(metric)]
+        assert float(line.split()[1]) == ends_at(ssl.PEM_cert_to_DER_cert((SHOWN / f"{name}.crt").read_text()))
+        done = await asyncio.to_thread(daemon.ctl, "--json", "doctor", check=False)
+        (found,) = [one for one in json.loads(done.stdout)["findings"] if one["check"] == "sip_certificate"]
+        assert found["subject"] == "pbx1"
+        if name == "valid":
+            assert found["level"] == "ok" and "2120" in found["what"]
+        else:
+            assert found["level"] == "error" and "ended on 2021" in found["what"] and "graceful" in found["remedy"]

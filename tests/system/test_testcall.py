@@ -49,6 +49,13 @@ async def test_a_quiet_call_goes_through_menu_and_queue_and_ends_where_a_handset
     # It can be told from callers, and no number of anybody's is in it.
     private = centre.psql(f"SELECT ani, name FROM contact_private WHERE contact = '{told['contact']}'")
     assert private == ["testcall|contactctl testcall"]
+    # It is in no statistic, and who placed it is written down.
+    await centre.until(
+        lambda: centre.psql(f"SELECT test FROM contact WHERE id = '{told['contact']}'") == ["t"], "history to mark it"
+    )
+    assert "contactd_contacts_arrived_total{" not in centre.stack.daemon.metrics()
+    (who,) = centre.psql("SELECT who, via, act, outcome FROM audit WHERE act = 'test call'")
+    assert who == "root|contactctl testcall|test call|line 5000 on pbx1, no handset rings"
 
 
 async def test_with_nobody_ready_the_call_waits_and_leaves_as_a_person_reads_it(centre: Centre) -> None:

@@ -21,6 +21,24 @@ class Full(ContactdError):
     """As the inbox says it."""
 
 
+class Trail:
+    """Who acted. crowded: PostgreSQL has been away for too long."""
+
+    def __init__(self, entries: list[Entry]) -> None:
+        self._entries = entries
+        self.crowded = False
+
+    @property
+    def waiting(self) -> int:
+        return len(self._entries)
+
+    def full(self) -> bool:
+        return self.crowded
+
+    def put(self, entry: Entry) -> None:
+        self._entries.append(entry)
+
+
 class Bench:
     """An Engine. full: refuse every request."""
 
@@ -33,7 +51,8 @@ class Bench:
         self.asked: list[Input] = []
         self.readings = Readings(holds_epoch=True, pbx={PBX: PbxReading(connected=True)})
         self.audited: list[Entry] = []
-        self.surface = Surface(self, self.reload, lambda: self.readings, lambda: self.now, audit=self.audited.append)
+        self.trail = Trail(self.audited)
+        self.surface = Surface(self, self.reload, lambda: self.readings, lambda: self.now, trail=self.trail)
 
     async def _keep(self, settings: Settings) -> None:
         self.kept.append(settings.sha256)

@@ -25,7 +25,7 @@ from contactd.core.contact import Needs
 from contactd.core.errors import ContactdError
 from contactd.core.ids import AgentId, SkillId
 from contactd.metrics import FloorMetrics, PbxReading
-from contactd.web import Lobby, Surface, peers, serve_control, serve_web
+from contactd.web import Lobby, Surface, peers, serve_control, serve_standby, serve_web
 from contactd.web.health import Level
 from contactd.web.peers import Peer, Right, SocketRefused, control_socket, peer_of, right_of
 from contactd.web.server import WebRefused
@@ -74,7 +74,18 @@ async def test_a_daemon_that_steers_is_healthy(base: str) -> None:
     status, body = await get(f"{base}/healthz")
     assert (status, body["level"]) == (200, "ok")
     names = [check["name"] for check in body["checks"]]
-    assert names == ["epoch", "circle", "pbx pbx1", "spool", "append", "postgresql", "facts", "clock", "configuration"]
+    assert names == [
+        "epoch",
+        "circle",
+        "pbx pbx1",
+        "spool",
+        "append",
+        "postgresql",
+        "facts",
+        "clock",
+        "configuration",
+        "audit",
+    ]
     assert body["role"] == "active"
     assert "ms" in body["checks"][1]["what"]
 
@@ -164,7 +175,7 @@ async def test_what_is_tried_and_fails_is_told_with_its_remedy(bench: Bench, nam
     async def fine() -> None: ...
 
     probes = {"agi": fine, "disk": fine, name: broken}
-    surface = Surface(bench, bench.reload, lambda: bench.readings, lambda: bench.now, lambda _: None, probes)
+    surface = Surface(bench, bench.reload, lambda: bench.readings, lambda: bench.now, bench.trail, probes)
     found = {check.name: check for check in await surface.health()}
     assert (found[name].level, found[name].what) == (Level.FAILING, "it does not work")
     assert found[name].remedy
@@ -181,7 +192,7 @@ async def test_a_disk_that_hangs_is_tried_by_one_and_no_more(bench: Bench, monke
         tried += 1
         await back.wait()
 
-    surface = Surface(bench, bench.reload, lambda: bench.readings, lambda: bench.now, lambda _: None, {"disk": hangs})
+    surface = Surface(bench, bench.reload, lambda: bench.readings, lambda: bench.now, bench.trail, {"disk": hangs})
     for _ in range(5):
         found = {check.name: check for check in await surface.health()}
         assert found["disk"].what == "no answer"
@@ -664,6 +675,52 @@ def test_a_file_in_the_sockets_place_is_not_removed(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_told_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(SocketRefused, match="RuntimeDirectory"):
         control_socket(str(tmp_path / "none" / "ctl.sock"), None)
+
+
+async def test_a_reload_tells_what_came_of_it(control: aiohttp.ClientSession, bench: Bench) -> None:
+    task = asyncio.create_task(bench.reload.run())
+    async with control.post("/reload") as response:
+        told = await response.json()
+    task.cancel()
+    assert (response.status, told["result"], told["restart_pending"]) == (200, "taken", [])
+
+
+async def test_who_places_a_test_call_is_audited_in_a_line(control: aiohttp.ClientSession, bench: Bench) -> None:
+    body = {"what": "5001 on pbx1\x1b[2J\n" + "x" * 5000}
+    async with control.post("/testcalls", json=body) as response:
+        assert response.status == 413
+    body["what"] = body["what"][:1000]
+    async with control.post("/testcalls", json=body) as response:
+        assert response.status == 200
+    (entry,) = bench.audited
+    assert (entry.via, entry.act, entry.who and entry.who.uid) == ("contactctl testcall", "test call", os.getuid())
+    assert entry.outcome.startswith("5001 on pbx1[2Jxxx") and len(entry.outcome) <= 400
+
+
+async def test_nobody_acts_while_too_much_is_not_written_down(control: aiohttp.ClientSession, bench: Bench) -> None:
+    bench.trail.crowded = True
+    async with control.post(f"/agents/{ALICE}/sign-in") as response:
+        assert (response.status, (await response.json())["code"]) == (503, "busy")
+    assert not bench.asked and not bench.audited
+    async with control.get("/status") as response:
+        (check,) = [check for check in (await response.json())["checks"] if check["name"] == "audit"]
+    assert check["level"] == "warning" and "PostgreSQL" in check["remedy"]
+
+
+async def test_a_standby_says_that_the_active_one_is_elsewhere(bench: Bench, tmp_path: Path) -> None:
+    async def answers() -> None:
+        return None
+
+    lobby = Lobby(answers)
+    lobby.why = "another contactd holds the floor"
+    path = str(tmp_path / "standby.sock")
+    async with serve_standby(lobby, path), aiohttp.ClientSession(connector=aiohttp.UnixConnector(path)) as session:
+        for method, target in (("GET", "/status"), ("POST", "/agents/alice/ready"), ("POST", "/reload")):
+            async with session.request(method, f"http://contactd{target}") as response:
+                told = await response.json()
+            assert (response.status, told["code"]) == (503, "standby")
+            assert "another contactd holds the floor" in told["reason"] and "elsewhere" in told["reason"]
+    assert not list(tmp_path.glob("*.sock"))  # noqa: ASYNC240
 
 
 async def test_who_acts_for_an_agent_is_audited(control: aiohttp.ClientSession, bench: Bench) -> None:

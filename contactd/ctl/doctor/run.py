@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from contactd.config import ConfigErrors, Settings, load
 from contactd.core.errors import ContactdError
 from contactd.core.ids import PbxId
 from contactd.ctl.ami import Denied, LoginRefused, PbxUnreachable, Session
-from contactd.ctl.doctor import dialplan, files, handsets, pbx, way
+from contactd.ctl.doctor import certificates, dialplan, files, handsets, pbx, way
 from contactd.ctl.doctor.daemon import check_daemon
 from contactd.ctl.doctor.database import check_database
 from contactd.ctl.doctor.findings import Findings, Subject
@@ -78,6 +79,7 @@ def check_pbx(subject: Subject, settings: Settings, name: PbxId, *, answered: bo
         desks = [one for one in settings.handsets.shared if not {"*", "?"} & set(one)]
         agents |= {f"desk {desk}": desk for desk in desks if desk not in own}
     echo_lines = [number for number, line in settings.entries.items() if line.kind == "echo"]
+    certificates.check_certificate(subject, section, time.time())
     try:
         # With events: the test call's own ones are what shows the read rights.
         with Session(section.host, section.port, section.username, settings.pbx_secret(name), events=True) as session:
