@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import structlog
 from prometheus_client import Gauge
@@ -13,7 +14,7 @@ from prometheus_client import Gauge
 from contactd.core.errors import ContactdError
 from contactd.core.ids import Instant, PbxId
 from contactd.metrics.registry import REGISTRY
-from contactd.protocols.certificate import NoCertificate, ends_at
+from contactd.protocols.certificate import NoCertificate, ends
 
 log = structlog.get_logger()
 
@@ -44,12 +45,17 @@ def certificate_end(host: str, port: int) -> Instant:
             socket.create_connection((host, port), PATIENCE_S) as plain,
             context.wrap_socket(plain, server_hostname=host) as secured,
         ):
-            return ends_at(secured.getpeercert(binary_form=True) or b"")
-    except (OSError, NoCertificate) as error:
+            return instant_of(ends(secured.getpeercert(binary_form=True) or b""))
+    except (OSError, ValueError, NoCertificate) as error:
         raise NoTls(
             f"No certificate at {host}:{port} ({error}): is it the port of a PJSIP transport with protocol=tls, with"
             " its cert_file, and does the firewall let us through?"
         ) from None
+
+
+def instant_of(end: str) -> Instant:
+    """Raises ValueError for a day that there is not."""
+    return datetime.strptime(end, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp()
 
 
 async def watch_certificates(doors: Mapping[PbxId, tuple[str, int]]) -> None:

@@ -27,6 +27,9 @@ class JobFigures:
     broken: bool = False
 
 
+_OUTCOMES = ("done", "failed", "dead", "given_back")
+
+
 class JobMetrics(Collector):
     """tell() when there are new figures; nothing is told before the first ones.
 
@@ -68,7 +71,9 @@ class JobMetrics(Collector):
                 for state in ("waiting", "running", "dead"):
                     counts.add_metric([kind, state], told.open.get((kind, state), (0, 0.0))[0])
                 oldest.add_metric([kind], told.open.get((kind, "waiting"), (0, 0.0))[1])
-            for (kind, outcome), (count, seconds) in sorted(told.tallies.items()):
+            # Seen as 0 from the start, so that the first one is a rise.
+            first = {(kind, outcome): (0, 0.0) for kind in self._kinds for outcome in _OUTCOMES}
+            for (kind, outcome), (count, seconds) in sorted({**first, **told.tallies}.items()):
                 runs.add_metric([kind, outcome], count)
                 run_s.add_metric([kind, outcome], seconds)
             verified_at.add_metric([], told.verified_at)

@@ -5,19 +5,21 @@ Python's ssl tells it of certificates only that it has verified, and one that ha
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
 
 from contactd.protocols.errors import ProtocolError
 
 _SEQUENCE, _VERSION, _UTC_TIME, _GENERALIZED_TIME = 0x30, 0xA0, 0x17, 0x18
+
+_TIME = re.compile(r"[0-9]{4}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])([01][0-9]|2[0-3])([0-5][0-9]){2}Z")
 
 
 class NoCertificate(ProtocolError):
     """These bytes are none."""
 
 
-def ends_at(der: bytes) -> float:
-    """notAfter, in Unix seconds. Raises NoCertificate."""
+def ends(der: bytes) -> str:
+    """notAfter in UTC, as 20270301034000Z. Raises NoCertificate."""
     try:
         # Certificate ::= SEQUENCE { tbsCertificate SEQUENCE { [0] version, serial, algorithm, issuer, validity, ... } }
         certificate, _ = _take(der, _SEQUENCE)
@@ -34,7 +36,9 @@ def ends_at(der: bytes) -> float:
             raise NoCertificate("It has no end.")
         # Two digits of the year: RFC 5280 says that 50 and more are of the last century.
         whole = text if kind == _GENERALIZED_TIME else ("19" if text[:2] >= "50" else "20") + text
-        return datetime.strptime(whole, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp()
+        if not _TIME.fullmatch(whole):
+            raise NoCertificate("Its end is no time.")
+        return whole
     except (IndexError, ValueError) as error:
         raise NoCertificate(f"These bytes are no certificate ({error}).") from None
 

@@ -305,7 +305,10 @@ class Stack:
         self.contactd.migrate()
         self.postgres.psql(
             "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'contactd_app')"
-            " THEN CREATE ROLE contactd_app LOGIN; END IF; END $$; GRANT contactd_daemon TO contactd_app;"
+            " THEN CREATE ROLE contactd_app LOGIN; END IF; GRANT contactd_daemon TO contactd_app;"
+            # A contactd of before has no workers.
+            " IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'contactd_worker')"
+            " THEN GRANT contactd_worker TO contactd_app; END IF; END $$;"
             f" ALTER ROLE contactd_app PASSWORD '{self._password}'"
         )
         if run_contactd:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from contactd.protocols.certificate import ends_at
+from contactd.metrics.certificates import instant_of
+from contactd.protocols.certificate import ends
 from tests.lab import debs, ports
 from tests.lab.asterisk import DROP_INS, Handset, handset_conf
 from tests.lab.phones import PhoneError, Secure
@@ -83,6 +84,10 @@ async def test_a_handset_of_tls_and_srtp_gets_a_call_from_the_queue(tmp_path: Pa
 SHOWN = Path(__file__).resolve().parents[1] / "store/certificates"
 
 
+def certificate_end_of(path: Path) -> float:
+    return instant_of(ends(ssl.PEM_cert_to_DER_cert(path.read_text())))
+
+
 @pytest.mark.parametrize("name", ["valid", "expired"])
 async def test_the_end_of_the_certificate_is_told_by_doctor_and_to_prometheus(name: str, tmp_path: Path) -> None:
     """Of a real transport: what a handset would be shown."""
@@ -102,7 +107,7 @@ async def test_the_end_of_the_certificate_is_told_by_doctor_and_to_prometheus(na
         metric = 'contactd_sip_certificate_end_timestamp_seconds{pbx="pbx1"} '
         await centre.until(lambda: metric in daemon.metrics(), "the certificate's end to be told")
         (line,) = [line for line in daemon.metrics().splitlines() if line.startswith(metric)]
-        assert float(line.split()[1]) == ends_at(ssl.PEM_cert_to_DER_cert((SHOWN / f"{name}.crt").read_text()))
+        assert float(line.split()[1]) == certificate_end_of(SHOWN / f"{name}.crt")
         done = await asyncio.to_thread(daemon.ctl, "--json", "doctor", check=False)
         (found,) = [one for one in json.loads(done.stdout)["findings"] if one["check"] == "sip_certificate"]
         assert found["subject"] == "pbx1"
