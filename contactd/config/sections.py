@@ -117,6 +117,9 @@ _Dialled = Annotated[
 ]
 _Label = Annotated[str, Meta(pattern=r"^[^\0-\x1f\x7f]{0,64}\Z", description="a line of at most 64 characters")]
 _Digits = Annotated[str, Meta(pattern=r"^[0-9]{1,2}\Z", description="one or two digits, as dialled")]
+_Shared = Annotated[
+    str, Meta(pattern=r"^\+?[0-9]{3,24}\*?\Z", description='a number such as "+49301230" or "49301230*"')
+]
 _Dsn = Annotated[
     str,
     Meta(
@@ -133,6 +136,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("default_queue",),
     ("emergency_numbers",),
     ("external_numbers",),
+    ("shared_numbers",),
     # The daemon itself never uses it.
     ("database", "migrate_dsn"),
     ("agi", "allow"),
@@ -388,6 +392,8 @@ class Queue(Struct, frozen=True, kw_only=True):
     """By how much an agent may extend the wrap-up, once; 0: not at all."""
     label: _Label = ""
     """The name for people. Empty: the id."""
+    ring_back_s: Annotated[int, Meta(ge=0, le=600, description="seconds, 0 to 600")] = 60
+    """Who was cut off while waiting, and rings back within this time, gets the old place in line. 0: a new one."""
     expected_talk_s: Annotated[int, Meta(ge=5, le=14400, description="seconds, 5 to 14400")] = 180
     """How long a talk takes. The estimated wait goes by it until contactd has learnt better from the first talks."""
     strategy: _Strategy = "longest_idle"
@@ -549,6 +555,9 @@ class Sections(Struct, frozen=True, kw_only=True):
     external_numbers: tuple[_External, ...] = ()
     """The numbers outside to which callers may be sent, written as a destination has them. Empty: none, since each such
     call is made at your cost. The PBX has a list of its own, [contactd-external] of extensions_contactd_site.conf."""
+    shared_numbers: tuple[_Shared, ...] = ()
+    """Callers' numbers behind which many people are, as the PBX shows them: other firms' switchboards. Whoever rings
+    back from one of them (``ring_back_s``) cannot be known again. A * at the end stands for any extension."""
     database: Database
     spool: Spool = Spool()
     pbx: dict[_Pbx, Pbx] = {}

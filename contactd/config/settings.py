@@ -191,6 +191,7 @@ def _queue_plan(queue_id: QueueId, queue: Queue) -> QueuePlan:
         at_closing=AtClosing(queue.at_closing),
         closed=as_destination(queue.closed),
         closed_by_hand=as_destination(queue.closed_by_hand),
+        ring_back_s=queue.ring_back_s,
         expected_talk_s=queue.expected_talk_s,
     )
 

@@ -16,6 +16,7 @@ from contactd.core.errors import FloorBug
 from contactd.core.hours import calendar_changed, hours_switched
 from contactd.core.ids import Instant
 from contactd.core.learnt import past
+from contactd.core.ring_back import remember, take
 
 if TYPE_CHECKING:
     from contactd.core.floor import LiveFloor
@@ -57,6 +58,7 @@ def _arrived(floor: LiveFloor, event: ev.ContactArrived | ev.ContactAdopted, at:
         call=event.call,
         channel=event.channel,
         dnis=event.dnis,
+        callers=event.callers if isinstance(event, ev.ContactArrived) else (),
         arrived_at=arrived_at,
         test=event.test,
     )
@@ -73,6 +75,8 @@ def _queued(floor: LiveFloor, event: ev.ContactQueued, at: Instant) -> None:
     contact.queue = event.queue
     contact.queued_at = event.queued_at
     contact.step = event.step
+    if event.resumed is not None:
+        take(floor.state.losses, contact, event.resumed)
     contact.estimate = event.estimate
     if event.estimate is not None:
         floor.state.estimated_at = at
@@ -189,6 +193,8 @@ def _talk_ended(floor: LiveFloor, event: ev.TalkEnded, at: Instant) -> None:
 def _ended(floor: LiveFloor, event: ev.ContactEnded, at: Instant) -> None:
     contact = floor.contacts[event.contact]
     floor.enter(contact, ContactState.ENDED)
+    if event.place_until is not None:
+        remember(floor.state.losses, contact, event.place_until, at)
     learnt = floor.learnt(contact.queue) if not contact.test else None
     if learnt is not None and event.waited_s is not None and event.outcome in _UNANSWERED and not event.seen_late:
         learnt.add_wait(event.waited_s, gave_up=event.outcome is not Outcome.TIMED_OUT)

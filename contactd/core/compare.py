@@ -28,6 +28,7 @@ from contactd.core.events import DiversionFailure, DiversionReason, OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import AgentId, ContactId, Instant, QueueId
 from contactd.core.inputs import CallSeen, PbxCompared, Place
+from contactd.core.ring_back import place_kept_until
 
 _ON_ITS_WAY_S = 1.0
 
@@ -101,7 +102,8 @@ def _gone(floor: LiveFloor, contact: Contact, input_: PbxCompared, at: Instant, 
         outcome = Outcome.HANDLED
     if contact.arrived_at < input_.booted_at:
         outcome = Outcome.PBX_LOST
-    end_contact(contact, outcome, at, into, seen_late=True)
+    place_until = place_kept_until(floor, contact, outcome, 0, at)
+    end_contact(contact, outcome, at, into, seen_late=True, place_until=place_until)
 
 
 def _over(floor: LiveFloor, contact: Contact, call: CallSeen, at: Instant, into: Decision) -> None:
@@ -128,7 +130,8 @@ def _stands(
     contact = floor.contacts.get(call.contact)
     if contact is None:
         into.events.append(adopt(call, input_.pbx, at))
-    queue = still_there(contact, queue_or_default(floor, call.queue or (contact.queue if contact else None)))
+    told = queue_or_default(floor, call.queue or (contact.queue if contact else None))
+    queue = queue_or_default(floor, still_there(contact, told))
     queued_at = contact.queued_at if contact is not None else None
     if queued_at is None:
         queued_at = min(call.queued_at, at) if call.queued_at is not None else None

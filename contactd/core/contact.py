@@ -102,6 +102,8 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     """The caller's channel's name, by which the PBX is told what to do with it."""
     dnis: str
     arrived_at: Instant
+    callers: tuple[str, ...] = ()
+    """What the caller is known by, if they ring back (ring_back)."""
     state: ContactState = ContactState.MENU
     queue: QueueId | None = None
     queued_at: Instant | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import BUSY_AGAIN_S, By, Status
@@ -32,6 +34,7 @@ from contactd.core.floor import LiveFloor
 from contactd.core.hours import calendar_turned, switch_asked, switches_over
 from contactd.core.ids import ContactId, Instant, OfferId, is_test_call
 from contactd.core.presence import PRESENCE, limit_reached
+from contactd.core.ring_back import lost_place, place_kept_until
 from contactd.core.routing.demand import before_going, due_step
 
 
@@ -56,6 +59,7 @@ def _call_arrived(floor: LiveFloor, input_: inp.CallArrived, at: Instant, into: 
             channel=input_.channel,
             dnis=input_.dnis,
             test=is_test_call(input_.call),
+            callers=input_.callers[:2],
         )
     )
 
@@ -80,8 +84,15 @@ def _call_held(floor: LiveFloor, input_: inp.CallHeld, at: Instant, into: Decisi
     # Transferred into a queue, or sent back into the hold by a dialplan of the site's own: a new wait begins.
     anew = contact is not None and contact.state in (ContactState.CONNECTED, ContactState.RELEASED)
     if not anew:
-        queue = still_there(contact, queue)
-    waits = queued(input_.contact, queue, min(input_.queued_at, at), at, plan=floor.queues.get(queue), known=contact)
+        # Unless that one is gone from the plan.
+        queue = queue_or_default(floor, still_there(contact, queue))
+    queued_at = min(input_.queued_at, at)
+    loss = lost_place(floor, contact, queue, at) if contact is not None and contact.queued_at is None else None
+    if loss is not None:
+        queued_at = min(queued_at, loss.queued_at)
+    waits = queued(input_.contact, queue, queued_at, at, plan=floor.queues.get(queue), known=contact)
+    if loss is not None:
+        waits = msgspec.structs.replace(waits, resumed=loss.contact)
     if contact is None or contact.queued_at is None or contact.queue != queue:
         waits = expecting(floor, waits, input_.pbx, contact.needs if contact is not None else None, at)
     if contact is None:
@@ -127,12 +138,17 @@ def _call_fell_back(floor: LiveFloor, input_: inp.CallFellBack, at: Instant, int
     into.events.append(
         ev.ContactFellBack(
             contact=input_.contact,
-            queue=still_there(contact, queue_or_default(floor, input_.queue)),
-            queued_at=min(input_.queued_at, at),
+            queue=queue_or_default(floor, still_there(contact, queue_or_default(floor, input_.queue))),
+            queued_at=min(input_.queued_at, at, *_kept_place(contact)),
         )
     )
     if input_.pbx in floor.steered:
         into.commands.append(ReturnToHold(pbx=input_.pbx, contact=input_.contact, channel=input_.channel))
+
+
+def _kept_place(contact: Contact | None) -> tuple[Instant, ...]:
+    """The dialplan does not know that a caller who rang back has an older place."""
+    return () if contact is None or contact.queued_at is None else (contact.queued_at,)
 
 
 def _caller_hung_up(floor: LiveFloor, input_: inp.CallerHungUp, at: Instant, into: Decision) -> None:
@@ -153,7 +169,8 @@ def _caller_hung_up(floor: LiveFloor, input_: inp.CallerHungUp, at: Instant, int
             outcome = diverted_outcome(contact)
         case _:
             pass
-    end_contact(contact, outcome, at, into, cause=input_.cause)
+    place_until = place_kept_until(floor, contact, outcome, input_.cause, at)
+    end_contact(contact, outcome, at, into, cause=input_.cause, place_until=place_until)
 
 
 # --- offers ---------------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def expecting(
     pause_s = max(_ESTIMATE_S, _ESTIMATE_WAITING_S * len(floor.routing.waiting))
     if at < floor.state.estimated_at + pause_s:
         return waits
-    estimate = estimated_wait(floor, waits.queue, at, pbx=pbx, needs=needs)
+    estimate = estimated_wait(floor, waits.queue, at, pbx=pbx, needs=needs, since=waits.queued_at)
     if estimate is None or estimate.high_s == estimate.low_s:
         return waits
     before_s = since(waits.queued_at, at)
@@ -110,6 +110,7 @@ def end_contact(
     *,
     cause: int = 0,
     seen_late: bool = False,
+    place_until: Instant | None = None,
 ) -> None:
     waited_s = None
     if contact.queued_at is not None:
@@ -123,6 +124,7 @@ def end_contact(
             lasted_s=since(contact.arrived_at, at),
             seen_late=seen_late,
             cause=cause,
+            place_until=place_until,
         )
     )
 

@@ -36,6 +36,9 @@ def arrive(
     plan = floor.queues.get(waits.queue)
     joined = into.joined.get(waits.queue, 0)
     found = sends_away(floor, pbx, plan, joined) if plan is not None and pbx in floor.steered else None
+    if found is not None and waits.resumed is not None and found[0] is DiversionReason.FULL:
+        # Who was cut off and rang back had a place before those who filled the queue.
+        found = None
     if found is not None:
         why, to = found
         if _send(floor, waits, why, to, waits.step, pbx=pbx, channel=channel, known=known, at=at, into=into):

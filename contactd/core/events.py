@@ -49,6 +49,8 @@ class ContactArrived(Event, frozen=True, kw_only=True):
     dnis: str
     test: bool = False
     """Placed by ``contactctl testcall``: in no statistic."""
+    callers: tuple[str, ...] = ()
+    """As in CallArrived. The salts are gone within hours: nobody can be found by these."""
 
 
 class ContactAdopted(Event, frozen=True, kw_only=True):
@@ -77,6 +79,8 @@ class ContactQueued(Event, frozen=True, kw_only=True):
     queued_at: Instant
     step: int = 0
     """Where in the queue's plan it begins: STICKY, or past the steps whose time has come already."""
+    resumed: ContactId | None = None
+    """Who was cut off and has rung back: the contact whose place this is, and whose queued_at."""
     estimate: Estimate | None = None
     """Of the wait since queued_at. None: nobody knows, it was not asked (in a crowd some are), or an older contactd."""
     passed: tuple[QueueId, ...] = ()
@@ -229,6 +233,8 @@ class ContactEnded(Event, frozen=True, kw_only=True):
     lasted_s: float
     seen_late: bool = False
     cause: int = 0
+    place_until: Instant | None = None
+    """Who rings back until then gets this contact's place in line; None: nobody does."""
 
 
 class AgentSignedIn(Event, frozen=True, kw_only=True):

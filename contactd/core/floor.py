@@ -25,6 +25,7 @@ from contactd.core.limits import Limits
 from contactd.core.opening import CalendarState, Switch, SwitchKey, switch_key
 from contactd.core.plan import FloorPlan, QueuePlan, Skills
 from contactd.core.queue_limits import QueueLimits
+from contactd.core.ring_back import Loss
 from contactd.core.routing.demand import goes_next, next_step_at
 from contactd.core.routing.index import RoutingIndex
 
@@ -46,6 +47,8 @@ class Floor(msgspec.Struct, kw_only=True):
     switches: dict[SwitchKey, Switch] = {}
     """What supervisors closed or opened by hand."""
     learnt: dict[QueueId, Learnt] = {}
+    losses: dict[str, Loss] = {}
+    """By what each caller is known: places that are kept for who was cut off, the oldest first."""
     estimated_at: Instant = 0.0
     """When a wait was last estimated as it began."""
 

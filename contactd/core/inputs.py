@@ -86,6 +86,9 @@ class CallArrived(Input, frozen=True, kw_only=True):
     call: str
     channel: str
     dnis: str
+    callers: tuple[str, ...] = ()
+    """Salted commitments to the caller's number, the newest salt's first; empty for who is anonymous, or one of many
+    behind one number."""
 
 
 class MenuAnswered(Input, frozen=True, kw_only=True):

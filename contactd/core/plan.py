@@ -85,6 +85,8 @@ class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     """Where who comes goes while the queue is closed."""
     closed_by_hand: Destination | None = None
     """The same, while a supervisor has closed it; None: as closed."""
+    ring_back_s: int = 60
+    """Who is cut off and rings back within it gets the old place; 0: a new one."""
     expected_talk_s: int = 180
     """How long a talk takes, until the floor has learnt it."""
 

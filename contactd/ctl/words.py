@@ -83,7 +83,8 @@ def _connected(event: ev.ContactConnected) -> str:
 
 def _queued(event: ev.ContactQueued) -> str:
     guess = f", estimated: {spread(event.estimate)}" if event.estimate is not None else ""
-    return f"began to wait in the queue {event.queue}{guess}"
+    again = f", rang back: at the place of {event.resumed}" if event.resumed is not None else ""
+    return f"began to wait in the queue {event.queue}{again}{guess}"
 
 
 def spread(estimate: Estimate) -> str:
@@ -102,7 +103,8 @@ def _talk_ended(event: ev.TalkEnded) -> str:
 def _ended(event: ev.ContactEnded) -> str:
     late = ", seen late" if event.seen_late else ""
     cause = f" (cause {event.cause})" if event.cause else ""
-    return f"ended after {duration(event.lasted_s)}: {_OUTCOME[event.outcome]}{cause}{late}"
+    kept = "; the place is kept for a caller who rings back" if event.place_until is not None else ""
+    return f"ended after {duration(event.lasted_s)}: {_OUTCOME[event.outcome]}{cause}{late}{kept}"
 
 
 def _chosen(event: ev.MenuChosen) -> str:

@@ -128,7 +128,8 @@ class TokenCheck:
 class Reception:
     """The FastAGI route ``menu``. lines: dialled number to entry; others meet default.
 
-    pbx_of: the PBX of a call. audio_host: by which the PBX reaches audio.
+    pbx_of: the PBX of a call. known_by: what a number of such presentation is known by. audio_host: by which the PBX
+    reaches audio.
     """
 
     def __init__(
@@ -139,6 +140,7 @@ class Reception:
         lines: Mapping[str, Entry],
         default: Entry,
         accepting: Callable[[], bool],
+        known_by: Callable[[str, str], tuple[str, ...]],
         audio: AudioSocketServer,
         audio_host: str,
     ) -> None:
@@ -150,6 +152,7 @@ class Reception:
         self.default = default
         self._accepting = accepting
         self._needs = NeedsReader(circle.floor)
+        self._known_by = known_by
 
     async def __call__(self, session: AgiSession) -> None:
         request = session.request
@@ -166,7 +169,16 @@ class Reception:
             await session.set_variable("CONTACTD_STATIC", "yes")
             return
         self._circle.put(
-            inp.CallArrived(contact=contact, pbx=pbx, call=request.uniqueid, channel=request.channel, dnis=dnis),
+            inp.CallArrived(
+                contact=contact,
+                pbx=pbx,
+                call=request.uniqueid,
+                channel=request.channel,
+                dnis=dnis,
+                callers=self._known_by(
+                    request.env.get("agi_callerid", "")[:_MOST_TEXT], request.env.get("agi_callingpres", "")
+                ),
+            ),
             private=Private(
                 contact,
                 _printable(request.env.get("agi_callerid", "")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 from contactd.config import Settings
@@ -15,6 +16,7 @@ from contactd.metrics import PbxReading
 from contactd.pbx.agi_probe import VERB, answer_probe, probe
 from contactd.pbx.ami import AmiSettings
 from contactd.pbx.audiosocket import AudioSocketServer
+from contactd.pbx.callers import Callers
 from contactd.pbx.codes import FeatureCodes
 from contactd.pbx.fastagi import FastAgiServer
 from contactd.pbx.gate import Network
@@ -45,12 +47,14 @@ class Voice:
             settings.audiosocket.port,
             allow=networks(settings.audiosocket.allow),
         )
+        self._callers = Callers(Path(settings.state_dir), settings.shared_numbers)
         self._reception = Reception(
             self._pbx_of,
             circle,
             lines=entries_of(settings),
             default=settings.default_queue,
             accepting=accepting,
+            known_by=self._callers.known_by,
             audio=self.audio,
             audio_host=settings.audiosocket_host,
         )
@@ -95,7 +99,7 @@ class Voice:
             )
 
     def tasks(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
-        return [link.run for link in self._links.values()]
+        return [*(link.run for link in self._links.values()), self._callers.run]
 
     def act(self, command: Command) -> None:
         link = self._links.get(command.pbx)
@@ -122,6 +126,7 @@ class Voice:
         self.audio.gate.allow = networks(settings.audiosocket.allow)
         self._reception.lines = entries_of(settings)
         self._reception.default = settings.default_queue
+        self._callers.shared = settings.shared_numbers
         for link in self._links.values():
             link.tell("CONTACTD_TEST_LINES", audio_numbers(self._reception.lines))
         self._probe.sounds = settings.sounds

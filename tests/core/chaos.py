@@ -36,6 +36,7 @@ SKILLS = tuple(SkillId(name) for name in ("german", "french", "cards"))
 CALENDARS = tuple(CalendarId(name) for name in ("office", "night", "gone"))
 GROUPS = tuple(GroupId(name) for name in ("experts", "reserve"))
 REASONS = (ReasonPlan(id="break", longest_s=20), ReasonPlan(id="training", paid=True))
+CALLERS = ("known1", "known2")
 START: Instant = 1_800_000_000.0
 
 
@@ -57,6 +58,7 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
     wrap_up_s = dice.choice((0, 5, 30))
     calendar = dice.choice((None, *CALENDARS[:2]))
     at_closing = dice.choice(list(AtClosing))
+    ring_back_s = dice.choice((0, 20, 600, 600))
     if dice.random() < 0.4:
         return QueuePlan(
             id=queue,
@@ -64,6 +66,7 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
             wrap_up_extend_s=dice.choice((0, 7)),
             calendar=calendar,
             at_closing=at_closing,
+            ring_back_s=ring_back_s,
         )
     limited = dice.random() < 0.4
     return QueuePlan(
@@ -75,6 +78,7 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
         wrap_up_extend_s=dice.choice((0, 3, 60)),
         calendar=calendar,
         at_closing=at_closing,
+        ring_back_s=ring_back_s,
         strategy=dice.choice(list(Strategy)),
         skills=some_skills(dice, 6),
         preferred_skills=tuple(skill for skill in SKILLS if dice.random() < 0.3),
@@ -164,7 +168,7 @@ class Chaos:
             (4, self._destination_failed),
             (8, self._answered),
             (6, self._failed),
-            (4, lambda: inp.CallerHungUp(contact=self._contact(), cause=dice.choice((0, 16)))),
+            (4, lambda: inp.CallerHungUp(contact=self._contact(), cause=dice.choice((0, 16, 38)))),
             (6, self._agent_hung_up),
             (3, self._transfer_completed),
             (10, self._handset),
@@ -225,8 +229,14 @@ class Chaos:
             return self.dice.choice(alive or self.calls)
         pbx = self.dice.choice(PBXES)
         call = f"{pbx}-{int(self.now)}.{len(self.calls)}"
+        dice = self.dice
         made = inp.CallArrived(
-            contact=contact_id(pbx, call, self.now), pbx=pbx, call=call, channel=f"PJSIP/c-{call}", dnis="5000"
+            contact=contact_id(pbx, call, self.now),
+            pbx=pbx,
+            call=call,
+            channel=f"PJSIP/c-{call}",
+            dnis=dice.choice(("5000", "5001")),
+            callers=tuple(dice.sample(CALLERS, dice.choice((0, 1, 1, 1, 2)))),
         )
         self.calls.append(made)
         return made
@@ -410,7 +420,9 @@ class Hostile(Chaos):
 
     def _bent(self, told: S) -> S:
         """One field of it is a lie."""
-        fields = [name for name in told.__struct_fields__ if name not in ("contact", "calls", "handsets", "unsure")]
+        fields = [
+            name for name in told.__struct_fields__ if name not in ("contact", "callers", "calls", "handsets", "unsure")
+        ]
         if not fields:
             return told
         name = self.dice.choice(fields)

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 import msgspec
 
 from contactd.core import events as ev
+from contactd.core import inputs as inp
 from contactd.core.agent import AgentState, Status
 from contactd.core.commands import RingAgent
-from contactd.core.contact import ContactState
+from contactd.core.contact import Contact, ContactState
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.hours import opening
 from contactd.core.ids import AgentId, QueueId
-from contactd.core.plan import Strategy
+from contactd.core.plan import QueuePlan, Strategy
 from contactd.core.routing.demand import target_of
 from contactd.core.step import Step
 from tests.core.rules import (
@@ -231,3 +232,63 @@ class Lives:
                 self.outcomes[event.contact] = event
             elif (contact := getattr(event, "contact", None)) is not None:
                 assert contact in self.alive, f"{event} is said of nobody"
+
+
+Ended = tuple[Contact, QueuePlan | None]
+"""A contact, and its queue."""
+
+
+class Places:
+    """Who rings back gets the place of the contact that was lost last, once, in time, and nobody else's."""
+
+    def __init__(self) -> None:
+        self.lost: dict[str, tuple[Contact, float]] = {}
+        """By what the caller is known: the contact as it was when it ended, and until when its place is kept."""
+        self.given = 0
+        self.latest = 0.0
+
+    @staticmethod
+    def before(floor: LiveFloor) -> dict[str, Ended]:
+        """To be taken before a step."""
+        return {c.id: (msgspec.structs.replace(c), queue_of(floor, c)) for c in floor.contacts.values()}
+
+    def follow(self, made: Step, before: Mapping[str, Ended], floor: LiveFloor) -> None:
+        for event in made.events:
+            if isinstance(event, ev.ContactEnded) and event.contact in before:
+                self._ended(event, *before[event.contact], made.at)
+            elif isinstance(event, ev.ContactQueued):
+                self._queued(event, before.get(event.contact), made, floor)
+        self.latest = max(self.latest, made.at)
+
+    def _ended(self, event: ev.ContactEnded, contact: Contact, queue: QueuePlan | None, at: float) -> None:
+        waited = contact.state in (ContactState.WAITING, ContactState.OFFERED, ContactState.FALLBACK)
+        waited = waited and event.outcome in ("abandoned_waiting", "abandoned_ringing", "handled")
+        cut = contact.state is ContactState.CONNECTED and event.cause in (27, 34, 38, 41, 42, 44, 102)
+        unseen = contact.state is ContactState.RELEASED and event.outcome == "abandoned_waiting"
+        kept = (waited or cut or unseen or event.outcome == "pbx_lost") and contact.queued_at is not None
+        kept = kept and contact.state is not ContactState.DIVERTED
+        if not kept or not contact.callers or queue is None or not queue.ring_back_s:
+            assert event.place_until is None, event
+            return
+        assert event.place_until == at + queue.ring_back_s, event
+        self.lost[contact.callers[0]] = contact, event.place_until
+
+    def _queued(self, event: ev.ContactQueued, known: Ended | None, made: Step, floor: LiveFloor) -> None:
+        if known is None or known[0].queued_at is not None or not isinstance(made.input, inp.CallHeld):
+            assert event.resumed is None
+            return
+        found = [(caller, self.lost[caller]) for caller in known[0].callers if caller in self.lost]
+        found = [(caller, one) for caller, one in found if made.at <= one[1]]
+        found = [(c, one) for c, one in found if one[0].queue == event.queue or one[0].dnis == known[0].dnis]
+        plan = floor.state.plan
+        takes = any(queue.id == event.queue and queue.ring_back_s for queue in (plan.queues if plan else ()))
+        if made.at < self.latest:
+            # Told late: what was over when the last one was lost may be forgotten already.
+            found = [(caller, one) for caller, one in found if one[0].id == event.resumed]
+        if not found or not takes:
+            assert event.resumed is None, event
+            return
+        caller, (lost, _) = found[0]
+        assert event.resumed == lost.id and lost.queued_at is not None and event.queued_at <= lost.queued_at
+        self.given += 1
+        del self.lost[caller]

@@ -26,6 +26,7 @@ async def reception(audio: Line) -> House:
         lines={},
         default=AudioLine(echo),
         accepting=lambda: False,  # a full journal is nothing to a call that is not in it
+        known_by=lambda *_: (),
         audio=audio.server,
         audio_host="cc.example.org",
     )

@@ -104,6 +104,7 @@ def reception(entry: Entry = MENU, *, accepting: bool = True) -> tuple[Reception
         lines=lines,
         default=SUPPORT,
         accepting=lambda: accepting,
+        known_by=lambda number, _: (f"known-{number}",),
         audio=None,  # type: ignore[arg-type]
         audio_host="127.0.0.1",
     )
@@ -147,7 +148,10 @@ async def test_a_caller_is_announced_with_the_number_beside_and_not_within() -> 
     _, circle = await meet(["1"], agi_callerid="+49301234", agi_calleridname="Mara")
     (arrived, private), *_ = circle.told
     contact = contact_id(PBX, CALL, NOW)
-    assert arrived == inp.CallArrived(contact=contact, pbx=PBX, call=CALL, channel="PJSIP/trunk-00000001", dnis="5000")
+    known_by = ("known-+49301234",)
+    assert arrived == inp.CallArrived(
+        contact=contact, pbx=PBX, call=CALL, channel="PJSIP/trunk-00000001", dnis="5000", callers=known_by
+    )
     assert private == Private(contact, "+49301234", "Mara")
 
 

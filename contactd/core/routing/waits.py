@@ -32,10 +32,17 @@ _SAMPLE = 16
 
 
 def estimated_wait(
-    floor: LiveFloor, queue: QueueId, at: Instant, *, pbx: PbxId, needs: Needs | None = None
+    floor: LiveFloor,
+    queue: QueueId,
+    at: Instant,
+    *,
+    pbx: PbxId,
+    needs: Needs | None = None,
+    since: Instant | None = None,
 ) -> Estimate | None:
-    """Of somebody who would begin to wait in queue now, until an agent answers. None: nobody knows.
+    """Of somebody who would begin to wait in queue now: from now until an agent answers. None: nobody knows.
 
+    since: when the wait began, for somebody who brings an older place.
     That is so when nobody who can serve it is at work (signed out, or on a break without an end), when the PBX is not
     steered, and for a queue that there is not.
     """
@@ -43,7 +50,8 @@ def estimated_wait(
     if plan is None:
         return None
     prefers = needs is not None and needs.preferred_agent is not None
-    step = due_step(plan, prefers, at, at)
+    queued_at = at if since is None else since
+    step = due_step(plan, prefers, queued_at, at)
     last = ContactId("~")
     new = Contact(
         id=last,
@@ -53,7 +61,7 @@ def estimated_wait(
         dnis="",
         arrived_at=at,
         queue=queue,
-        queued_at=at,
+        queued_at=queued_at,
         needs=needs,
         step=step,
     )
