@@ -61,7 +61,8 @@ def _limit(floor: LiveFloor, event: ev.ContactQueued, index: int, made: Step) ->
     if plan.unstaffed is not None and not staffed(floor, pbx, plan):
         found = ("unstaffed", plan.unstaffed)
     elif plan.max_waiting is not None and plan.full is not None and others >= plan.max_waiting:
-        found = ("full", plan.full)
+        # Who was cut off has had a place there.
+        found = ("full", plan.full) if event.resumed is None else None
     return found if found is not None and _open(floor, found[1], plan.id, event.passed) else None
 
 

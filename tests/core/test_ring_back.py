@@ -8,6 +8,7 @@ import pytest
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.contact import Outcome
+from contactd.core.destination import ToQueue
 from contactd.core.ids import QueueId
 from contactd.core.plan import FloorPlan
 from contactd.core.ring_back import MOST
@@ -236,6 +237,17 @@ def test_the_steps_of_the_plan_count_from_the_old_place() -> None:
     world.wait(1).hang_up(rings(world))
     rings(world.wait(40))
     assert queued(world).step == 1
+
+
+def test_a_full_queue_takes_back_who_had_a_place_in_it() -> None:
+    world = open_world(sales(max_waiting=1, full=ToQueue(queue=SUPPORT)))
+    first = rings(world)
+    world.hang_up(first)
+    other = rings(world, OTTO)
+    assert world.contact(other).queue == SALES
+    again = rings(world)
+    assert world.contact(again).queue == SALES
+    assert world.contact(rings(world, ("third",))).queue == SUPPORT
 
 
 def test_what_was_lost_survives_a_restart_and_is_bounded_in_number_and_time() -> None:
