@@ -9,7 +9,7 @@ from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.contact import Estimate, Outcome
 from contactd.core.ids import AgentId, OfferId, QueueId, contact_id
-from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan
+from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan, ReasonPlan
 from contactd.core.step import Step
 from contactd.metrics import FloorMetrics, PbxReading, Readings
 from tests.store.walk import PBX, Walk
@@ -36,6 +36,7 @@ def big_floor(calls: int = 2000) -> Walk:
         queues=tuple(QueuePlan(id=queue, ring_s=20, wrap_up_s=10) for queue in QUEUES),
         agents=profiles,
         default_queue=QUEUES[0],
+        reasons=tuple(ReasonPlan(id=f"reason-{n}", longest_s=900) for n in range(10)),
     )
     walk.put(inp.ConfigurationLoaded(plan=plan))
     free = {profile.endpoint: Handset.FREE for profile in profiles}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from tests.lab.stack import Person
@@ -231,3 +232,63 @@ async def test_a_wrap_up_is_extended_once_and_ended_early_by_feature_codes(centr
         await centre.until(
             lambda: len(centre.facts("kind = 'FloorConfigured'", whole=True)) > before + 1, "the old wrap-up"
         )
+
+
+async def test_a_supervisor_signs_out_in_a_talk_without_cutting_it_and_it_is_written_down(centre: Centre) -> None:
+    daemon = centre.stack.daemon
+    (anna,) = await centre.duty("anna")
+    call = await centre.dial("5001")
+    at_anna = await (await anna.next_call()).wait("confirmed")
+    told = await asyncio.to_thread(daemon.ctl, "agent", "anna", "not-ready", "break")
+    assert "then not_ready (break)" in told.stdout
+    assert "then not_ready (break)" in (await asyncio.to_thread(daemon.ctl, "agents")).stdout
+    told = await asyncio.to_thread(daemon.ctl, "agent", "anna", "sign-out")
+    assert "then signed_out" in told.stdout and "supervisor" in told.stdout
+    await talk(call, at_anna)
+    waiting = await centre.dial("5002")
+    await call.hangup()
+    await centre.until_fact("WrapUpEnded", agent="anna")
+    await centre.until_queued(1)
+    assert centre.now("anna")["state"] == "idle" and not centre.now("anna")["pending"]
+    out = await centre.until_fact("AgentSignedOut", agent="anna")
+    assert (out.body["by"], out.body["why"]) == ("supervisor", "")
+    rows = centre.psql("SELECT act || ' ' || outcome FROM audit WHERE agent = 'anna' ORDER BY id DESC")
+    assert rows[:2] == ["sign-out done", "not-ready done: break"]
+    await waiting.hangup()
+
+
+async def test_a_break_that_is_too_long_is_told_and_a_handset_that_stays_away_signs_its_agent_out(
+    centre: Centre,
+) -> None:
+    daemon = centre.stack.daemon
+    toml = daemon.config.read_text()
+    try:
+        limits = (
+            '[sign_in]\nsign_out_unregistered_s = 2\n[reasons.pause]\ndigits = "3"\nlabel = "Pause"\nlongest_s = 1\n'
+        )
+        daemon.write(f"{toml}\n{limits}")
+        daemon.hup()
+        await centre.until_fact("FloorConfigured")
+        (anna,) = await centre.duty("anna")
+        await typed(centre, "anna", "*47", "3", status="not_ready", reason="pause")
+        since = (await centre.until_fact("AgentNotReady", agent="anna")).at
+        overdue = await centre.until_fact("AgentOverdue", agent="anna", reason="pause")
+        assert about(overdue.at - since, 1, 0.5) and overdue.body["since"] == since
+        assert "agent_overdue" in daemon.log.read_text()
+        assert 'contactd_agents_overdue{reason="pause"} 1.0' in daemon.metrics()
+        assert 'contactd_agents_not_ready{reason="pause"} 1.0' in daemon.metrics()
+        assert "not_ready (Pause), overdue" in (await asyncio.to_thread(daemon.ctl, "agents")).stdout
+        await typed(centre, "anna", "*48", status="ready")
+        assert 'contactd_agents_overdue{reason="pause"} 0.0' in daemon.metrics()
+
+        await anna.unregister()
+        away = await centre.until_fact("HandsetSeen", agent="anna", handset="unavailable")
+        out = await centre.until_fact("AgentSignedOut", agent="anna")
+        assert (out.body["by"], out.body["why"]) == ("system", "unregistered")
+        assert about(out.at - away.at, 2, 0.5)
+    finally:
+        await centre.clear()
+        await centre.handsets["anna"].register()
+        daemon.write(toml)
+        daemon.hup()
+        await centre.until_fact("FloorConfigured")
