@@ -16,8 +16,9 @@ from contactd.core.agent import NO_REASON, SYSTEM_REASONS, Agent, AgentState, St
 from contactd.core.contact import IN_LINE, ContactState, Outcome
 from contactd.core.destination import kind_of
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import ContactId, Instant, PbxId
+from contactd.core.ids import ContactId, Instant, PbxId, QueueId
 from contactd.core.inputs import PbxCompared
+from contactd.core.opening import opening_of
 from contactd.core.step import Step
 from contactd.metrics import registry as r
 from contactd.metrics.readings import Readings, collect_readings
@@ -194,11 +195,29 @@ class FloorMetrics(Collector):
         yield InfoMetricFamily("contactd_config", "The configuration in force.", {"sha256": sha256})
         yield from self._collect_contacts()
         yield from self._collect_agents()
+        yield from self._collect_hours()
         steered = GaugeMetricFamily("contactd_pbx_steered", "1 while the PBX's callers are offered.", labels=["pbx"])
         for pbx in set(readings.pbx) | floor.steered:
             steered.add_metric([pbx], pbx in floor.steered)
         yield steered
         yield from collect_readings(readings)
+
+    def _collect_hours(self) -> Iterator[Metric]:
+        floor, now = self._floor, self._now()
+        is_open: dict[QueueId, int] = {}
+        by_hand = GaugeMetricFamily(
+            "contactd_queue_switched_seconds",
+            "How long a supervisor has had the queue closed or open by hand; 0: its hours count.",
+            labels=["queue", "to"],
+        )
+        for queue in floor.queues.values():
+            told = opening_of(queue, floor.state.calendars, floor.state.switches)
+            is_open[queue.id] = int(told.open)
+            for to in (True, False):
+                since = told.since if told.by_hand and told.open is to else now
+                by_hand.add_metric([queue.id, "open" if to else "closed"], max(0.0, now - since))
+        yield _by_queue("contactd_queue_open", "1 while the queue is open, by its hours or by hand.", is_open)
+        yield by_hand
 
     def _collect_contacts(self) -> Iterator[Metric]:
         floor, now = self._floor, self._now()
