@@ -13,7 +13,7 @@ from contactd.core.agent import AgentState, Status, Tries
 from contactd.core.contact import Contact, ContactState, Outcome
 from contactd.core.destination import ToQueue
 from contactd.core.errors import FloorBug
-from contactd.core.hours import calendar_changed, hours_switched
+from contactd.core.hours import BY_HOURS, calendar_changed, hours_switched
 from contactd.core.ids import Instant
 from contactd.core.learnt import past
 from contactd.core.ring_back import remember, take
@@ -81,6 +81,7 @@ def _queued(floor: LiveFloor, event: ev.ContactQueued, at: Instant) -> None:
     if event.estimate is not None:
         floor.state.estimated_at = at
     contact.passed = event.passed
+    contact.turned_away = False
     # A second wait, after a transfer, ends at the second talk.
     contact.connected_at = None
     floor.enter(contact, ContactState.WAITING, held=True)
@@ -88,6 +89,7 @@ def _queued(floor: LiveFloor, event: ev.ContactQueued, at: Instant) -> None:
 
 def _diverted(floor: LiveFloor, event: ev.ContactDiverted, at: Instant) -> None:
     contact = floor.contacts[event.contact]
+    contact.turned_away = contact.turned_away or event.why in BY_HOURS
     if isinstance(event.to, ToQueue):
         floor.ask_for(contact, step=event.step, needs=contact.needs)
         return

@@ -14,6 +14,7 @@ from contactd.core.contact import Contact, ContactState, Outcome
 from contactd.core.decision import (
     Decision,
     adopt,
+    carried_needs,
     diverted_outcome,
     end_contact,
     end_offer,
@@ -136,7 +137,8 @@ def _stands(
     if queued_at is None:
         queued_at = min(call.queued_at, at) if call.queued_at is not None else None
     began = at if queued_at is None else queued_at
-    waits = queued(call.contact, queue, began, at, plan=floor.queues.get(queue), known=contact)
+    needs = carried_needs(call, contact, into)
+    waits = queued(call.contact, queue, began, at, plan=floor.queues.get(queue), known=contact, needs=needs)
     match call.place:
         case Place.HOLD:
             _in_the_hold(floor, contact, call, waits, into)

@@ -124,6 +124,8 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     """Placed by ``contactctl testcall``: in no statistic, and nothing is learnt from it."""
     estimate: Estimate | None = None
     """Of the wait that began last, when it began; None: nobody knew, or nobody was asked."""
+    turned_away: bool = False
+    """Was sent where callers of the closed queue go, and is not sent there again."""
     passed: tuple[QueueId, ...] = ()
     """The queues that this wait went through before: the PBX still names one of them, and no way leads back."""
     diversion: DiversionId | None = None

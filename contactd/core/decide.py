@@ -16,6 +16,7 @@ from contactd.core.contact import IN_LINE, STICKY, Contact, ContactState, Outcom
 from contactd.core.decision import (
     Decision,
     adopt,
+    carried_needs,
     connect,
     diverted_outcome,
     end_contact,
@@ -28,7 +29,7 @@ from contactd.core.decision import (
     waited,
 )
 from contactd.core.desks import leave_lost_desks
-from contactd.core.diverting import arrive, destination_failed, step_goes, still_there
+from contactd.core.diverting import arrive, closing_sends, destination_failed, step_goes, still_there
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.hours import calendar_turned, switch_asked, switches_over
@@ -86,17 +87,19 @@ def _call_held(floor: LiveFloor, input_: inp.CallHeld, at: Instant, into: Decisi
     if not anew:
         # Unless that one is gone from the plan.
         queue = queue_or_default(floor, still_there(contact, queue))
+    if contact is None:
+        into.events.append(adopt(input_, input_.pbx, at))
+    needs = carried_needs(input_, contact, into)
     queued_at = min(input_.queued_at, at)
     loss = lost_place(floor, contact, queue, at) if contact is not None and contact.queued_at is None else None
     if loss is not None:
         queued_at = min(queued_at, loss.queued_at)
-    waits = queued(input_.contact, queue, queued_at, at, plan=floor.queues.get(queue), known=contact)
+    waits = queued(input_.contact, queue, queued_at, at, plan=floor.queues.get(queue), known=contact, needs=needs)
     if loss is not None:
         waits = msgspec.structs.replace(waits, resumed=loss.contact)
     if contact is None or contact.queued_at is None or contact.queue != queue:
-        waits = expecting(floor, waits, input_.pbx, contact.needs if contact is not None else None, at)
+        waits = expecting(floor, waits, input_.pbx, needs, at)
     if contact is None:
-        into.events.append(adopt(input_, input_.pbx, at))
         anew = input_.queued_at > at - _JUST_NOW_S
     elif contact.state is ContactState.OFFERED:
         end_offer(contact, OfferOutcome.LOST, 0, into)
@@ -305,6 +308,8 @@ def _time_passed(floor: LiveFloor, input_: inp.TimePassed, at: Instant, into: De
     for contact in (floor.contacts[contact_id] for contact_id in due.steps):
         queue = floor.queues.get(contact.queue) if contact.queue is not None else None
         if queue is not None and contact.queued_at is not None:
+            if closing_sends(floor, contact, queue, at, into):
+                continue
             reached = due_step(queue, contact.step == STICKY and contact.prefers(), contact.queued_at, at)
             reached = max(reached, contact.step + 1)
             step = before_going(queue, contact.step, reached)

@@ -44,16 +44,29 @@ def queued(
     *,
     plan: QueuePlan | None,
     known: Contact | None,
+    needs: Needs | None = None,
     passed: tuple[QueueId, ...] = (),
 ) -> ev.ContactQueued:
     """A wait that began at queued_at, at the step of the queue's plan that it has reached.
 
     A step that goes elsewhere is not behind it yet: its time has come, and the floor's timer says so at once.
-    plan: the queue's. known: the contact, None when it is not on the floor yet.
+    plan: the queue's. known: the contact, None when it is not on the floor yet. needs: as this decision says first.
     """
-    prefers = known is not None and known.prefers()
+    asked = needs or (known.needs if known is not None else None)
+    prefers = asked is not None and asked.preferred_agent is not None
     step = before_going(plan, 0, due_step(plan, prefers, queued_at, at)) if plan is not None else 0
     return ev.ContactQueued(contact=contact_id, queue=queue, queued_at=queued_at, step=step, passed=passed)
+
+
+def carried_needs(call: inp.CallHeld | inp.CallSeen, known: Contact | None, into: Decision) -> Needs | None:
+    """The needs with which a wait begins. What the channel carries is said of a contact of which nothing is known:
+    whoever put it there was heard by nobody, or has died."""
+    if known is not None and known.needs is not None:
+        return known.needs
+    if call.needs is not None:
+        step = known.step if known is not None else 0
+        into.events.append(ev.ContactNeedsSet(contact=call.contact, needs=call.needs, step=step))
+    return call.needs
 
 
 def expecting(

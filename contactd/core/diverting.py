@@ -14,6 +14,7 @@ from contactd.core.decision import Decision, queued
 from contactd.core.destination import Destination, ToQueue
 from contactd.core.events import DiversionFailure, DiversionReason
 from contactd.core.floor import LiveFloor
+from contactd.core.hours import leaves, turned_away
 from contactd.core.ids import Instant, PbxId, QueueId, diversion_id
 from contactd.core.plan import QueuePlan
 
@@ -35,7 +36,11 @@ def arrive(
     into.events.append(waits)
     plan = floor.queues.get(waits.queue)
     joined = into.joined.get(waits.queue, 0)
-    found = sends_away(floor, pbx, plan, joined) if plan is not None and pbx in floor.steered else None
+    found = None
+    if plan is not None and pbx in floor.steered:
+        # Who comes from another queue begins to wait here now, however long ago the wait began.
+        closed = turned_away(floor, plan, at if waits.passed else waits.queued_at, waits.passed)
+        found = closed or sends_away(floor, pbx, plan, joined)
     if found is not None and waits.resumed is not None and found[0] is DiversionReason.FULL:
         # Who was cut off and rang back had a place before those who filled the queue.
         found = None
@@ -66,14 +71,38 @@ def step_goes(floor: LiveFloor, contact: Contact, plan: QueuePlan, step: int, at
     to = plan.steps[step - 1].go
     if to is None or contact.queued_at is None:
         return
-    here = ev.ContactQueued(
-        contact=contact.id, queue=plan.id, queued_at=contact.queued_at, step=contact.step, passed=contact.passed
-    )
-    pbx, channel, why = contact.pbx, contact.channel, DiversionReason.STEP
-    if _send(floor, here, why, to, step, pbx=pbx, channel=channel, known=contact, at=at, into=into):
-        into.joined[plan.id] = into.joined.get(plan.id, 0) - 1
-    else:
+    if not _leave(floor, contact, contact.queued_at, plan, DiversionReason.STEP, to, step, at, into):
         into.events.append(ev.ContactRelaxed(contact=contact.id, step=step))
+
+
+def closing_sends(floor: LiveFloor, contact: Contact, plan: QueuePlan, at: Instant, into: Decision) -> bool:
+    """Whether a contact that waits is sent away, since the queue has closed meanwhile."""
+    found = leaves(floor, plan, contact)
+    if found is None or contact.queued_at is None:
+        return False
+    return _leave(floor, contact, contact.queued_at, plan, *found, contact.step, at, into)
+
+
+def _leave(
+    floor: LiveFloor,
+    contact: Contact,
+    queued_at: Instant,
+    plan: QueuePlan,
+    why: DiversionReason,
+    to: Destination,
+    step: int,
+    at: Instant,
+    into: Decision,
+) -> bool:
+    """Who waits in the queue of the plan goes. False: there is nowhere to go."""
+    here = ev.ContactQueued(
+        contact=contact.id, queue=plan.id, queued_at=queued_at, step=contact.step, passed=contact.passed
+    )
+    pbx, channel = contact.pbx, contact.channel
+    if not _send(floor, here, why, to, step, pbx=pbx, channel=channel, known=contact, at=at, into=into):
+        return False
+    into.joined[plan.id] = into.joined.get(plan.id, 0) - 1
+    return True
 
 
 def _send(

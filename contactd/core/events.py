@@ -108,6 +108,9 @@ class DiversionReason(StrEnum):
     UNSTAFFED = "unstaffed"
     STEP = "step"
     """The wait has reached a step of the queue's plan that goes there."""
+    CLOSED = "closed"
+    """By the queue's calendar."""
+    CLOSED_BY_HAND = "closed_by_hand"
     FOUND = "found"
     """A comparison found the caller there: sent by somebody whose facts are lost."""
 

@@ -19,6 +19,7 @@ from contactd.core.changes import CHANGES
 from contactd.core.contact import TRANSITIONS as CONTACT_TRANSITIONS
 from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.errors import FloorBug
+from contactd.core.hours import leaves
 from contactd.core.ids import AgentId, CalendarId, ContactId, Instant, PbxId, QueueId
 from contactd.core.learnt import Learnt
 from contactd.core.limits import Limits
@@ -246,6 +247,10 @@ class LiveFloor:
 
     def _time_step(self, queue: QueuePlan, contact: Contact) -> None:
         """Who is to go elsewhere goes from the hold, and by the PBX's hand."""
+        if leaves(self, queue, contact) is not None:
+            # At once: no time is earlier.
+            self._steps.set(contact.id, 0.0)
+            return
         due = next_step_at(queue, contact)
         if due is None or (goes_next(queue, contact) and not self.can_go(contact)):
             self._steps.clear(contact.id)
@@ -256,9 +261,22 @@ class LiveFloor:
         """Whether a waiting contact can be sent elsewhere now."""
         return contact.held and contact.pbx in self.steered
 
+    def time_hours(self) -> None:
+        """A queue has opened or closed, perhaps: whoever may not wait any more goes."""
+        for contact in self.contacts.values():
+            queue = self.queues.get(contact.queue) if contact.state is _WAITING and contact.queue is not None else None
+            if queue is not None and (queue.closed is not None or queue.closed_by_hand is not None):
+                self._time_step(queue, contact)
+
     def time_steps(self, pbx: PbxId) -> None:
         """The PBX is steered now, or is not any more."""
-        going = {queue.id: queue for queue in self.queues.values() if any(step.go is not None for step in queue.steps)}
+        going = {
+            queue.id: queue
+            for queue in self.queues.values()
+            if queue.closed is not None
+            or queue.closed_by_hand is not None
+            or any(step.go is not None for step in queue.steps)
+        }
         for contact in self.contacts.values() if going else ():
             if contact.state is _WAITING and contact.pbx == pbx and contact.queue in going:
                 self._time_step(going[contact.queue], contact)
@@ -328,6 +346,7 @@ class LiveFloor:
             self._switches.clear(key)
         else:
             self._switches.set(key, switch.until)
+        self.time_hours()
 
     def _forget_hours(self, plan: FloorPlan) -> None:
         """Of what left the plan, or whose calendar did."""

@@ -10,20 +10,47 @@ from typing import TYPE_CHECKING
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
+from contactd.core.contact import Contact
+from contactd.core.destination import Destination, ToQueue
 from contactd.core.ids import Instant, QueueId
-from contactd.core.opening import CalendarState, Opening, Switch, SwitchKey, opening_of, switch_key
+from contactd.core.opening import CalendarState, Opening, Switch, SwitchKey, may_wait, opening_of, switch_key
+from contactd.core.plan import QueuePlan
 
 if TYPE_CHECKING:
     from contactd.core.decision import Decision
     from contactd.core.floor import LiveFloor
 
 TIME_IS_OVER = "the time is over"
+BY_HOURS = frozenset({ev.DiversionReason.CLOSED, ev.DiversionReason.CLOSED_BY_HAND})
 
 
 def opening(floor: LiveFloor, queue: QueueId | None) -> Opening | None:
     """What a queue is now; None: there is none of this name."""
     plan = floor.queues.get(queue) if queue is not None else None
     return opening_of(plan, floor.state.calendars, floor.state.switches) if plan is not None else None
+
+
+def turned_away(
+    floor: LiveFloor, queue: QueuePlan, queued_at: Instant, passed: tuple[QueueId, ...]
+) -> tuple[ev.DiversionReason, Destination] | None:
+    """Why and where a wait in a queue is sent that began at queued_at; None: it may go on, or there is nowhere to go.
+
+    passed: the queues that it went through before; no way leads back.
+    """
+    now = opening_of(queue, floor.state.calendars, floor.state.switches)
+    if may_wait(queue, now, queued_at):
+        return None
+    to = (queue.closed_by_hand or queue.closed) if now.by_hand else (queue.closed or queue.closed_by_hand)
+    if to is None or (isinstance(to, ToQueue) and (to.queue in (*passed, queue.id) or to.queue not in floor.queues)):
+        return None
+    return (ev.DiversionReason.CLOSED_BY_HAND if now.by_hand else ev.DiversionReason.CLOSED), to
+
+
+def leaves(floor: LiveFloor, queue: QueuePlan, contact: Contact) -> tuple[ev.DiversionReason, Destination] | None:
+    """The same, of who waits already: once, from the hold, and by the PBX's hand."""
+    if contact.turned_away or contact.queued_at is None or not floor.can_go(contact):
+        return None
+    return turned_away(floor, queue, contact.queued_at, contact.passed)
 
 
 # --- decided ----------------------------------------------------------------------------------------------------------
@@ -84,6 +111,7 @@ def calendar_changed(floor: LiveFloor, event: ev.CalendarChanged, at: Instant) -
     floor.state.calendars[event.calendar] = CalendarState(
         open=event.open, why=event.why, until=event.until, since=since
     )
+    floor.time_hours()
 
 
 def hours_switched(floor: LiveFloor, event: ev.HoursSwitched, at: Instant) -> None:

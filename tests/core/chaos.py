@@ -59,6 +59,7 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
     calendar = dice.choice((None, *CALENDARS[:2]))
     at_closing = dice.choice(list(AtClosing))
     ring_back_s = dice.choice((0, 20, 600, 600))
+    closed, by_hand = (dice.choice((None, some_destination(dice))) for _ in range(2))
     if dice.random() < 0.4:
         return QueuePlan(
             id=queue,
@@ -67,6 +68,8 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
             calendar=calendar,
             at_closing=at_closing,
             ring_back_s=ring_back_s,
+            closed=closed,
+            closed_by_hand=by_hand,
         )
     limited = dice.random() < 0.4
     return QueuePlan(
@@ -79,6 +82,8 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
         calendar=calendar,
         at_closing=at_closing,
         ring_back_s=ring_back_s,
+        closed=closed,
+        closed_by_hand=by_hand,
         strategy=dice.choice(list(Strategy)),
         skills=some_skills(dice, 6),
         preferred_skills=tuple(skill for skill in SKILLS if dice.random() < 0.3),

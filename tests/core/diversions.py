@@ -15,7 +15,7 @@ from contactd.core.floor import Floor, LiveFloor
 from contactd.core.ids import QueueId
 from contactd.core.plan import QueuePlan
 from contactd.core.step import Step
-from tests.core.rules import in_line, next_step_at, queue_of, staffed
+from tests.core.rules import closed_way, in_line, next_step_at, queue_of, sent_away, staffed
 
 _decode = msgspec.msgpack.Decoder(Floor).decode
 
@@ -56,6 +56,9 @@ def _limit(floor: LiveFloor, event: ev.ContactQueued, index: int, made: Step) ->
     pbx = floor.contacts[event.contact].pbx
     if plan is None or pbx not in floor.state.steered or not _arrives(floor, event, index, made):
         return None
+    closed = closed_way(floor, plan, made.at if event.passed else event.queued_at, event.passed)
+    if closed is not None:
+        return closed
     others = in_line(floor, plan.id) - _counts(floor.contacts[event.contact], plan.id)
     found: tuple[str, Destination] | None = None
     if plan.unstaffed is not None and not staffed(floor, pbx, plan):
@@ -72,7 +75,8 @@ def _counts(contact: Contact, queue: QueueId) -> bool:
 
 def _arrives(floor: LiveFloor, event: ev.ContactQueued, index: int, made: Step) -> bool:
     """From another queue, from outside, or from an agent: not from an offer, the static queue, or a silence of ours."""
-    came_by = made.events[index - 1] if index else None
+    before = [one for one in made.events[:index] if not isinstance(one, ev.ContactNeedsSet)]
+    came_by = before[-1] if before else None
     if isinstance(came_by, ev.ContactDiverted) and came_by.contact == event.contact:
         return True
     if not isinstance(made.input, inp.CallHeld):
@@ -97,6 +101,11 @@ def _check_steps(floor: LiveFloor, made: Step) -> None:
         queue = queue_of(floor, contact)
         assert queue is not None and contact.queued_at is not None
         event = told[contact.id]
+        away = sent_away(floor, contact)
+        if away is not None:
+            assert isinstance(event, ev.ContactDiverted), event
+            assert (str(event.why), event.to, event.step) == (*away, contact.step)
+            continue
         ways = list(_ways(queue, contact, made.at))
         can_go = contact.held and contact.pbx in floor.state.steered
         if not ways:

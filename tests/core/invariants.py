@@ -253,11 +253,16 @@ class Places:
         return {c.id: (msgspec.structs.replace(c), queue_of(floor, c)) for c in floor.contacts.values()}
 
     def follow(self, made: Step, before: Mapping[str, Ended], floor: LiveFloor) -> None:
+        came: set[str] = set()
         for event in made.events:
             if isinstance(event, ev.ContactEnded) and event.contact in before:
                 self._ended(event, *before[event.contact], made.at)
-            elif isinstance(event, ev.ContactQueued):
+            elif isinstance(event, ev.ContactQueued) and event.contact not in came:
+                came.add(event.contact)
                 self._queued(event, before.get(event.contact), made, floor)
+            elif isinstance(event, ev.ContactQueued):
+                # Sent on at once: the place was asked for where the wait began.
+                assert event.resumed is None
         self.latest = max(self.latest, made.at)
 
     def _ended(self, event: ev.ContactEnded, contact: Contact, queue: QueuePlan | None, at: float) -> None:

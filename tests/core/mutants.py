@@ -210,8 +210,8 @@ MUTANTS = (
     Mutant(
         "who leaves by the same decision makes room",
         DIVERTING,
-        "        into.joined[plan.id] = into.joined.get(plan.id, 0) - 1\n",
-        "        pass\n",
+        "    into.joined[plan.id] = into.joined.get(plan.id, 0) - 1\n",
+        "",
     ),
     Mutant(
         "an unstaffed queue sends away",
@@ -232,7 +232,7 @@ MUTANTS = (
         "{*queue.also_groups, *(group for step in queue.steps for group in step.also_groups)}",
         "{*queue.also_groups}",
     ),
-    Mutant("nobody is sent from a PBX that is not steered", DIVERTING, " and pbx in floor.steered else", " else"),
+    Mutant("nobody is sent from a PBX that is not steered", DIVERTING, " and pbx in floor.steered:", ":"),
     Mutant(
         "who rings is in line", "contact.py", "{_S.WAITING, _S.OFFERED, _S.FALLBACK})\n", "{_S.WAITING, _S.FALLBACK})\n"
     ),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from contactd.core.agent import Agent, AgentState, Handset, Status
 from contactd.core.contact import STICKY, Contact, ContactState
+from contactd.core.destination import Destination, ToQueue
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import AgentId, PbxId, QueueId, SkillId
 from contactd.core.plan import QueuePlan, RoutingStep, Strategy
@@ -105,6 +106,37 @@ def hours(floor: LiveFloor, queue_id: QueueId) -> tuple[bool, float, bool]:
     return True, 0.0, False
 
 
+def closed_way(
+    floor: LiveFloor, queue: QueuePlan, began: float, passed: Sequence[QueueId]
+) -> tuple[str, Destination] | None:
+    """Why, and where to, a wait that began then is sent from a queue that is closed."""
+    is_open, since, by_hand = hours(floor, queue.id)
+    if is_open:
+        return None
+    word = None
+    if by_hand:
+        keys = (f"queue:{queue.id}", f"calendar:{queue.calendar}")
+        found = [switch for key, switch in floor.state.switches.items() if key in keys]
+        word = max(found, key=lambda switch: switch.seq).waiting
+    if (word or queue.at_closing) == "serve" and began < since:
+        return None
+    choices = [queue.closed_by_hand, queue.closed] if by_hand else [queue.closed, queue.closed_by_hand]
+    given = [choice for choice in choices if choice is not None]
+    known = {other.id for other in floor.plan.queues} - {queue.id, *passed}
+    if not given or (isinstance(given[0], ToQueue) and given[0].queue not in known):
+        return None
+    return ("closed_by_hand" if by_hand else "closed", given[0])
+
+
+def sent_away(floor: LiveFloor, contact: Contact) -> tuple[str, Destination] | None:
+    """The same, of who stands in the hold: once, and while the PBX is steered."""
+    queue = queue_of(floor, contact)
+    steered = contact.held and contact.pbx in floor.state.steered
+    if queue is None or contact.queued_at is None or not steered or contact.turned_away:
+        return None
+    return closed_way(floor, queue, contact.queued_at, contact.passed)
+
+
 def available(agent: Agent) -> bool:
     return agent.status is Status.READY and agent.state is AgentState.IDLE and agent.handset is Handset.FREE
 
@@ -121,6 +153,8 @@ def next_step_at(floor: LiveFloor, contact: Contact) -> float | None:
     queue = queue_of(floor, contact)
     if contact.state is not ContactState.WAITING or queue is None or contact.queued_at is None:
         return None
+    if sent_away(floor, contact) is not None:
+        return 0.0
     if contact.step == STICKY:
         return contact.queued_at + queue.sticky_s
     later = queue.steps[contact.step :]

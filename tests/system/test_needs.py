@@ -1,4 +1,4 @@
-"""What a caller needs, on real telephones: the word of the dialplan, the menu and a supervisor; kept through kill -9."""
+"""What a caller needs, on real telephones: as the dialplan, the menu and a supervisor say it; kept through kill -9."""
 
 from __future__ import annotations
 
