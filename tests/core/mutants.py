@@ -24,6 +24,7 @@ class Mutant(NamedTuple):
 
 
 DIVERTING, QUEUE_LIMITS = "diverting.py", "queue_limits.py"
+OPENING, HOURS = "opening.py", "hours.py"
 INDEX, DEMAND, SETS = "routing/index.py", "routing/demand.py", "routing/sets.py"
 WAITS, LEARNT, DECISION = "routing/waits.py", "learnt.py", "decision.py"
 STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
@@ -290,6 +291,63 @@ MUTANTS = (
         "a diversion on its way is left alone", "compare.py", "contact.diverted_at > asked_at - _ON_ITS_WAY_S", "False"
     ),
     Mutant("the wait ends where the contact is sent", "decision.py", " or contact.diverted_at or at)", " or at)"),
+    Mutant("of two supervisors' words the later counts", OPENING, "switch = max(found", "switch = min(found"),
+    Mutant("who comes to a closed queue is sent", OPENING, "keeps and queued_at < opening.since", "keeps"),
+    Mutant(
+        "a supervisor says what becomes of who waits",
+        OPENING,
+        "opening.waiting or queue.at_closing",
+        "queue.at_closing",
+    ),
+    Mutant("a switch goes before the calendar", OPENING, "        if found:\n", "        if False:\n"),
+    Mutant("by hand it may be another place", HOURS, "(queue.closed_by_hand or queue.closed) if", "queue.closed if"),
+    Mutant("who came back is not sent again", HOURS, "contact.turned_away or ", ""),
+    Mutant(
+        "another reason moves no closing",
+        HOURS,
+        "known.since if known is not None and known.open == event.open else at\n    floor",
+        "at\n    floor",
+    ),
+    Mutant("a calendar that turns looks at who waits", HOURS, "    )\n    floor.time_hours()\n", "    )\n"),
+    Mutant(
+        "a switch looks at who waits",
+        FLOOR,
+        "            self._switches.set(key, switch.until)\n        self.time_hours()\n",
+        "            self._switches.set(key, switch.until)\n",
+    ),
+    Mutant(
+        "who comes from another queue begins now",
+        DIVERTING,
+        "at if waits.passed else waits.queued_at",
+        "waits.queued_at",
+    ),
+    Mutant("a closed queue refuses who comes", DIVERTING, "found = closed or sends_away", "found = sends_away"),
+    Mutant(
+        "a closing sends who waits",
+        DECIDE,
+        "            if closing_sends(floor, contact, queue, at, into):\n",
+        "            if False:\n",
+    ),
+    Mutant(
+        "a queue that closes is timed when its PBX is steered",
+        FLOOR,
+        "            if queue.closed is not None\n",
+        "            if False\n",
+    ),
+    Mutant("a new queue may send again", CHANGES, "    contact.turned_away = False\n", ""),
+    Mutant(
+        "a switch ends at its time",
+        FLOOR,
+        "            self._switches.set(key, switch.until)\n        self",
+        "            pass\n        self",
+    ),
+    Mutant(
+        "what the floor knows goes before what the channel carries",
+        "decision.py",
+        "    if known is not None and known.needs is not None:\n        return known.needs\n",
+        "",
+    ),
+    Mutant("a wait begins with what the channel carries", "decision.py", "asked = needs or (", "asked = ("),
     Mutant(
         "the same needs again say nothing",
         DECIDE,

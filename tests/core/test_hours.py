@@ -366,3 +366,17 @@ def test_a_new_plan_that_gives_a_queue_a_closed_calendar_sends_who_may_not_wait(
     world.put(inp.ConfigurationLoaded(plan=msgspec.structs.replace(made, sha256="c" * 64, queues=(sales, support))))
     world.put(inp.TimePassed())
     assert diverted(world) == [(VOICEMAIL, "closed")] and world.contact(call).state is ContactState.DIVERTED
+
+
+def test_who_was_sent_on_is_sent_on_again_when_that_queue_closes_too() -> None:
+    world = closing(closed=ToQueue(queue=SUPPORT))
+    made = world.floor.plan
+    sales, support = made.queues
+    support = msgspec.structs.replace(support, closed=VOICEMAIL, at_closing=AtClosing.SEND)
+    world.put(inp.ConfigurationLoaded(plan=msgspec.structs.replace(made, sha256="c" * 64, queues=(sales, support))))
+    turn(world, False)
+    call = world.arrive(SALES)
+    assert world.contact(call).queue == SUPPORT
+    switch(world, False, queue=SUPPORT)
+    world.put(inp.TimePassed())
+    assert diverted(world) == [(ToQueue(queue=SUPPORT), "closed"), (VOICEMAIL, "closed_by_hand")]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contactd.core.contact import Needs
+from contactd.core import inputs as inp
+from contactd.core.contact import STICKY, Needs
 from contactd.core.ids import AgentId, SkillId
+from contactd.core.inputs import Place
 from contactd.core.needs import MOST_SKILLS, Refused, as_text, from_text, known_of, together
+from tests.core.world import ANNA, BILAL, PBX, SALES, World, never_announced, open_world, plan, seen
 
 GERMAN, CARDS = SkillId("german"), SkillId("cards")
-ANNA, BILAL = AgentId("anna"), AgentId("bilal")
 
 _ids = st.from_regex(r"[a-z][a-z0-9_-]{0,31}", fullmatch=True)
 some_needs = st.builds(
@@ -76,3 +79,72 @@ def test_what_nobody_could_give_is_left_out() -> None:
     left, refused = known_of(needs, {GERMAN}, {BILAL})
     assert left == Needs(skills={GERMAN: 7}, boost_s=5)
     assert refused == Refused(skills=("cards",), agent="anna")
+
+
+# --- what the channel carries ---
+
+
+def sticky() -> World:
+    """sales waits for a preferred agent."""
+    made = plan()
+    sales, *others = made.queues
+    sales = msgspec.structs.replace(sales, sticky_s=60)
+    return open_world(msgspec.structs.replace(made, queues=(sales, *others)))
+
+
+def held(world: World, call: inp.CallArrived, needs: Needs | None) -> list[str]:
+    input_ = inp.CallHeld(
+        contact=call.contact,
+        pbx=PBX,
+        call=call.call,
+        channel=call.channel,
+        dnis=call.dnis,
+        queue=SALES,
+        queued_at=world.now,
+        needs=needs,
+    )
+    world.put(input_)
+    return world.kinds()
+
+
+FOR_ANNA = Needs(preferred_agent=ANNA)
+
+
+def test_who_was_never_announced_is_known_with_what_the_channel_carries() -> None:
+    world = sticky()
+    world.sign_in(BILAL)
+    call = never_announced(1, world.now)
+    assert held(world, call, FOR_ANNA) == ["ContactAdopted", "ContactNeedsSet", "ContactQueued", "ContactOffered"]
+    world = sticky()
+    world.sign_in(BILAL, ANNA)
+    world.put(inp.NotReadyAsked(agent=ANNA, reason="break"))
+    assert held(world, call, FOR_ANNA) == ["ContactAdopted", "ContactNeedsSet", "ContactQueued"]
+    assert (world.contact(call).needs, world.contact(call).step) == (FOR_ANNA, STICKY)
+    world.put(inp.ReadyAsked(agent=ANNA))
+    assert world.contact(call).agent == ANNA
+
+
+def test_what_the_floor_was_told_before_counts() -> None:
+    world = sticky()
+    call = world.arrive()
+    world.put(inp.NeedsAsked(contact=call.contact, needs=FOR_ANNA))
+    assert held(world, call, Needs(boost_s=60)) == ["ContactQueued"]
+    assert world.contact(call).needs == FOR_ANNA
+
+
+def test_a_menu_that_broke_off_leaves_the_channels_word() -> None:
+    world = sticky()
+    call = world.arrive()
+    assert held(world, call, Needs(boost_s=60)) == ["ContactNeedsSet", "ContactQueued"]
+    assert held(world, call, Needs(boost_s=90)) == []
+
+
+def test_a_comparison_finds_them_with_what_the_channel_carries() -> None:
+    world = sticky()
+    call = never_announced(1, world.now)
+    found = msgspec.structs.replace(seen(call, Place.HOLD, queued_at=world.now), needs=FOR_ANNA)
+    world.compare(found)
+    assert world.kinds() == ["ContactAdopted", "ContactNeedsSet", "ContactQueued"]
+    assert world.contact(call).step == STICKY
+    world.compare(found)
+    assert world.kinds() == []
