@@ -123,6 +123,8 @@ def _needs(event: ev.ContactNeedsSet) -> str:
 _WHY_DIVERTED = {
     DiversionReason.FULL: "it was full",
     DiversionReason.UNSTAFFED: "nobody was signed in who serves it",
+    DiversionReason.CLOSED: "it was closed",
+    DiversionReason.CLOSED_BY_HAND: "a supervisor had closed it",
     DiversionReason.FOUND: "found there by a comparison",
 }
 _FAILURE = {
