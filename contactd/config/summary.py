@@ -33,6 +33,7 @@ def summary(settings: Settings) -> str:
     lines += _row("database", settings.database.dsn)
     lines += _row("listens", ", ".join(_doors(settings)))
     lines += _row("lines", _few(f"{number} = {where}" for number, where in settings.lines.items()))
+    lines += _row("calendars", _few(settings.calendars))
     lines += _row("queues", _few(settings.queues))
     lines += _row("menus", _few(settings.menus))
     lines += _row("agents", f"{len(settings.agents)}: {_few(settings.agents)}")
@@ -60,10 +61,30 @@ def _doubts(settings: Settings) -> Iterator[str]:
     for agent_id, agent in settings.agents.items():
         if not agent.queues and not agent.groups:
             yield f"agents.{agent_id}: serves no queue, and is offered nothing"
+    yield from _hours_in_vain(settings)
     reached = {line.target for line in settings.entries.values() if line.kind == "menu"}
     for menu in settings.menus:
         if menu not in reached:
             yield f"menus.{menu}: no line leads to it"
+
+
+def _hours_in_vain(settings: Settings) -> Iterator[str]:
+    """Calendars that nobody follows, or that have no hours at all; and needs that no agent meets."""
+    followed = {queue.calendar for queue in settings.queues.values()}
+    for calendar_id, calendar in settings.calendars.items():
+        if calendar_id not in followed:
+            yield f"calendars.{calendar_id}: no queue follows it"
+        elif not calendar.hours and all(day.hours == "closed" for day in calendar.special.values()):
+            yield f"calendars.{calendar_id}: never open"
+    levels: dict[str, int] = {}
+    for agent in settings.agents.values():
+        for skill, level in agent.skills.items():
+            levels[skill] = max(level, levels.get(skill, 0))
+    for menu_id, menu in settings.menus.items():
+        for key, needs in menu.needs.items():
+            for skill, level in needs.skills.items():
+                if level > levels.get(skill, 0):
+                    yield f"menus.{menu_id}.needs.{key}.skills.{skill}: no agent has it at level {level}"
 
 
 def _asked_in_vain(settings: Settings, served: set[QueueId]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from contactd.config import ConfigErrors, calendars, calendars_of, load
+from contactd.config.summary import summary
 from contactd.core.ids import CalendarId
 from contactd.core.plan import AtClosing
 from tests.config.files import sample, write
@@ -95,3 +96,18 @@ def test_another_calendar_is_another_configuration_that_a_reload_takes(tmp_path:
     made = reload_plan(running, load(write(tmp_path, table)))
     assert made.changes and all(change.live for change in made.changes)
     assert calendars_of(made.settings.calendars)[OFFICE].weekly.keys() == {0}
+
+
+def test_what_is_allowed_and_perhaps_not_meant_is_worth_a_look(tmp_path: Path) -> None:
+    table = sample()
+    told = summary(load(write(tmp_path, table)))
+    assert "calendars   office" in told and "calendars.office" not in told and "menus.main.needs" not in told
+    table["calendars"]["idle"] = {"time_zone": "Europe/Berlin", "hours": {"monday": "8:00-9:00"}}
+    table["calendars"]["office"]["hours"] = {}
+    del table["calendars"]["office"]["special"]
+    table["menus"]["main"]["needs"]["2"]["skills"] = {"english": 10, "latin": 1}
+    told = summary(load(write(tmp_path, table)))
+    assert "calendars.office: never open" in told
+    assert "calendars.idle: no queue follows it" in told
+    for skill, level in (("english", 10), ("latin", 1)):
+        assert f"menus.main.needs.2.skills.{skill}: no agent has it at level {level}" in told
