@@ -114,7 +114,7 @@ def _queues(sections: Sections, into: Problems) -> None:
         for key, needs in menu.needs.items():
             if key not in menu.choices:
                 into.add((*at, "needs", key), "a key that chooses nothing", f'Add "{key}" to [menus.{menu_id}.choices]')
-            if needs.agent and needs.agent not in sections.agents:
+            if needs.agent and sections.agents and needs.agent not in sections.agents:
                 into.add(
                     (*at, "needs", key, "agent"),
                     f'there is no agent "{needs.agent}"',
