@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from contactd.ctl.exits import Exit
 from tests.lab.stack import Contactd
 from tests.survival.centre import LEAST, PACE, STACK, exit_code, now, offered_again, said, steering, verdict
 from tests.survival.load import Floor, until
@@ -146,6 +147,9 @@ async def test_a_standby_takes_the_files_that_it_was_told_to_read_while_it_waite
         first, second = floor.stack.daemon, floor.stack.standby()
         try:
             await _waits(second)
+            asked = await asyncio.to_thread(second.ctl, "queues", check=False)
+            assert (asked.returncode, asked.stdout) == (Exit.UNREACHABLE, "")
+            assert "This contactd stands by" in asked.stderr and "The active one is elsewhere" in asked.stderr
             toml = second.config.read_text()
             second.write(toml + "floor = 0\n")
             second.hup()
