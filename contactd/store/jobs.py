@@ -145,11 +145,15 @@ async def figures(pool: asyncpg.Pool, floor: int) -> JobFigures:
     """For Prometheus. Raises StoreAway."""
     try:
         async with pool.acquire(timeout=10) as connection:
-            opened = await connection.fetch(query("open_jobs"), timeout=10)
-            tallies = await connection.fetch(query("job_tallies"), timeout=10)
-            seen = await connection.fetchrow(query("last_verification"), floor, timeout=10)
+            return await read_figures(connection, floor)
     except AWAY as error:
         raise away(error) from error
+
+
+async def read_figures(connection: asyncpg.Connection, floor: int) -> JobFigures:
+    opened = await connection.fetch(query("open_jobs"), timeout=10)
+    tallies = await connection.fetch(query("job_tallies"), timeout=10)
+    seen = await connection.fetchrow(query("last_verification"), floor, timeout=10)
     return JobFigures(
         open={(row["kind"], row["state"]): (row["count"], row["oldest_s"]) for row in opened},
         tallies={(row["kind"], row["outcome"]): (row["runs"], row["run_s"]) for row in tallies},

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from contactd.ctl.doctor.database import judge_jobs
+from contactd.ctl.doctor.findings import Findings
 from contactd.ctl.exits import Exit
+from contactd.metrics import JobFigures
 from tests.ctl.test_contactctl import contactctl
 from tests.engine.journal import fetch
 from tests.worker.test_worker import ask, settings_of
@@ -83,3 +86,20 @@ async def test_nothing_is_done_that_cannot_be_written_down(database: str, option
 async def test_a_number_that_is_none_is_told(options: tuple[str, str], command: str) -> None:
     ran = await contactctl(*options, "jobs", command, "77")
     assert (ran.code, ran.out) == (Exit.NOT_FOUND, "") and "contactctl jobs list" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("figures", "check", "level"),
+    [
+        (JobFigures(), "jobs", "ok"),
+        (JobFigures(open={("verify", "running"): (1, 0.0), ("verify", "waiting"): (1, 60.0)}), "jobs", "ok"),
+        (JobFigures(open={("verify", "waiting"): (1, 1000.0)}), "jobs", "warning"),
+        (JobFigures(open={("verify", "dead"): (2, 0.0)}), "jobs", "warning"),
+        (JobFigures(verified_at=1.0, broken=True), "journal", "error"),
+    ],
+)
+def test_the_doctor_tells_what_the_workers_leave_behind(figures: JobFigures, check: str, level: str) -> None:
+    found = Findings()
+    judge_jobs(found.at("database"), figures)
+    (finding,) = [one for one in found.all if one.check == check]
+    assert finding.level == level and bool(finding.remedy) == (level != "ok")

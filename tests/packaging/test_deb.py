@@ -25,7 +25,7 @@ pytestmark = [
 ]
 OLD, NEW = "0.0.9", "0.2.0"
 ORDINARY = 65534
-UNITS = ("contactd.service", "contactd-migrate.service", "contactd-migrate.timer")
+UNITS = ("contactd.service", "contactd-migrate.service", "contactd-migrate.timer", "contactd-worker@1.service")
 
 
 def make(what: str, called: str, out: Path) -> Path:
@@ -81,6 +81,8 @@ def test_from_installing_to_purging(machine: Machine, packages: dict[str, Path])
     assert machine.show("contactd", "ActiveState") == "inactive"
     assert machine.show("contactd", "UnitFileState") == "enabled"
     assert machine.show("contactd-migrate.timer", "ActiveState") == "active"
+    assert machine.show("contactd-worker@1", "UnitFileState") == "enabled"
+    assert machine.show("contactd-worker@1", "ActiveState") == "inactive"
     assert machine.run("systemctl", "--failed", "--quiet", "--plain").stdout == ""
     assert machine.run("stat", "-c", "%a %U:%G", "/etc/contactd", "/var/lib/contactd").stdout.splitlines() == [
         "750 root:contactd",
@@ -94,6 +96,7 @@ def test_from_installing_to_purging(machine: Machine, packages: dict[str, Path])
     assert f"contactd {OLD}" in machine.run("contactctl", "status", check=False).stdout
 
     sandboxed(machine)
+    works(machine)
     watched(machine)
     upgraded(machine, packages[NEW])
 
@@ -120,6 +123,30 @@ def sandboxed(machine: Machine) -> None:
     machine.run("useradd", "stranger")
     assert "epoch 1" in machine.run("contactctl", "status", user="olga", check=False).stdout
     assert machine.run("contactctl", "status", user="stranger", check=False).stdout == ""
+
+
+def works(machine: Machine) -> None:
+    """The worker behind the same walls: the first day's job is done in a process of its own, and is told of."""
+    machine.run("systemctl", "start", "contactd-worker@1")
+    machine.until(lambda: "1 done" in machine.show("contactd-worker@1", "StatusText"), "the journal to be verified")
+    listed = machine.run("contactctl", "jobs", "list", user="contactd").stdout
+    assert re.search(r"1 +verify +\d{4}-\d\d-\d\d +done", listed), listed
+    status = machine.run("cat", f"/proc/{machine.show('contactd-worker@1', 'MainPID')}/status").stdout
+    assert re.search(r"^CapBnd:\s+0+$", status, re.MULTILINE) and re.search(r"^Seccomp:\s+2$", status, re.MULTILINE)
+    machine.run("systemctl", "reload", "contactd-worker@1")
+    read = lambda: "configuration_read" in machine.run("journalctl", "-u", "contactd-worker@1").stdout  # noqa: E731
+    machine.until(read, "the worker to read its files again")
+    pid = machine.show("contactd-worker@1", "MainPID")
+    machine.run("contactctl", "reload")
+    audited = machine.run("contactctl", "audit", user="contactd").stdout
+    assert re.search(r"root .*contactctl reload .*taken", audited), audited
+    page = lambda: machine.run("python3", "-c", FETCH.format("/metrics")).stdout  # noqa: E731
+    machine.until(lambda: "contactd_journal_verified_seq " in page() and "seq 0.0" not in page(), "it to be told", 90)
+    machine.run("systemctl", "stop", "postgresql")
+    machine.until(lambda: "PostgreSQL" in machine.show("contactd-worker@1", "StatusText"), "the outage to be told")
+    machine.run("systemctl", "start", "postgresql")
+    machine.until(lambda: "Waiting for jobs" in machine.show("contactd-worker@1", "StatusText"), "the outage's end")
+    assert machine.show("contactd-worker@1", "MainPID") == pid
 
 
 FETCH = "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:9273{}').read().decode())"
@@ -167,15 +194,18 @@ def upgraded(machine: Machine, package: Path) -> None:
     machine.shell("echo '# ours' >> /etc/contactd/contactd.toml")
     files = machine.shell("sha256sum /etc/contactd/*")
     pid, epoch = machine.show("contactd", "MainPID"), int(story(machine))
+    worker = machine.show("contactd-worker@1", "MainPID")
     install(machine, package)
+    machine.until(lambda: machine.show("contactd-worker@1", "MainPID") not in (worker, "0"), "the new worker")
     machine.until(lambda: machine.show("contactd", "MainPID") not in (pid, "0"), "the new contactd")
     machine.until(lambda: steers(machine), "the new contactd to steer")
     assert int(story(machine)) == epoch + 1
     assert f"contactd {NEW}" in machine.run("contactctl", "status", check=False).stdout
     assert machine.shell("sha256sum /etc/contactd/*") == files
 
-    machine.run("systemctl", "disable", "--now", "contactd")
+    machine.run("systemctl", "disable", "--now", "contactd", "contactd-worker@1")
     install(machine, package)
+    assert machine.show("contactd-worker@1", "ActiveState") == "inactive"
     assert machine.show("contactd", "ActiveState") == "inactive"
     assert machine.show("contactd", "UnitFileState") == "disabled"
 

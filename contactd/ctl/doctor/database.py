@@ -9,7 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 from contactd.config import Settings
 from contactd.core.errors import ContactdError
 from contactd.ctl.doctor.findings import Subject, names
+from contactd.ctl.durations import duration
+from contactd.metrics import JobFigures
 from contactd.store.checkup import Checkup, checkup
+from contactd.store.jobs import read_figures
 from contactd.store.reading import reader
 
 OLDEST = 140000
@@ -17,6 +20,7 @@ _SLOW_S, _STALLED_S = 0.05, 0.5
 _CLOCK_S = 2.0
 _FREE_BYTES = 2 << 30
 _GIB = 1 << 30
+_LATE_S = 900.0
 
 
 async def check_database(database: Subject, settings: Settings) -> None:
@@ -24,6 +28,7 @@ async def check_database(database: Subject, settings: Settings) -> None:
     try:
         async with reader(settings.database.dsn, password=secret, writes=True) as connection:
             found = await checkup(connection)
+            figures = None if found.pending else await read_figures(connection, settings.floor)
     except ContactdError as error:
         database.error(
             "connection",
@@ -32,6 +37,34 @@ async def check_database(database: Subject, settings: Settings) -> None:
         )
         return
     judge(database, found, remote=not found.local or _remote(settings.database.dsn))
+    if figures is not None:
+        judge_jobs(database, figures)
+
+
+def judge_jobs(database: Subject, found: JobFigures) -> None:
+    """Of the workers, wherever they run: what they leave behind."""
+    dead = sum(count for (_, state), (count, _) in found.open.items() if state == "dead")
+    late_s = max((oldest_s for (_, state), (_, oldest_s) in found.open.items() if state == "waiting"), default=0.0)
+    if found.broken:
+        database.error(
+            "journal",
+            "the last verification found a fact that was changed after it was written",
+            "contactctl verify names the facts in between; change nothing, and compare with a backup.",
+        )
+    if dead:
+        database.warning(
+            "jobs",
+            f"{dead} jobs were tried as often as they may be, and failed",
+            "contactctl jobs list --state dead, then contactctl jobs show NUMBER; retry or drop them.",
+        )
+    elif late_s > _LATE_S:
+        database.warning(
+            "jobs",
+            f"a job has waited for a worker for {duration(late_s)}",
+            "systemctl status 'contactd-worker@*'; systemctl enable --now contactd-worker@1 where one shall run.",
+        )
+    else:
+        database.ok("jobs", "no job waits for long, and none is dead")
 
 
 def _remote(dsn: str) -> bool:
