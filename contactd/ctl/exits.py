@@ -44,6 +44,7 @@ _OF_ERROR = {
     "Standby": Exit.UNREACHABLE,
     "StoreAway": Exit.UNREACHABLE,
     "NotFound": Exit.NOT_FOUND,
+    "PastLost": Exit.NOT_FOUND,
     "Forbidden": Exit.FORBIDDEN,
     "Refused": Exit.REFUSED,
 }

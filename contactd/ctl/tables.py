@@ -152,6 +152,17 @@ def show_skills(agents: list[dict[str, Any]]) -> None:
     console().print(table)
 
 
+def show_decision(told: dict[str, Any]) -> None:
+    """candidates, of a past moment."""
+    out = console()
+    out.print(f"as it was on {local(told['at']):%Y-%m-%d at %H:%M:%S.%f}, after fact {told['after_seq']}")
+    if told["offer"] is not None:
+        out.print(f"offer {told['offer']} went to {told['chosen']}")
+    if told["as_in_journal"] is False:
+        out.print(Text("The journal counted the agents otherwise: report this to the developers.", "yellow"))
+    show_candidates(told)
+
+
 def show_candidates(told: dict[str, Any]) -> None:
     out = console()
     if told["queue"] is None or told["strategy"] is None:

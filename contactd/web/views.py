@@ -16,7 +16,7 @@ from contactd.core.floor import LiveFloor
 from contactd.core.hours import opening, turned_away
 from contactd.core.ids import Instant, QueueId
 from contactd.core.opening import ALWAYS
-from contactd.core.routing.explain import target, verdicts
+from contactd.core.routing.explain import candidates
 from contactd.core.routing.waits import estimated_wait, remaining_wait
 
 _ESTIMATED = 500
@@ -155,17 +155,8 @@ def contacts_view(floor: LiveFloor, now: Instant) -> list[dict[str, Any]]:
 
 def candidates_view(floor: LiveFloor, contact: Contact) -> dict[str, Any]:
     """Why a contact is offered to whom, or to nobody: every agent of its PBX, the next one first."""
-    wanted = target(floor, contact)
-    return {
-        "contact": contact.id,
-        "state": contact.state,
-        "queue": contact.queue,
-        "step": contact.step,
-        "strategy": wanted.strategy if wanted is not None else None,
-        "skills": dict(wanted.skills) if wanted is not None else {},
-        "alone": wanted.agent if wanted is not None else None,
-        "agents": [msgspec.to_builtins(verdict) for verdict in verdicts(floor, contact)],
-    }
+    told: dict[str, Any] = msgspec.to_builtins(candidates(floor, contact))
+    return told
 
 
 def _waited_s(contact: Contact, now: Instant) -> float | None:

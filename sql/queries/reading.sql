@@ -23,6 +23,14 @@ SELECT id::text FROM (
 SELECT id::text FROM contact
 WHERE call = $1 AND arrived_at BETWEEN to_timestamp($2) AND to_timestamp($3) ORDER BY arrived_at DESC LIMIT 4;
 
+-- name: floor_of_event
+-- Whose journal has this event. $1 contact text (a uuid), $2 seq bigint
+SELECT floor FROM event WHERE contact = $1::text::uuid AND seq = $2;
+
+-- name: event_at_or_after
+-- The first event from a place on, and when it happened: what a search for a moment asks. $1 floor smallint, $2 seq bigint
+SELECT seq, extract(epoch FROM at)::float8 AS at FROM event WHERE floor = $1 AND seq >= $2 ORDER BY seq LIMIT 1;
+
 -- name: latest_contacts
 -- The newest of history, whether they ended or not. $1 most int
 SELECT id::text, medium, pbx, call, dnis, queue, agent,

@@ -10,7 +10,18 @@ SELECT $1, $2, $3, $4 FROM floor WHERE id = $1 AND seq >= $2
 ON CONFLICT (floor, seq) DO NOTHING;
 
 -- name: drop_old_snapshots
--- Keep three. $1 floor smallint
-DELETE FROM snapshot WHERE floor = $1 AND seq < (
+-- Keep the newest three and, for explain --at, the last one of each hour for 35 days. $1 floor smallint
+DELETE FROM snapshot s WHERE s.floor = $1 AND s.seq < (
     SELECT min(seq) FROM (SELECT seq FROM snapshot WHERE floor = $1 ORDER BY seq DESC LIMIT 3) AS kept
+) AND (
+    s.taken < now() - interval '35 days' OR EXISTS (
+        SELECT FROM snapshot later WHERE later.floor = $1 AND later.seq > s.seq
+        AND date_trunc('hour', later.taken) = date_trunc('hour', s.taken)
+    )
 );
+
+-- name: snapshot_before
+-- The newest that this program can read of those taken at an event or before it. $1 floor smallint, $2 seq bigint,
+-- $3 oldest version smallint, $4 newest version smallint
+SELECT seq, body FROM snapshot
+WHERE floor = $1 AND seq <= $2 AND version BETWEEN $3 AND $4 ORDER BY seq DESC LIMIT 1;

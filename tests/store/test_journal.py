@@ -117,7 +117,7 @@ async def test_reading_goes_on_from_page_to_page(database: str) -> None:
         assert [fact.seq async for fact in journal.events_after(3)] == list(range(4, 2 * PAGE + 2))
 
 
-async def test_three_snapshots_are_kept_and_none_that_the_journal_has_not_reached(database: str) -> None:
+async def test_the_newest_three_snapshots_are_kept_and_none_that_the_journal_has_not_reached(database: str) -> None:
     async with journal_of(database) as journal:
         await journal.next_epoch()
         await journal.append(1, batch(0, *(f'"{n}"' for n in range(9))))
@@ -127,6 +127,32 @@ async def test_three_snapshots_are_kept_and_none_that_the_journal_has_not_reache
         assert await fetch(database, "SELECT seq FROM snapshot ORDER BY seq") == [4, 6, 8]
         assert await journal.newest_snapshot(1, 1) == (8, b"8")
         assert await journal.newest_snapshot(2, 3) is None
+
+
+async def test_of_older_snapshots_the_last_of_each_hour_is_kept_for_35_days(database: str) -> None:
+    async with journal_of(database) as journal:
+        await journal.next_epoch()
+        await journal.append(1, batch(0, *(f'"{n}"' for n in range(20))))
+        ages = {
+            1: "40 days",
+            2: "5 days 1 second",
+            3: "5 days",
+            4: "4 days",
+            5: "3 hours",
+            6: "2 hours 1 second",
+            7: "2 hours",
+        }
+        for seq, age in ages.items():
+            await fetch(
+                database,
+                "INSERT INTO snapshot"
+                " VALUES (1, $1::int, 1, date_trunc('hour', now()) + '30 min' - $2::text::interval, 'x')",
+                seq,
+                age,
+            )
+        for seq in (8, 9, 10, 11):
+            await journal.keep_snapshot(seq, 1, b"x")
+        assert await fetch(database, "SELECT seq FROM snapshot ORDER BY seq") == [3, 4, 5, 7, 9, 10, 11]
 
 
 async def test_a_configuration_is_kept_once(database: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from contactd.core.contact import Contact
+from contactd.core.contact import Contact, ContactState
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import AgentId, Instant
+from contactd.core.ids import AgentId, ContactId, Instant, QueueId
+from contactd.core.plan import Skills, Strategy
 from contactd.core.routing.demand import Target, target_of
 from contactd.core.routing.reasons import Reason, reason
 from contactd.core.routing.strategies import RANKS
@@ -40,6 +41,35 @@ def verdicts(floor: LiveFloor, contact: Contact) -> list[Verdict]:
             since = None if rank is None else agent.idle_since
             told.append(Verdict(agent=agent.id, reason=why, rank=rank, idle_since=since))
     return sorted(told, key=_order)
+
+
+class Candidates(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a contact is offered to whom, or to nobody, on one floor."""
+
+    contact: ContactId
+    state: ContactState
+    queue: QueueId | None
+    step: int
+    strategy: Strategy | None
+    skills: Skills
+    alone: AgentId | None
+    """Whom the contact waits for, and nobody else."""
+    agents: list[Verdict]
+    """All of the contact's PBX, the next one first."""
+
+
+def candidates(floor: LiveFloor, contact: Contact) -> Candidates:
+    wanted = target(floor, contact)
+    return Candidates(
+        contact=contact.id,
+        state=contact.state,
+        queue=contact.queue,
+        step=contact.step,
+        strategy=wanted.strategy if wanted is not None else None,
+        skills=dict(wanted.skills) if wanted is not None else {},
+        alone=wanted.agent if wanted is not None else None,
+        agents=verdicts(floor, contact),
+    )
 
 
 def _order(verdict: Verdict) -> tuple[bool, Reason, float, float, AgentId]:

@@ -12,14 +12,23 @@ from contactd.ctl.door import Door
 @make("explain")
 @click.argument("contact", type=CONTACT)
 @click.option("--reveal", is_flag=True, help="Show the caller's number and name. It is written down that you looked.")
-def command(door: Door, contact: str, reveal: bool) -> None:
+@click.option("--at", "moment", help="An offer (1-57), or a time: every agent as it was then, and why.")
+def command(door: Door, contact: str, reveal: bool, moment: str | None) -> None:
     """All that happened to a CONTACT, from PostgreSQL.
 
-    CONTACT is its UUID, the beginning of it, or the Uniqueid of the caller's channel.
+    CONTACT is its UUID, the beginning of it, or the Uniqueid of the caller's channel. With --at the floor is made again
+    as it was at an offer, or at a time of day (10:14:03) or date and time, and each agent is told with the reason.
     Reads PostgreSQL; the daemon need not run.
     """
     import asyncio
 
+    if moment is not None:
+        if reveal:
+            raise click.UsageError("--at tells of agents; --reveal goes without it.")
+        from contactd.ctl.at import explain_at
+
+        door.show(asyncio.run(explain_at(door.config_path, contact, moment)), "show_decision")
+        return
     from contactd.ctl import explain as telling
     from contactd.ctl.words import caller_words
 
