@@ -41,7 +41,9 @@ class Limits:
         return agent.since + self.inactive_s if self.inactive_s and _here(agent) else None
 
     def first(self, agent: Agent) -> Instant | None:
-        """The first of the three."""
+        """The first of the three. Asked at every change of an agent, and mostly there is none."""
+        if not _here(agent):
+            return None
         times = (self.overdue_at(agent), self.unregistered_at(agent), self.inactive_at(agent))
         return min((at for at in times if at is not None), default=None)
 
