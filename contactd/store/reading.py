@@ -70,8 +70,8 @@ async def reader(
         raise away(error) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise StoreRefused(
-            f"PostgreSQL refused us ({error}): run this as a user whom it knows (sudo -u contactd ...),"
-            " or as one who may read the secrets file with the password."
+            f"PostgreSQL refused us ({error}): run this as a user whom it knows (runuser -u"
+            " contactd -- contactctl ...), or as one who may read the secrets file with the password."
         ) from error
     try:
         yield connection

@@ -31,7 +31,7 @@ def commands(mark: str) -> str:
 
 
 def follow(mark: str, server: Postgres, backups: Path, etc: Path) -> None:
-    """Run a block as root of these machines would. sudo leads to the lab's superuser instead of postgres."""
+    """Run a block as root of these machines would. runuser leads to the lab's superuser instead of postgres."""
     assert server._bin
     backups.mkdir(exist_ok=True)
     script = commands(mark).replace("/var/backups/contactd", str(backups)).replace("-C /", f"-C {etc.parent}")
@@ -40,7 +40,7 @@ def follow(mark: str, server: Postgres, backups: Path, etc: Path) -> None:
     password = re.search(r"://\w+:(\w+)@", server.dsn)
     assert password
     done = subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", 'sudo() { shift 2; "$@"; }\n' + script],
+        ["bash", "-e", "-o", "pipefail", "-c", 'runuser() { shift 3; "$@"; }\n' + script],
         env={
             "PATH": f"{server._bin}:{os.environ['PATH']}",
             **{"PGHOST": "127.0.0.1", "PGPORT": str(server.port), "PGUSER": "contactd", "PGDATABASE": "postgres"},
