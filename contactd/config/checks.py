@@ -23,6 +23,7 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     for calendar_id, calendar in sections.calendars.items():
         check_calendar(calendar_id, calendar, into)
     _queues(sections, into)
+    _profiles(sections, into)
     _agents(sections, into)
     check_destinations(sections, into)
     _reasons(sections, into)
@@ -161,6 +162,24 @@ def _lines(sections: Sections, into: Problems) -> dict[str, Line]:
     return entries
 
 
+def _profiles(sections: Sections, into: Problems) -> None:
+    for profile_id, profile in sections.profiles.items():
+        at = ("profiles", profile_id, "media")
+        if not profile.media:
+            into.add(at, "no medium", "Write a section such as [profiles.blended.media.voice] for each")
+        for medium, load in profile.media.items():
+            if medium == "voice" and load.most > 1:
+                into.add((*at, medium, "most"), "an agent has one handset", "Give 1")
+            for other in load.interrupts:
+                key = (*at, medium, "interrupts")
+                if other == "voice":
+                    into.add(key, "a call cannot be parked", 'Take "voice" out')
+                elif other == medium:
+                    into.add(key, "a contact cannot interrupt its like", f'Take "{other}" out')
+                elif other in profile.media and medium in profile.media[other].interrupts:
+                    into.add(key, f"{other} interrupts {medium} as well", f'Take "{other}" out, or the other one')
+
+
 def _agents(sections: Sections, into: Problems) -> None:
     handsets: dict[tuple[str, str], str] = {}
     numbers: dict[str, str] = {}
@@ -171,6 +190,9 @@ def _agents(sections: Sections, into: Problems) -> None:
             into.add((*at, "pbx"), f'there is no PBX "{agent.pbx}"', f"Give one of {', '.join(sections.pbx)}")
         elif not agent.pbx and len(sections.pbx) > 1:
             into.add((*at, "pbx"), "this key is missing", f"Give one of {', '.join(sections.pbx)}")
+        if agent.profile and agent.profile not in sections.profiles:
+            known = ", ".join(sections.profiles) or "a name, and write its section"
+            into.add((*at, "profile"), f'there is no profile "{agent.profile}"', f"Give {known}")
         for queue in agent.queues:
             _is_queue(sections, queue, (*at, "queues"), into)
         if agent.number and numbers.setdefault(agent.number, agent_id) != agent_id:

@@ -103,12 +103,23 @@ EXAMPLE: dict[str, Any] = {
         "break": {"digits": "1", "label": "Break", "longest_s": 900},
         "training": {"digits": "2", "label": "Training", "paid": True},
     },
+    "profiles": {
+        "blended": {
+            "own_calls": "all",
+            "media": {
+                "voice": {"interrupts": ["mail"]},
+                "chat": {"most": 3, "weight": 30},
+                "mail": {"weight": 60},
+            },
+        },
+    },
     "agents": {
         "alice": {
             "endpoint": "1001",
             "number": "4001",
             "queues": ["sales", "service"],
             "pbx": "pbx1",
+            "profile": "blended",
             "skills": {"german": 9, "english": 6},
         },
         "bob": {"endpoint": "1002", "queues": ["service"], "groups": ["reserve"], "skills": {"german": 3}},

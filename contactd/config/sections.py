@@ -27,6 +27,8 @@ _Reason = Annotated[str, _ID]
 _Skill = Annotated[SkillId, _ID]
 _Group = Annotated[GroupId, _ID]
 _Calendar = Annotated[CalendarId, _ID]
+_Profile = Annotated[str, _ID]
+_Medium = Literal["voice", "tty", "mail", "chat", "sms", "social"]
 _Level = Annotated[int, Meta(ge=1, le=10, description="a level, 1 to 10")]
 _Strategy = Literal["longest_idle", "fewest_contacts", "best_skill", "round_robin", "weighted_random"]
 _Boost = Annotated[int, Meta(ge=0, le=86400, description="seconds, 0 to 86400")]
@@ -148,6 +150,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("sign_in",),
     ("handsets",),
     ("reasons",),
+    ("profiles",),
     ("agents",),
     # As migrate_dsn.
     ("database", "worker_dsn"),
@@ -507,6 +510,28 @@ class Reason(Struct, frozen=True, kw_only=True):
     contactd_agents_overdue and ``contactctl agents``. The agent stays as they are. 0: for ever."""
 
 
+class ProfileMedium(Struct, frozen=True, kw_only=True):
+    """What contacts of this medium take of an agent with the profile. A medium that has no section is not offered."""
+
+    most: Annotated[int, Meta(ge=1, le=100, description="a number, 1 to 100")] = 1
+    """How many at once, those in wrap-up included. Voice: 1."""
+    weight: Annotated[int, Meta(ge=0, le=100, description="percent of the agent, 0 to 100")] = 100
+    """What each takes of the agent, in percent. A contact is offered while all of them together stay within 100."""
+    interrupts: tuple[_Medium, ...] = ()
+    """Work on contacts of these media does not stand in the way of one of this medium: it is parked while the agent
+    talks, and goes on after the wrap-up."""
+
+
+class Profile(Struct, frozen=True, kw_only=True):
+    """One section for each kind of agents by what they can do at once (docs/routing.rst). The only medium as yet is
+    voice; what is said of others counts from the day they are there."""
+
+    own_calls: Literal["voice", "all"] = "voice"
+    """What an agent's own call takes, the handset in use for no contact. voice: what a contact of voice would; all:
+    nothing of any medium is offered meanwhile."""
+    media: dict[_Medium, ProfileMedium]
+
+
 class AgentSection(Struct, frozen=True, kw_only=True):
     """One section for each agent; each has a PIN in the secrets file. The name is the agent's id."""
 
@@ -524,6 +549,8 @@ class AgentSection(Struct, frozen=True, kw_only=True):
     """The groups that the agent belongs to, as the queues' steps name them."""
     weight: Annotated[int, Meta(ge=1, le=100, description="a number, 1 to 100")] = 1
     """The agent's share under ``weighted_random``: twice the weight, twice the contacts."""
+    profile: _Profile | None = None
+    """What the agent can do at once. Left out: one call, and nothing of any other medium."""
     skills: dict[_Skill, _Level] = {}
     """Skill = the agent's level."""
 
@@ -577,6 +604,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     sign_in: SignIn = SignIn()
     handsets: Handsets = Handsets()
     reasons: dict[_Reason, Reason] = {}
+    profiles: dict[_Profile, Profile] = {}
     agents: dict[_Agent, AgentSection] = {}
 
 

@@ -10,10 +10,22 @@ from operator import itemgetter
 import msgspec
 
 from contactd.config.destinations import as_destination, leads
-from contactd.config.sections import Line, Queue, Reason, SecretSections, Sections
+from contactd.config.sections import Line, Profile, Queue, Reason, SecretSections, Sections
 from contactd.core.contact import Needs
 from contactd.core.ids import AgentId, PbxId, QueueId
-from contactd.core.plan import AgentProfile, AtClosing, FloorPlan, QueuePlan, ReasonPlan, RoutingStep, Strategy
+from contactd.core.plan import (
+    VOICE_ONLY,
+    AgentProfile,
+    AtClosing,
+    Capacity,
+    FloorPlan,
+    Medium,
+    MediumLoad,
+    QueuePlan,
+    ReasonPlan,
+    RoutingStep,
+    Strategy,
+)
 
 KEPT = "(kept until a restart)"
 """Beside the files' names: the sections in force that are not those of the files."""
@@ -70,6 +82,7 @@ class Settings(Sections, frozen=True, kw_only=True):
                     groups=agent.groups,
                     skills=agent.skills,
                     weight=agent.weight,
+                    capacity=VOICE_ONLY if agent.profile is None else _capacity(self.profiles[agent.profile]),
                 )
                 for agent_id, agent in self.agents.items()
             ),
@@ -193,6 +206,18 @@ def _queue_plan(queue_id: QueueId, queue: Queue) -> QueuePlan:
         closed_by_hand=as_destination(queue.closed_by_hand),
         ring_back_s=queue.ring_back_s,
         expected_talk_s=queue.expected_talk_s,
+    )
+
+
+def _capacity(profile: Profile) -> Capacity:
+    return Capacity(
+        media={
+            Medium(medium): MediumLoad(
+                most=load.most, weight=load.weight, interrupts=tuple(map(Medium, load.interrupts))
+            )
+            for medium, load in profile.media.items()
+        },
+        own_calls_take_all=profile.own_calls == "all",
     )
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from contactd.core.ids import AgentId, ContactId, Instant, OfferId, QueueId
-from contactd.core.plan import AgentProfile, Skills
+from contactd.core.plan import WHOLE, AgentProfile, Medium, MediumLoad, Skills
 
 
 class Status(StrEnum):
@@ -19,7 +19,7 @@ class Status(StrEnum):
 
 
 class AgentState(StrEnum):
-    """What the agent is doing with contacts."""
+    """What the agent is doing with a contact, and foremost with all of them."""
 
     IDLE = "idle"
     OFFERED = "offered"
@@ -60,6 +60,8 @@ SYSTEM_REASONS = frozenset({"rona", "declined", "busy", UNREGISTERED})
 """Why the system made an agent not ready; no reason of the configuration is called so."""
 NO_REASON = "not_ready"
 """Of an agent who gave none."""
+ALL_OF_IT = MediumLoad()
+"""Of a medium that the configuration took from an agent who is at work on it."""
 BUSY_AGAIN_S = (5.0, 15.0, 60.0)
 """How long a handset that answers busy is left alone: the first time, the second, and every other one.
 
@@ -76,6 +78,27 @@ class Tries(msgspec.Struct, frozen=True, kw_only=True):
     locked_until: Instant | None = None
 
 
+class Engagement(msgspec.Struct, kw_only=True, gc=False):
+    """What an agent does with one contact. Changed by apply() only."""
+
+    contact: ContactId
+    medium: Medium = Medium.VOICE
+    state: AgentState
+    """Never IDLE."""
+    since: Instant
+    """When state changed last."""
+    offer: OfferId | None = None
+    """The one that rings, or that led to the talk."""
+    queue: QueueId | None = None
+    """The contact's; None of a test call, from which nothing is learnt."""
+    until: Instant | None = None
+    """The end of the wrap-up; of an offer that no PBX carries, when it counts as not answered."""
+    extend_s: int = 0
+    """By how much the wrap-up can be extended."""
+    parked: bool = False
+    """Interrupted: see Agent.interrupted."""
+
+
 class Agent(msgspec.Struct, kw_only=True):
     """Changed by apply() only."""
 
@@ -89,25 +112,30 @@ class Agent(msgspec.Struct, kw_only=True):
     overdue: bool = False
     """Not ready for longer than the reason allows, and the supervisor was told."""
     state: AgentState = AgentState.IDLE
+    """What the agent does foremost: see settle()."""
     since: Instant = 0.0
     """When state or status last changed."""
     idle_since: Instant = 0.0
-    """The longest-idle rule's clock: when the last contact, wrap-up or absence ended."""
+    """The longest-idle rule's clock: when the last contact, wrap-up or absence ended, whatever else goes on."""
     handset: Handset = Handset.UNAVAILABLE
     handset_since: Instant = 0.0
     contact: ContactId | None = None
+    """Whom the agent is foremost offered or talks with."""
     offer: OfferId | None = None
+    """The one that led to contact."""
     wrap_up_until: Instant | None = None
+    """Of the wrap-up that is foremost."""
     wrap_up_extend_s: int = 0
-    """By how much this wrap-up can be extended; 0: it was, or cannot be."""
+    """By how much it can be extended; 0: it was, or cannot be."""
     desk: str = ""
     """The endpoint of the handset where the agent is signed in; empty: the profile's own."""
+    engagements: list[Engagement] = []
+    """In the order in which they began. A contact is offered to or talks with one agent at most; a wrap-up is the
+    agent's own time, whatever becomes of the contact."""
     skills_set: Skills | None = None
     """A supervisor's, in place of the profile's; None: the profile's."""
     contacts: int = 0
     """Talks since the last sign-in."""
-    served: QueueId | None = None
-    """The queue of the last talk."""
     offered_seq: int = 0
     """The number of the last offer's event; 0 never."""
     pin_failures: int = 0
@@ -131,6 +159,111 @@ class Agent(msgspec.Struct, kw_only=True):
         """Not ready or signed out, but in a contact or its wrap-up still: the choice takes effect after it."""
         return self.status is not Status.READY and self.state is not AgentState.IDLE
 
-    def available(self) -> bool:
-        """May be offered a contact now."""
-        return self.status is Status.READY and self.state is AgentState.IDLE and self.handset is Handset.FREE
+    def available(self, medium: Medium = Medium.VOICE) -> bool:
+        """May be offered a contact of medium now."""
+        return (
+            self.status is Status.READY
+            and self.has_room(medium)
+            and (medium is not Medium.VOICE or self.handset is Handset.FREE)
+        )
+
+    def has_room(self, medium: Medium) -> bool:
+        """Whether one more contact of medium fits: nothing is being offered, nothing goes on that would park it, there
+        are fewer than the most of it, and all weights together, without what medium may interrupt, stay within the
+        whole agent.
+
+        What is parked counts as if it was not, but for what may interrupt it: it finds its room again at any time.
+        """
+        capacity = self.profile.capacity
+        asked = capacity.media.get(medium)
+        if asked is None:
+            return False
+        left, most = WHOLE - asked.weight, asked.most
+        for engagement in self.engagements:
+            if engagement.state is _OFFERED:
+                return False
+            if engagement.medium is medium:
+                most -= 1
+            load = capacity.media.get(engagement.medium, ALL_OF_IT)
+            if medium in load.interrupts:
+                return False
+            if engagement.medium not in asked.interrupts:
+                left -= load.weight
+        if medium is not Medium.VOICE and self.in_own_call():
+            if capacity.own_calls_take_all:
+                return False
+            left -= capacity.media.get(Medium.VOICE, ALL_OF_IT).weight
+        return left >= 0 and most > 0
+
+    @property
+    def load(self) -> int:
+        """What all contacts and wrap-ups take together."""
+        media = self.profile.capacity.media
+        return sum(media.get(engagement.medium, ALL_OF_IT).weight for engagement in self.engagements)
+
+    def in_own_call(self) -> bool:
+        """The handset is in use, and not for a contact."""
+        return self.handset is Handset.IN_USE and self.on_voice() is None
+
+    def on_voice(self) -> Engagement | None:
+        """The call that rings or is talked in: an agent has one handset."""
+        for engagement in self.engagements:
+            if engagement.medium is Medium.VOICE and engagement.state is not _WRAP_UP:
+                return engagement
+        return None
+
+    def at_phone(self) -> bool:
+        """In a call, or in the wrap-up after it."""
+        return any(engagement.medium is Medium.VOICE for engagement in self.engagements)
+
+    def engaged_with(self, contact: ContactId) -> Engagement | None:
+        """The offer or the talk; a wrap-up is not with the contact any more."""
+        for engagement in self.engagements:
+            if engagement.contact == contact and engagement.state is not _WRAP_UP:
+                return engagement
+        return None
+
+    def wrap_ups(self, contact: ContactId | None = None) -> list[Engagement]:
+        """All of them, or the one after contact."""
+        return [
+            engagement
+            for engagement in self.engagements
+            if engagement.state is _WRAP_UP and contact in (None, engagement.contact)
+        ]
+
+    def wrap_up_ends(self) -> Instant | None:
+        """When the first of the agent's wrap-ups does."""
+        if self.state is _WRAP_UP and len(self.engagements) == 1:
+            return self.wrap_up_until
+        return min((e.until for e in self.engagements if e.state is _WRAP_UP and e.until is not None), default=None)
+
+    def interrupted(self, engagement: Engagement) -> bool:
+        """Whether it stands still for another one: a talk, or the wrap-up after it, of a medium that may interrupt."""
+        media = self.profile.capacity.media
+        return engagement.state is _BUSY and any(
+            other.state is not _OFFERED and engagement.medium in media.get(other.medium, ALL_OF_IT).interrupts
+            for other in self.engagements
+        )
+
+    def settle(self, at: Instant) -> None:
+        """Say anew what the agent does foremost: work before wrap-up before what rings, and of two the later one."""
+        first = max(reversed(self.engagements), key=_weighty, default=None)
+        state = _IDLE if first is None else first.state
+        if state is not self.state:
+            self.state = state
+            self.since = at
+        talks = first is not None and state is not _WRAP_UP
+        self.contact = first.contact if first is not None and talks else None
+        self.offer = first.offer if first is not None and talks else None
+        wraps_up = first is not None and state is _WRAP_UP
+        self.wrap_up_until = first.until if first is not None and wraps_up else None
+        self.wrap_up_extend_s = first.extend_s if first is not None and wraps_up else 0
+
+
+_IDLE, _OFFERED, _BUSY, _WRAP_UP = AgentState
+"""Asked for at every turn; a member of an enum takes longer to find than all else here."""
+_RANK = {_OFFERED: 1, _WRAP_UP: 2, _BUSY: 3}
+
+
+def _weighty(engagement: Engagement) -> tuple[int, Instant]:
+    return (0 if engagement.parked else _RANK[engagement.state], engagement.since)

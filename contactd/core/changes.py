@@ -16,6 +16,7 @@ from contactd.core.errors import FloorBug
 from contactd.core.hours import BY_HOURS, calendar_changed, hours_switched
 from contactd.core.ids import Instant
 from contactd.core.learnt import past
+from contactd.core.plan import Medium
 from contactd.core.ring_back import remember, take
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def _arrived(floor: LiveFloor, event: ev.ContactArrived | ev.ContactAdopted, at:
     arrived_at = event.arrived_at if isinstance(event, ev.ContactAdopted) else at
     floor.contacts[event.contact] = Contact(
         id=event.contact,
+        medium=event.medium,
         pbx=event.pbx,
         call=event.call,
         channel=event.channel,
@@ -139,21 +141,17 @@ def _offered(floor: LiveFloor, event: ev.ContactOffered, at: Instant) -> None:
     floor.check(contact, ContactState.OFFERED, agent, AgentState.OFFERED)
     floor.enter(contact, ContactState.OFFERED)
     contact.agent, contact.offer = agent.id, event.offer
-    agent.contact, agent.offer = contact.id, event.offer
     agent.offered_seq = floor.seq + 1
-    floor.occupy(agent, AgentState.OFFERED, at)
+    floor.engage(agent, contact, AgentState.OFFERED, at, until=event.until)
 
 
 def _offer_ended(floor: LiveFloor, event: ev.OfferEnded, at: Instant) -> None:
     contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
     floor.check(contact, ContactState.WAITING, agent, AgentState.IDLE)
-    floor.enter(contact, ContactState.WAITING)
+    # A caller is on the way back to the hold, which says when they are there; nothing else is anywhere but here.
+    floor.enter(contact, ContactState.WAITING, held=contact.medium is not Medium.VOICE)
     contact.agent = contact.offer = None
-    agent.contact = agent.offer = None
-    idle_since = agent.idle_since
-    floor.occupy(agent, AgentState.IDLE, at)
-    # An offer is no work: the agent keeps the place among the idle.
-    agent.idle_since = idle_since
+    floor.disengage(agent, [e for e in (agent.engaged_with(contact.id),) if e is not None], at, worked=False)
 
 
 def _connected(floor: LiveFloor, event: ev.ContactConnected, at: Instant) -> None:
@@ -162,17 +160,16 @@ def _connected(floor: LiveFloor, event: ev.ContactConnected, at: Instant) -> Non
     floor.enter(contact, ContactState.CONNECTED)
     learnt = floor.learnt(contact.queue) if not contact.test else None
     if learnt is not None and not event.seen_late:
-        if agent.state is AgentState.OFFERED and agent.offer == event.offer:
-            learnt.rings.add(past(agent.since, at))
+        offer = agent.engaged_with(contact.id)
+        if offer is not None and offer.offer == event.offer:
+            learnt.rings.add(past(offer.since, at))
         if event.waited_s is not None:
             learnt.add_wait(event.waited_s, gave_up=False)
     contact.agent, contact.offer = agent.id, event.offer
     contact.connected_at, contact.handled = at, True
     agent.contacts += 1
-    agent.served = contact.queue if not contact.test else None
     agent.busy_offers = 0
-    agent.contact, agent.offer = contact.id, event.offer
-    floor.occupy(agent, AgentState.BUSY, at)
+    floor.engage(agent, contact, AgentState.BUSY, at)
 
 
 def _talk_ended(floor: LiveFloor, event: ev.TalkEnded, at: Instant) -> None:
@@ -181,15 +178,15 @@ def _talk_ended(floor: LiveFloor, event: ev.TalkEnded, at: Instant) -> None:
     floor.check(contact, ContactState.RELEASED, agent, doing)
     floor.enter(contact, ContactState.RELEASED)
     contact.agent = contact.offer = None
-    agent.contact = agent.offer = None
     learnt = floor.learnt(contact.queue) if not contact.test else None
     if learnt is not None and event.by != "unseen":
         learnt.talks.add(event.talk_s)
         if event.wrap_up_until is None:
             learnt.wrap_ups.add(0.0)
-    agent.wrap_up_until = event.wrap_up_until
-    agent.wrap_up_extend_s = event.extend_s
-    floor.occupy(agent, doing, at)
+    if event.wrap_up_until is not None:
+        floor.engage(agent, contact, AgentState.WRAP_UP, at, until=event.wrap_up_until, extend_s=event.extend_s)
+    else:
+        floor.disengage(agent, [e for e in (agent.engaged_with(contact.id),) if e is not None], at, worked=True)
 
 
 def _ended(floor: LiveFloor, event: ev.ContactEnded, at: Instant) -> None:
@@ -215,7 +212,7 @@ def _signed_in(floor: LiveFloor, event: ev.AgentSignedIn, at: Instant) -> None:
 def _signed_out(floor: LiveFloor, event: ev.AgentSignedOut, at: Instant) -> None:
     agent = floor.agents[event.agent]
     floor.choose(agent, Status.SIGNED_OUT, "", at, by=event.by)
-    if agent.state is AgentState.IDLE:
+    if not agent.at_phone():
         floor.sit(agent, "")
 
 
@@ -261,11 +258,26 @@ def _wrap_up_extended(floor: LiveFloor, event: ev.WrapUpExtended, at: Instant) -
 
 def _wrap_up_ended(floor: LiveFloor, event: ev.WrapUpEnded, at: Instant) -> None:
     agent = floor.agents[event.agent]
-    began = agent.since
-    floor.occupy(agent, AgentState.IDLE, at)
-    learnt = floor.learnt(agent.served)
-    if learnt is not None:
-        learnt.wrap_ups.add(past(began, at))
+    over = agent.wrap_ups(event.contact)
+    if not over:
+        raise FloorBug(f"Agent {agent.id} is in no wrap-up that could end.")
+    floor.disengage(agent, over, at, worked=True)
+    for wrap_up in over:
+        learnt = floor.learnt(wrap_up.queue)
+        if learnt is not None:
+            learnt.wrap_ups.add(past(wrap_up.since, at))
+
+
+def _parked(floor: LiveFloor, event: ev.ContactParked, at: Instant) -> None:
+    floor.park(floor.agents[event.agent], event.contact, True, at)
+
+
+def _resumed(floor: LiveFloor, event: ev.ContactResumed, at: Instant) -> None:
+    floor.park(floor.agents[event.agent], event.contact, False, at)
+
+
+def _turned(floor: LiveFloor, event: ev.AgentTurned, at: Instant) -> None:
+    """The floor knows it from the other events; this one is for those who know an agent by one contact."""
 
 
 def _handset_seen(floor: LiveFloor, event: ev.HandsetSeen, at: Instant) -> None:
@@ -308,6 +320,9 @@ CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.AgentOverdue: _overdue_told,
     ev.WrapUpExtended: _wrap_up_extended,
     ev.WrapUpEnded: _wrap_up_ended,
+    ev.ContactParked: _parked,
+    ev.ContactResumed: _resumed,
+    ev.AgentTurned: _turned,
     ev.HandsetSeen: _handset_seen,
     ev.CalendarChanged: calendar_changed,
     ev.HoursSwitched: hours_switched,

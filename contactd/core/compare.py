@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from contactd.core import events as ev
-from contactd.core.agent import Agent, AgentState
+from contactd.core.agent import Agent
 from contactd.core.commands import ComparePbx, ReturnToHold
 from contactd.core.contact import Contact, ContactState, Outcome
 from contactd.core.decision import (
@@ -29,6 +29,7 @@ from contactd.core.events import DiversionFailure, DiversionReason, OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import AgentId, ContactId, Instant, QueueId
 from contactd.core.inputs import CallSeen, PbxCompared, Place
+from contactd.core.plan import Medium
 from contactd.core.ring_back import place_kept_until
 
 _ON_ITS_WAY_S = 1.0
@@ -43,9 +44,9 @@ def compare(floor: LiveFloor, input_: PbxCompared, at: Instant, into: Decision) 
         into.commands.append(ComparePbx(pbx=input_.pbx, why="calls moved while their lists were read"))
     input_ = msgspec.structs.replace(input_, unsure=input_.unsure | _moving(floor, input_.asked_at))
     seen = {call.contact: call for call in input_.calls}
-    engaged = {a.id: a.contact for a in floor.agents.values() if a.state in (AgentState.OFFERED, AgentState.BUSY)}
+    engaged = {a.id: phone.contact for a in floor.agents.values() if (phone := a.on_voice()) is not None}
     for contact in list(floor.contacts.values()):
-        if contact.pbx != input_.pbx or contact.id in input_.unsure:
+        if contact.pbx != input_.pbx or contact.medium is not Medium.VOICE or contact.id in input_.unsure:
             continue
         call = seen.get(contact.id)
         before = len(into.events)
@@ -57,7 +58,8 @@ def compare(floor: LiveFloor, input_: PbxCompared, at: Instant, into: Decision) 
             engaged.pop(contact.agent, None)
     for call in seen.values():
         known = floor.contacts.get(call.contact)
-        if call.contact not in input_.unsure and (known is None or known.pbx == input_.pbx):
+        ours = known is None or (known.pbx == input_.pbx and known.medium is Medium.VOICE)
+        if ours and call.contact not in input_.unsure:
             _stands(floor, call, input_, at, engaged, into)
     for endpoint, handset in input_.handsets.items():
         for agent in floor.at(input_.pbx, endpoint):
@@ -73,9 +75,12 @@ def _moving(floor: LiveFloor, asked_at: Instant) -> set[ContactId]:
     """
     mine = f"{floor.epoch}-"
     moving = {
-        agent.contact
+        phone.contact
         for agent in floor.agents.values()
-        if agent.contact and agent.offer and agent.offer.startswith(mine) and agent.since > asked_at - _ON_ITS_WAY_S
+        if (phone := agent.on_voice()) is not None
+        and phone.offer is not None
+        and phone.offer.startswith(mine)
+        and phone.since > asked_at - _ON_ITS_WAY_S
     }
     moving |= {
         contact.id
@@ -124,7 +129,7 @@ def _stands(
     call: CallSeen,
     input_: PbxCompared,
     at: Instant,
-    engaged: dict[AgentId, ContactId | None],
+    engaged: dict[AgentId, ContactId],
     into: Decision,
 ) -> None:
     """engaged: with whom agents ring or talk after the passes before; it grows with everybody who is found."""
@@ -196,7 +201,7 @@ def _who_is_found(
     contact: Contact | None,
     call: CallSeen,
     input_: PbxCompared,
-    engaged: dict[AgentId, ContactId | None],
+    engaged: dict[AgentId, ContactId],
 ) -> Agent | None:
     """The agent with whom the caller rings or talks, when that is news."""
     agent = floor.by_endpoint.get((input_.pbx, call.endpoint or ""))

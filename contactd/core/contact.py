@@ -8,7 +8,7 @@ import msgspec
 
 from contactd.core.destination import Outside
 from contactd.core.ids import AgentId, ContactId, DiversionId, Instant, OfferId, PbxId, QueueId
-from contactd.core.plan import Skills
+from contactd.core.plan import Medium, Skills
 
 
 class ContactState(StrEnum):
@@ -95,7 +95,9 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     """Changed by apply() only."""
 
     id: ContactId
+    medium: Medium = Medium.VOICE
     pbx: PbxId
+    """Who carries it; empty for a medium that no PBX carries."""
     call: str
     """The caller's channel's Uniqueid."""
     channel: str
@@ -110,7 +112,7 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     """When the first wait began; the place in line, kept through failed offers."""
     held: bool = False
     """The dialplan says that the caller stands in the hold loop. Only such a caller can be redirected into an
-    offer without cutting anything else off."""
+    offer without cutting anything else off. What no PBX carries is held whenever it waits."""
     agent: AgentId | None = None
     offer: OfferId | None = None
     return_by: Instant | None = None

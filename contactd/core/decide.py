@@ -34,9 +34,11 @@ from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.hours import calendar_turned, switch_asked, switches_over
 from contactd.core.ids import ContactId, Instant, OfferId, is_test_call
+from contactd.core.plan import Medium
 from contactd.core.presence import PRESENCE, limit_reached
 from contactd.core.ring_back import lost_place, place_kept_until
 from contactd.core.routing.demand import before_going, due_step
+from contactd.core.written import offer_overdue, received
 
 
 def decide(floor: LiveFloor, input_: inp.Input, at: Instant) -> Decision:
@@ -218,6 +220,8 @@ def outcome_of(dial_status: str, cause: int) -> OfferOutcome:
             return OfferOutcome.BUSY
         case "CHANUNAVAIL" | "CONGESTION":
             return OfferOutcome.DECLINED if cause == 21 else OfferOutcome.UNREGISTERED
+        case "DECLINED":
+            return OfferOutcome.DECLINED
         case "CANCEL":
             return OfferOutcome.CALLER_GONE
         case "STALE":
@@ -237,7 +241,7 @@ def _agent_hung_up(floor: LiveFloor, input_: inp.AgentHungUp, at: Instant, into:
 
 def _transfer_completed(floor: LiveFloor, input_: inp.TransferCompleted, at: Instant, into: Decision) -> None:
     contact = floor.contacts.get(input_.contact)
-    if contact is None:
+    if contact is None or contact.medium is not Medium.VOICE:
         return
     if contact.state is ContactState.CONNECTED and contact.offer in (None, input_.offer):
         end_talk(floor, contact, "transfer", at, into)
@@ -245,11 +249,14 @@ def _transfer_completed(floor: LiveFloor, input_: inp.TransferCompleted, at: Ins
         return
     other = input_.consult if input_.consult != contact.id else None
     consult = floor.contacts.get(other) if other else None
+    if consult is not None and consult.medium is not Medium.VOICE:
+        consult = None
     in_line = consult is not None and consult.state in IN_LINE
     if consult is not None:
         _merge(floor, consult, at, into)
     agent = floor.by_endpoint.get((contact.pbx, input_.endpoint or ""))
-    if agent is not None and agent.contact in (None, other):
+    call = agent.on_voice() if agent is not None else None
+    if agent is not None and (call is None or call.contact == other):
         into.events.append(
             ev.ContactConnected(
                 contact=contact.id,
@@ -299,13 +306,18 @@ def _skills_asked(floor: LiveFloor, input_: inp.SkillsAsked, at: Instant, into: 
 
 def _time_passed(floor: LiveFloor, input_: inp.TimePassed, at: Instant, into: Decision) -> None:
     due = floor.due(at)
-    into.events += [ev.WrapUpEnded(agent=agent, by=By.SYSTEM) for agent in due.wrap_ups]
+    for agent_id in due.wrap_ups:
+        wrap_ups = floor.agents[agent_id].wrap_ups()
+        over = [engagement for engagement in wrap_ups if engagement.until is not None and engagement.until <= at]
+        # The same contact may have come back and gone again.
+        named = [None] if len(over) == len(wrap_ups) else dict.fromkeys(engagement.contact for engagement in over)
+        into.events += [ev.WrapUpEnded(agent=agent_id, contact=contact, by=By.SYSTEM) for contact in named]
+    for contact_id in due.offers:
+        offer_overdue(floor, contact_id, into)
     into.events += [ev.AgentReady(agent=agent, by=By.SYSTEM) for agent in due.pauses]
-    for agent_id in due.limits:
-        limit_reached(floor, floor.agents[agent_id], at, into)
     into.events += [ev.ReturnOverdue(contact=contact) for contact in due.returning]
     switches_over(due.switches, into)
-    for contact in (floor.contacts[contact_id] for contact_id in due.steps):
+    for contact in map(floor.contacts.__getitem__, due.steps):
         queue = floor.queues.get(contact.queue) if contact.queue is not None else None
         if queue is not None and contact.queued_at is not None:
             if closing_sends(floor, contact, queue, at, into):
@@ -317,6 +329,9 @@ def _time_passed(floor: LiveFloor, input_: inp.TimePassed, at: Instant, into: De
                 step_goes(floor, contact, queue, step + 1, at, into)
             else:
                 into.events.append(ev.ContactRelaxed(contact=contact.id, step=step))
+    # After all that was decided on a floor where these were signed in.
+    for agent_id in due.limits:
+        limit_reached(floor, floor.agents[agent_id], at, into)
 
 
 # --- the floor itself -----------------------------------------------------------------------------------------------
@@ -331,7 +346,13 @@ def _configuration_loaded(floor: LiveFloor, input_: inp.ConfigurationLoaded, at:
     default = input_.plan.default_queue
     for contact in floor.contacts.values():
         # Who is not held gets the new queue with the next hold; being queued means being held.
-        if contact.held and contact.queue not in queues:
+        if contact.queue in queues:
+            continue
+        withdrawn = contact.state is ContactState.OFFERED and contact.medium is not Medium.VOICE
+        if withdrawn:
+            # No hold would ever give it another one.
+            end_offer(contact, OfferOutcome.LOST, 0, into)
+        if contact.held or withdrawn:
             into.events.append(
                 queued(
                     contact.id,
@@ -357,6 +378,7 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.CallArrived: _call_arrived,
     inp.MenuAnswered: _menu_answered,
     inp.CallHeld: _call_held,
+    inp.ContactReceived: received,
     inp.CallFellBack: _call_fell_back,
     inp.NeedsAsked: _needs_asked,
     inp.DestinationFailed: destination_failed,

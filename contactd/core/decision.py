@@ -103,6 +103,10 @@ def end_talk(floor: LiveFloor, contact: Contact, by: str, at: Instant, into: Dec
         return
     queue = floor.queues.get(contact.queue) if contact.queue else None
     wrap_up_s = queue.wrap_up_s if queue else 0
+    engagement = floor.agents[contact.agent].engaged_with(contact.id)
+    if engagement is not None and engagement.parked:
+        # The agent works on something else already.
+        wrap_up_s = 0
     into.events.append(
         ev.TalkEnded(
             contact=contact.id,

@@ -6,15 +6,13 @@ from collections.abc import Iterable
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.agent import Agent, AgentState, By, Handset, Status
+from contactd.core.agent import Agent, By, Handset, Status
 from contactd.core.commands import ComparePbx
 from contactd.core.decision import Decision
 from contactd.core.events import SignedOutWhy
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import AgentId, Instant
 from contactd.core.plan import FloorPlan
-
-_ENGAGED = (AgentState.OFFERED, AgentState.BUSY)
 
 
 def desk_sign_in_asked(floor: LiveFloor, input_: inp.DeskSignInAsked, at: Instant, into: Decision) -> None:
@@ -79,9 +77,9 @@ def sit_down(floor: LiveFloor, agent: Agent, endpoint: str, by: str, others: Ite
     refused = ""
     if not endpoint:
         refused = "no_handset"
-    elif moves and agent.state in _ENGAGED:
+    elif moves and agent.on_voice() is not None:
         refused = "talking"
-    elif any(other.state in _ENGAGED for other in others):
+    elif any(other.on_voice() is not None for other in others):
         refused = "occupied"
     if refused:
         into.events.append(ev.SignInRefused(agent=agent.id, endpoint=endpoint, reason=refused))
@@ -100,7 +98,7 @@ def sit_down(floor: LiveFloor, agent: Agent, endpoint: str, by: str, others: Ite
 
 
 def _clear_away(other: Agent, into: Decision) -> None:
-    if other.state is AgentState.WRAP_UP:
+    if other.wrap_ups():
         into.events.append(ev.WrapUpEnded(agent=other.id, by=By.SYSTEM))
     if other.status is not Status.SIGNED_OUT:
         into.events.append(ev.AgentSignedOut(agent=other.id, by=By.SYSTEM, why=SignedOutWhy.DESK_TAKEN))

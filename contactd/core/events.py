@@ -10,11 +10,11 @@ from typing import ClassVar
 
 import msgspec
 
-from contactd.core.agent import Handset
+from contactd.core.agent import AgentState, Handset
 from contactd.core.contact import Estimate, Needs, Outcome
 from contactd.core.destination import Destination
 from contactd.core.ids import AgentId, CalendarId, ContactId, DiversionId, Instant, OfferId, PbxId, QueueId
-from contactd.core.plan import AtClosing, FloorPlan, Skills
+from contactd.core.plan import AtClosing, FloorPlan, Medium, Skills
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag=True):
@@ -42,7 +42,7 @@ class PbxLost(Event, frozen=True, kw_only=True):
 
 class ContactArrived(Event, frozen=True, kw_only=True):
     contact: ContactId
-    medium: str = "voice"
+    medium: Medium = Medium.VOICE
     pbx: PbxId
     call: str
     channel: str
@@ -57,7 +57,7 @@ class ContactAdopted(Event, frozen=True, kw_only=True):
     """Found on the PBX without having been announced: it arrived while nobody listened."""
 
     contact: ContactId
-    medium: str = "voice"
+    medium: Medium = Medium.VOICE
     pbx: PbxId
     call: str
     channel: str
@@ -180,6 +180,8 @@ class ContactOffered(Event, frozen=True, kw_only=True):
     """Of the queue's plan at that step; empty: found by a comparison, or of an older contactd."""
     others: dict[str, int] = {}
     """Why the agents of this PBX were not chosen: how many by reason (routing.explain.Reason)."""
+    until: Instant | None = None
+    """Of a contact that no PBX carries: when the offer counts as not answered."""
 
 
 class OfferOutcome(StrEnum):
@@ -334,6 +336,30 @@ class WrapUpEnded(Event, frozen=True, kw_only=True):
     agent: AgentId
     by: str = ""
     """Who ended it early; By.SYSTEM: its time was over."""
+    contact: ContactId | None = None
+    """After which contact; None: all wrap-ups of the agent."""
+
+
+class ContactParked(Event, frozen=True, kw_only=True):
+    """The agent's work on it stands still: a contact of a medium that may interrupt it goes before."""
+
+    contact: ContactId
+    agent: AgentId
+
+
+class ContactResumed(Event, frozen=True, kw_only=True):
+    """Nothing goes before it any more."""
+
+    contact: ContactId
+    agent: AgentId
+
+
+class AgentTurned(Event, frozen=True, kw_only=True):
+    """What an agent with several contacts does foremost, where the events before it say something else."""
+
+    agent: AgentId
+    state: AgentState
+    contact: ContactId | None
 
 
 class HandsetSeen(Event, frozen=True, kw_only=True):
@@ -402,6 +428,9 @@ AnyEvent = (
     | AgentOverdue
     | WrapUpExtended
     | WrapUpEnded
+    | ContactParked
+    | ContactResumed
+    | AgentTurned
     | HandsetSeen
     | CalendarChanged
     | HoursSwitched

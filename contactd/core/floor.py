@@ -5,7 +5,7 @@ A floor rebuilt from the journal by apply() alone equals the live one, since a l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ import msgspec
 
 from contactd.core import events as ev
 from contactd.core.agent import TRANSITIONS as AGENT_TRANSITIONS
-from contactd.core.agent import Agent, AgentState, By, Handset, Status, Tries
+from contactd.core.agent import Agent, AgentState, By, Engagement, Handset, Status, Tries
 from contactd.core.alarms import Alarms
 from contactd.core.changes import CHANGES
 from contactd.core.contact import TRANSITIONS as CONTACT_TRANSITIONS
@@ -24,7 +24,7 @@ from contactd.core.ids import AgentId, CalendarId, ContactId, Instant, PbxId, Qu
 from contactd.core.learnt import Learnt
 from contactd.core.limits import Limits
 from contactd.core.opening import CalendarState, Switch, SwitchKey, switch_key
-from contactd.core.plan import FloorPlan, QueuePlan, Skills
+from contactd.core.plan import VOICE_ONLY, FloorPlan, Medium, QueuePlan, Skills
 from contactd.core.queue_limits import QueueLimits
 from contactd.core.ring_back import Loss
 from contactd.core.routing.demand import goes_next, next_step_at
@@ -55,6 +55,8 @@ class Floor(msgspec.Struct, kw_only=True):
 
 
 _WAITING = ContactState.WAITING
+_IDLE, _OFFERED, _BUSY, _WRAP_UP = AgentState
+_VOICE = Medium.VOICE
 """Asked for at every turn; a member of an enum takes longer to find than all else here."""
 
 
@@ -62,6 +64,7 @@ class Due(NamedTuple):
     """Whose time has come, each in its order."""
 
     wrap_ups: list[AgentId]
+    offers: list[ContactId]
     pauses: list[AgentId]
     returning: list[ContactId]
     steps: list[ContactId]
@@ -88,7 +91,11 @@ class LiveFloor:
         self._doubled: set[tuple[PbxId, str]] = set()
         """Handsets of several: an owner, and who sits there."""
         self.available: dict[AgentId, Agent] = {}
+        """For a call."""
+        self.mixed = False
+        """Whether there is anybody who does, or might do, anything but one call at a time."""
         self._wrap_ups: Alarms[AgentId] = Alarms()
+        self._offers: Alarms[ContactId] = Alarms()
         self._pauses: Alarms[AgentId] = Alarms()
         self._returning: Alarms[ContactId] = Alarms()
         self._steps: Alarms[ContactId] = Alarms()
@@ -96,6 +103,8 @@ class LiveFloor:
         self._limits: Alarms[AgentId] = Alarms()
         self.limits = Limits(None)
         self._planned: set[AgentId] = set()
+        for agent in self.agents.values():
+            _lift(agent)
         self._index_plan()
         for contact in self.contacts.values():
             if contact.return_by is not None:
@@ -121,18 +130,16 @@ class LiveFloor:
 
     def wake_at(self) -> Instant | None:
         """When TimePassed is due; None while nothing is timed."""
-        firsts = (
-            alarms.first()
-            for alarms in (
-                self._wrap_ups,
-                self._pauses,
-                self._returning,
-                self._steps,
-                self._switches,
-                self._limits,
-            )
+        timers = (
+            self._wrap_ups,
+            self._offers,
+            self._pauses,
+            self._returning,
+            self._steps,
+            self._switches,
+            self._limits,
         )
-        return min((at for at in firsts if at is not None), default=None)
+        return min((at for alarms in timers if (at := alarms.first()) is not None), default=None)
 
     @property
     def waiting(self) -> list[tuple[Instant, ContactId]]:
@@ -141,8 +148,13 @@ class LiveFloor:
 
     @property
     def wrap_ups(self) -> Mapping[AgentId, Instant]:
-        """Until when."""
+        """When an agent's first one ends."""
         return self._wrap_ups.times
+
+    @property
+    def offers(self) -> Mapping[ContactId, Instant]:
+        """When an offer that no PBX carries is over by itself."""
+        return self._offers.times
 
     @property
     def pauses(self) -> Mapping[AgentId, Instant]:
@@ -168,6 +180,7 @@ class LiveFloor:
         """What the time has come for."""
         return Due(
             self._wrap_ups.due(at),
+            self._offers.due(at),
             self._pauses.due(at),
             self._returning.due(at),
             self._steps.due(at),
@@ -193,8 +206,13 @@ class LiveFloor:
         """Raise FloorBug before anything is changed: an event is applied whole or not at all."""
         if into not in CONTACT_TRANSITIONS[contact.state]:
             raise FloorBug(f"Contact {contact.id} cannot go from {contact.state} to {into}.")
-        if agent is not None and doing is not None and doing not in AGENT_TRANSITIONS[agent.state]:
-            raise FloorBug(f"Agent {agent.id} cannot go from {agent.state} to {doing}.")
+        if agent is not None and doing is not None:
+            engagement = agent.engaged_with(contact.id)
+            now = _IDLE if engagement is None else engagement.state
+            if doing not in AGENT_TRANSITIONS[now]:
+                raise FloorBug(f"Agent {agent.id} cannot go from {now} to {doing} with contact {contact.id}.")
+            if engagement is None and contact.medium is _VOICE and agent.on_voice() is not None:
+                raise FloorBug(f"Agent {agent.id} has another call than {contact.id}.")
 
     def enter(self, contact: Contact, state: ContactState, *, held: bool = False) -> None:
         """Put a contact into a state of the table and keep the indexes true."""
@@ -259,7 +277,7 @@ class LiveFloor:
 
     def can_go(self, contact: Contact) -> bool:
         """Whether a waiting contact can be sent elsewhere now."""
-        return contact.held and contact.pbx in self.steered
+        return contact.held and contact.pbx in self.steered and contact.medium is _VOICE
 
     def time_hours(self) -> None:
         """A queue has opened or closed, perhaps: whoever may not wait any more goes."""
@@ -281,19 +299,56 @@ class LiveFloor:
             if contact.state is _WAITING and contact.pbx == pbx and contact.queue in going:
                 self._time_step(going[contact.queue], contact)
 
-    def occupy(self, agent: Agent, state: AgentState, at: Instant) -> None:
-        """Put an agent into a state of the table and keep the indexes true."""
-        if state not in AGENT_TRANSITIONS[agent.state]:
-            raise FloorBug(f"Agent {agent.id} cannot go from {agent.state} to {state}.")
-        agent.state = state
-        agent.since = at
-        if state is AgentState.IDLE:
+    def engage(
+        self,
+        agent: Agent,
+        contact: Contact,
+        state: AgentState,
+        at: Instant,
+        *,
+        until: Instant | None = None,
+        extend_s: int = 0,
+    ) -> None:
+        """Put what agent does with contact into a state of the table, by the contact's own offer, and keep the indexes
+        true. until, extend_s: of an Engagement."""
+        engagement = agent.engaged_with(contact.id)
+        if engagement is None:
+            if contact.medium is _VOICE:
+                # The wrap-up after another call is cut short by a comparison that finds this one.
+                agent.engagements = [e for e in agent.engagements if e.medium is not _VOICE]
+            engagement = Engagement(contact=contact.id, medium=contact.medium, state=state, since=at)
+            agent.engagements.append(engagement)
+        if engagement.state is _OFFERED and engagement.until is not None:
+            self._offers.clear(contact.id)
+        engagement.state, engagement.since = state, at
+        engagement.offer, engagement.parked = contact.offer, False
+        engagement.queue = contact.queue if not contact.test else None
+        engagement.until, engagement.extend_s = until, extend_s
+        if state is _OFFERED and until is not None:
+            self._offers.set(contact.id, until)
+        agent.settle(at)
+        self._index_agent(agent)
+
+    def disengage(self, agent: Agent, engagements: Sequence[Engagement], at: Instant, *, worked: bool) -> None:
+        """These are over. worked: not by a mere offer, which costs no place among the idle."""
+        for engagement in engagements:
+            agent.engagements.remove(engagement)
+            if engagement.state is _OFFERED and engagement.until is not None:
+                self._offers.clear(engagement.contact)
+        if worked:
             agent.idle_since = at
-        if state is not AgentState.WRAP_UP:
-            agent.wrap_up_until = None
-            agent.wrap_up_extend_s = 0
-        if agent.desk and state is AgentState.IDLE and agent.status is Status.SIGNED_OUT:
+        agent.settle(at)
+        if agent.desk and agent.status is Status.SIGNED_OUT and not agent.at_phone():
             self.sit(agent, "")
+        self._index_agent(agent)
+
+    def park(self, agent: Agent, contact: ContactId, parked: bool, at: Instant) -> None:
+        """Let what agent does with contact stand still, or go on."""
+        engagement = agent.engaged_with(contact)
+        if engagement is None or engagement.state is not _BUSY or engagement.parked is parked:
+            raise FloorBug(f"Agent {agent.id} does nothing with contact {contact} that could be parked, or resumed.")
+        engagement.parked = parked
+        agent.settle(at)
         self._index_agent(agent)
 
     def choose(
@@ -403,17 +458,19 @@ class LiveFloor:
         return (
             # Somebody who left the plan in the middle of a talk may have left the handset to somebody else.
             agent.id in self._planned,
-            agent.state in (AgentState.OFFERED, AgentState.BUSY),
+            agent.on_voice() is not None,
             agent.status is not Status.SIGNED_OUT,
             not agent.desk,
             agent.id,
         )
 
     def extend_wrap_up(self, agent: Agent, until: Instant) -> None:
-        if agent.state is not AgentState.WRAP_UP:
+        """Of the wrap-up that is shown."""
+        shown = [one for one in agent.wrap_ups() if one.until == agent.wrap_up_until]
+        if not shown:
             raise FloorBug(f"Agent {agent.id} is {agent.state} and has no wrap-up to extend.")
-        agent.wrap_up_until = until
-        agent.wrap_up_extend_s = 0
+        shown[-1].until, shown[-1].extend_s = until, 0
+        agent.settle(shown[-1].since)
         self._index_agent(agent)
 
     def tell_overdue(self, agent: Agent) -> None:
@@ -468,6 +525,10 @@ class LiveFloor:
         self.by_endpoint, self._here, self._doubled = {}, {}, set()
         for agent in self.agents.values():
             self._sit_at(agent)
+        self.mixed = any(
+            agent.profile.capacity != VOICE_ONLY or any(e.medium is not _VOICE for e in agent.engagements)
+            for agent in self.agents.values()
+        )
         self.routing = RoutingIndex(self.contacts, self.agents, self.queues)
         self.queue_limits = QueueLimits(self.queues, self.contacts.values(), self.agents.values())
         for contact in self.contacts.values():
@@ -486,8 +547,9 @@ class LiveFloor:
         else:
             self.available.pop(agent.id, None)
         self.routing.see(agent)
-        if agent.wrap_up_until is not None:
-            self._wrap_ups.set(agent.id, agent.wrap_up_until)
+        ends = agent.wrap_up_ends()
+        if ends is not None:
+            self._wrap_ups.set(agent.id, ends)
         else:
             self._wrap_ups.clear(agent.id)
         if agent.ready_at is not None:
@@ -496,3 +558,21 @@ class LiveFloor:
             self._pauses.clear(agent.id)
         if self.limits.any:
             self._time_agent(agent)
+        for engagement in agent.engagements:
+            if engagement.state is _OFFERED and engagement.until is not None:
+                self._offers.set(engagement.contact, engagement.until)
+
+
+def _lift(agent: Agent) -> None:
+    """A snapshot of before agents could do several things at once says one thing of each."""
+    if agent.state is _IDLE or agent.engagements:
+        return
+    agent.engagements = [
+        Engagement(
+            contact=agent.contact or ContactId(""),
+            state=agent.state,
+            since=agent.since,
+            offer=agent.offer,
+            until=agent.wrap_up_until,
+        )
+    ]

@@ -14,7 +14,7 @@ from contactd.core.agent import Handset
 from contactd.core.contact import Needs
 from contactd.core.destination import Outside
 from contactd.core.ids import AgentId, CalendarId, ContactId, DiversionId, Instant, OfferId, PbxId, QueueId
-from contactd.core.plan import AtClosing, FloorPlan, Skills
+from contactd.core.plan import AtClosing, FloorPlan, Medium, Skills
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag=True):
@@ -113,6 +113,17 @@ class CallHeld(Input, frozen=True, kw_only=True):
     """What the channel carries: for a contact of which nothing is known yet."""
 
 
+class ContactReceived(Input, frozen=True, kw_only=True):
+    """A contact that no PBX carries waits in a queue. Said of one that an agent has: it is transferred there."""
+
+    contact: ContactId
+    medium: Medium
+    address: str = ""
+    """Ours, to which it came, as dnis is of a call."""
+    queue: QueueId | None
+    received_at: Instant
+
+
 class CallFellBack(Input, frozen=True, kw_only=True):
     """The dialplan gave up on us and put the caller into the static queue."""
 
@@ -155,7 +166,8 @@ class OfferFailed(Input, frozen=True, kw_only=True):
     contact: ContactId
     offer: OfferId
     dial_status: str
-    """Asterisk's DIALSTATUS: NOANSWER, BUSY, CHANUNAVAIL, CONGESTION, CANCEL, or STALE from our dialplan's fence."""
+    """Asterisk's DIALSTATUS: NOANSWER, BUSY, CHANUNAVAIL, CONGESTION, CANCEL, or STALE from our dialplan's fence.
+    DECLINED from a medium that no PBX carries."""
     cause: int
     """Q.850, as in HANGUPCAUSE; 0 unknown."""
 
@@ -291,6 +303,7 @@ AnyInput = (
     | CallArrived
     | MenuAnswered
     | CallHeld
+    | ContactReceived
     | CallFellBack
     | NeedsAsked
     | DestinationFailed

@@ -9,8 +9,46 @@ import msgspec
 from contactd.core.destination import Destination
 from contactd.core.ids import AgentId, CalendarId, GroupId, PbxId, QueueId, SkillId
 
+WHOLE = 100
+"""All of an agent: what weights add up to at most."""
+
 Skills = dict[SkillId, int]
 """Skill -> level, 1 to 10: what an agent has, or the least that a contact needs."""
+
+
+class Medium(StrEnum):
+    """What a contact is carried by."""
+
+    VOICE = "voice"
+    TTY = "tty"
+    MAIL = "mail"
+    CHAT = "chat"
+    SMS = "sms"
+    SOCIAL = "social"
+
+
+class MediumLoad(msgspec.Struct, frozen=True, kw_only=True):
+    """What contacts of one medium take of an agent."""
+
+    most: int = 1
+    """At once, those in wrap-up included."""
+    weight: int = WHOLE
+    """What each takes of the agent."""
+    interrupts: tuple[Medium, ...] = ()
+    """Contacts of these and their wrap-ups stand in no way: the work is parked while one of this medium is at hand."""
+
+
+class Capacity(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent can do at once: core/agent.py says how it is counted."""
+
+    media: dict[Medium, MediumLoad]
+    """Of other media the agent is offered nothing."""
+    own_calls_take_all: bool = False
+    """While the handset is in use for a call that is no contact's, nothing of any medium is offered; else such a call
+    takes what a contact of voice does."""
+
+
+VOICE_ONLY = Capacity(media={Medium.VOICE: MediumLoad()})
 
 
 class Strategy(StrEnum):
@@ -103,6 +141,7 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True):
     skills: Skills = {}
     weight: int = 1
     """The agent's share under weighted_random."""
+    capacity: Capacity = VOICE_ONLY
 
 
 class ReasonPlan(msgspec.Struct, frozen=True, kw_only=True):

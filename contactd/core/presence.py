@@ -7,7 +7,7 @@ from typing import Any
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.agent import Agent, AgentState, By, Status
+from contactd.core.agent import Agent, By, Status
 from contactd.core.commands import ComparePbx
 from contactd.core.decision import Decision
 from contactd.core.desks import desk_sign_in_asked, refuses, sit_down
@@ -41,7 +41,7 @@ def _ready_asked(floor: LiveFloor, input_: inp.ReadyAsked, at: Instant, into: De
     agent = floor.agents.get(input_.agent)
     if agent is None or agent.status is Status.SIGNED_OUT:
         return
-    if agent.state is AgentState.WRAP_UP:
+    if agent.wrap_ups():
         into.events.append(ev.WrapUpEnded(agent=agent.id, by=input_.by))
     if agent.status is Status.NOT_READY:
         into.events.append(ev.AgentReady(agent=agent.id, by=input_.by))
@@ -65,7 +65,7 @@ def _wrap_up_extend_asked(floor: LiveFloor, input_: inp.WrapUpExtendAsked, at: I
 
 def _wrap_up_end_asked(floor: LiveFloor, input_: inp.WrapUpEndAsked, at: Instant, into: Decision) -> None:
     agent = floor.agents.get(input_.agent)
-    if agent is not None and agent.state is AgentState.WRAP_UP:
+    if agent is not None and agent.wrap_ups():
         into.events.append(ev.WrapUpEnded(agent=agent.id, by=input_.by))
 
 

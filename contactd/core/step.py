@@ -11,7 +11,11 @@ from contactd.core.errors import FloorBug
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import Instant, offer_id
 from contactd.core.inputs import Input
+from contactd.core.plan import Medium
 from contactd.core.routing.route import route
+from contactd.core.several import several
+
+_VOICE = Medium.VOICE
 
 
 # gc=False here and in events and inputs: they are in no cycle, and there are thousands a second.
@@ -41,9 +45,15 @@ def step(floor: LiveFloor, input_: Input, at: Instant) -> Step:
         except FloorBug as bug:
             return Step(input_, at, first_seq, events[:count], [], str(bug))
     if events:
+        if floor.mixed:
+            _follow(floor, events, 0, at)
+        decided = len(events)
         for contact, agent in () if floor.routing.settled() else route(floor):
             offer = offer_id(floor.epoch, floor.seq + 1)
             target, others = floor.routing.explain(contact, agent.id)
+            queue = floor.queues.get(contact.queue) if contact.queue else None
+            ring_s = queue.ring_s if queue else 20
+            written = contact.medium is not _VOICE
             offered = ev.ContactOffered(
                 contact=contact.id,
                 agent=agent.id,
@@ -51,18 +61,28 @@ def step(floor: LiveFloor, input_: Input, at: Instant) -> Step:
                 step=contact.step,
                 strategy=target.strategy,
                 others=others,
+                until=at + ring_s if written else None,
             )
             floor.apply(offered, at)
             events.append(offered)
-            queue = floor.queues.get(contact.queue) if contact.queue else None
-            commands.append(
-                RingAgent(
-                    pbx=contact.pbx,
-                    contact=contact.id,
-                    channel=contact.channel,
-                    endpoint=agent.endpoint,
-                    offer=offer,
-                    ring_s=queue.ring_s if queue else 20,
+            if not written:
+                commands.append(
+                    RingAgent(
+                        pbx=contact.pbx,
+                        contact=contact.id,
+                        channel=contact.channel,
+                        endpoint=agent.endpoint,
+                        offer=offer,
+                        ring_s=ring_s,
+                    )
                 )
-            )
+        if floor.mixed and len(events) > decided:
+            _follow(floor, events, decided, at)
     return Step(input_, at, first_seq, events, commands)
+
+
+def _follow(floor: LiveFloor, events: list[ev.Event], since: int, at: Instant) -> None:
+    """What follows from the events since then for agents with several contacts."""
+    for event in several(floor, tuple(events[since:])):
+        floor.apply(event, at)
+        events.append(event)

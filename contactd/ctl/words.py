@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from contactd.core import events as ev
-from contactd.core.agent import By
+from contactd.core.agent import AgentState, By
 from contactd.core.contact import Estimate, Outcome
 from contactd.core.destination import Destination, ToExternal, ToMessage, ToQueue, ToTone, ToVoicemail
 from contactd.core.events import DiversionFailure, DiversionReason, OfferOutcome, SignedOutWhy
@@ -184,6 +184,15 @@ def _offered(event: ev.ContactOffered) -> str:
     return f"offered to {event.agent} (offer {event.offer}){by}" + (f"; others: {others}" if others else "")
 
 
+def _wrap_up_ended(event: ev.WrapUpEnded) -> str:
+    return f"{event.agent}'s wrap-up ended{' early' if event.by in _PEOPLE else ''}{_by(event)}"
+
+
+def _turned(event: ev.AgentTurned) -> str:
+    doing = {AgentState.IDLE: "idle", AgentState.OFFERED: "offered it", AgentState.WRAP_UP: "in wrap-up"}
+    return f"{event.agent} is now {doing.get(event.state, 'at work on it')}"
+
+
 REASONS = {
     "elsewhere": "not meant by the queue's plan",
     "unskilled": "without the skills",
@@ -196,7 +205,9 @@ REASONS = {
     "ready": "ready as well",
 }
 _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
-    ev.ContactArrived: lambda e: f"arrived on line {e.dnis} of {e.pbx}",
+    ev.ContactArrived: lambda e: (
+        f"arrived on line {e.dnis} of {e.pbx}" if e.pbx else f"arrived: {e.medium} to {e.dnis}"
+    ),
     ev.ContactAdopted: lambda e: f"found on line {e.dnis} of {e.pbx}, where it came while nobody listened",
     ev.MenuChosen: _chosen,
     ev.ContactQueued: _queued,
@@ -210,8 +221,12 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.ContactOffered: _offered,
     ev.OfferEnded: _offer_ended,
     ev.ContactConnected: _connected,
+    ev.ContactParked: lambda e: f"{e.agent} was interrupted: parked",
+    ev.ContactResumed: lambda e: f"{e.agent} goes on with it",
     ev.TalkEnded: _talk_ended,
+    ev.WrapUpEnded: _wrap_up_ended,
     ev.ContactEnded: _ended,
+    ev.AgentTurned: _turned,
 }
 
 
@@ -265,7 +280,6 @@ _BESIDE: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.AgentNotReady: lambda e: f"{e.agent} is not ready: {e.reason}{_by(e)}",
     ev.AgentOverdue: lambda e: f"{e.agent} is not ready ({e.reason}) for longer than {duration(e.longest_s)}",
     ev.WrapUpExtended: lambda e: f"{e.agent}'s wrap-up was extended{_by(e)}",
-    ev.WrapUpEnded: lambda e: f"{e.agent}'s wrap-up ended{' early' if e.by in _PEOPLE else ''}{_by(e)}",
     ev.HandsetSeen: lambda e: f"{e.agent}'s handset is {e.handset.replace('_', ' ')}",
     ev.CalendarChanged: lambda e: f"the calendar {e.calendar} is {'open' if e.open else 'closed'}: {e.why}",
     ev.HoursSwitched: _switched,

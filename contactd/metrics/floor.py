@@ -19,6 +19,7 @@ from contactd.core.floor import LiveFloor
 from contactd.core.ids import ContactId, Instant, PbxId, QueueId
 from contactd.core.inputs import PbxCompared
 from contactd.core.opening import opening_of
+from contactd.core.plan import Medium
 from contactd.core.step import Step
 from contactd.metrics import registry as r
 from contactd.metrics.readings import Readings, collect_readings
@@ -26,7 +27,7 @@ from contactd.metrics.readings import Readings, collect_readings
 OTHER = "other"
 """Stands for a label's value that neither the code nor the configuration knows: a series each would let anybody who
 can reach the dialplan fill Prometheus's memory."""
-_MEDIA = frozenset({"voice", "tty", "mail", "chat", "sms", "social"})
+_MEDIA = frozenset(Medium)
 _SIGN_IN = frozenset({"wrong_pin", "locked", "unknown_agent", "handset_locked", "occupied", "talking", "no_handset"})
 
 
@@ -58,9 +59,10 @@ class FloorMetrics(Collector):
         self._now = now
         self._queue_of: dict[ContactId, str] = {c.id: c.queue for c in floor.contacts.values() if c.queue}
         self._offered_at: dict[ContactId, Instant] = {
-            c.id: floor.agents[c.agent].since
-            for c in floor.contacts.values()
-            if c.state is ContactState.OFFERED and c.agent in floor.agents
+            offer.contact: offer.since
+            for agent in floor.agents.values()
+            for offer in agent.engagements
+            if offer.state is AgentState.OFFERED
         }
         self._tests: set[ContactId] = {c.id for c in floor.contacts.values() if c.test}
         """Test calls: counted nowhere but among the facts."""

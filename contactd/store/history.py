@@ -180,6 +180,10 @@ class Fold:
             # The wrap-up is work on this contact, though the floor has let go of it.
             self._be(event.agent, seq, at, state=AgentState.WRAP_UP, contact=event.contact)
 
+    def turned(self, seq: int, at: Instant, event: ev.AgentTurned) -> None:
+        """An agent with several contacts has a span for what they do foremost."""
+        self._be(event.agent, seq, at, state=event.state, contact=event.contact)
+
     # --- agents ---
 
     def signed_in(self, seq: int, at: Instant, event: ev.AgentSignedIn | ev.AgentReady) -> None:
@@ -223,6 +227,7 @@ _FOLD: dict[type[ev.Event], Callable[[Fold, int, Instant, Any], None]] = {
     ev.AgentSignedOut: Fold.signed_out,
     ev.AgentNotReady: Fold.not_ready,
     ev.WrapUpEnded: Fold.wrapped_up,
+    ev.AgentTurned: Fold.turned,
 }
 
 
@@ -258,7 +263,7 @@ def _read(row: asyncpg.Record) -> ev.Event | None:
 
 async def _begin(connection: asyncpg.Connection, events: list[ev.Event]) -> Fold:
     """What is stored already of the contacts and agents that the events name."""
-    contacts = {event.contact for event in events if hasattr(event, "contact")}
+    contacts = {contact for event in events if (contact := getattr(event, "contact", None)) is not None}
     agents = {event.agent for event in events if hasattr(event, "agent")}
     if any(isinstance(event, ev.FloorConfigured) for event in events):
         agents |= {row["agent"] for row in await connection.fetch(query("history_known_agents"))}

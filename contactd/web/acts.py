@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.agent import Agent, AgentState, By, Status
+from contactd.core.agent import Agent, By, Status
 from contactd.core.ids import AgentId, SkillId
 from contactd.core.needs import skills_of
 from contactd.core.plan import Skills
@@ -115,7 +115,7 @@ def _why_nothing(agent: Agent, name: str) -> tuple[str, str]:
     if name == "skills":
         return "same_skills", f"{agent.id} has exactly these skills already."
     if name.startswith("wrap-up-"):
-        if agent.state is not AgentState.WRAP_UP:
+        if not agent.wrap_ups():
             return "no_wrap_up", f"{agent.id} is not in wrap-up."
         return "extended_already", f"{agent.id}'s wrap-up was extended already, or its queue's wrap_up_extend_s is 0."
     if agent.status is Status.SIGNED_OUT:

@@ -127,7 +127,7 @@ class Tail:
             return
         for step in steps:
             for count, event in enumerate(step.events):
-                contact: ContactId | str = getattr(event, "contact", "")
+                contact: ContactId | str = getattr(event, "contact", None) or ""
                 queue = self._queue(event, contact)
                 line = b""
                 for reader in self._readers:

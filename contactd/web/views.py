@@ -54,6 +54,16 @@ def agent_view(agent: Agent, settings: Settings, now: Instant) -> dict[str, Any]
         "contact": agent.contact,
         "wrap_up_until": agent.wrap_up_until,
         "wrap_up_extend_s": agent.wrap_up_extend_s,
+        "engagements": [
+            {
+                "contact": one.contact or None,
+                "medium": one.medium,
+                "state": one.state,
+                "for_s": round(max(0.0, now - one.since), 1),
+                "parked": one.parked,
+            }
+            for one in agent.engagements
+        ],
         "available": agent.available(),
         "locked_until": agent.locked_until if agent.locked_until and agent.locked_until > now else None,
     }
@@ -136,6 +146,7 @@ def contacts_view(floor: LiveFloor, now: Instant) -> list[dict[str, Any]]:
     return [
         {
             "id": contact.id,
+            "medium": contact.medium,
             "state": contact.state,
             "queue": contact.queue,
             "agent": contact.agent,

@@ -17,7 +17,7 @@ from contactd.config.plan import plan
 from contactd.config.sections import SecretSections, Sections
 from contactd.core.contact import Needs
 from contactd.core.ids import AgentId, GroupId, QueueId, SkillId
-from contactd.core.plan import QueuePlan, RoutingStep, Strategy
+from contactd.core.plan import VOICE_ONLY, Capacity, Medium, MediumLoad, QueuePlan, RoutingStep, Strategy
 from tests.config.files import DOCS, dump, sample, sample_secrets, write
 
 
@@ -240,6 +240,34 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     ("the digits of two reasons", set_("reasons", "training", "digits", to="1"), "reasons.training.digits"),
     ("digits of both forms", set_("sign_in", "not_ready_reasons", "2", to="x"), "reasons.training.digits"),
     ("a reason of three digits", set_("reasons", "break", "digits", to="123"), "reasons.break.digits"),
+    ("a profile that is not there", set_("agents", "bob", "profile", to="x"), "agents.bob.profile"),
+    ("a profile of nothing", set_("profiles", "idle", to={"media": {}}), "profiles.idle.media"),
+    ("a medium that is none", set_("profiles", "blended", "media", "fax", to={}), "profiles.blended.media.fax"),
+    (
+        "two calls at once",
+        set_("profiles", "blended", "media", "voice", "most", to=2),
+        "profiles.blended.media.voice.most",
+    ),
+    (
+        "a call that is interrupted",
+        set_("profiles", "blended", "media", "chat", "interrupts", to=["voice"]),
+        "profiles.blended.media.chat.interrupts",
+    ),
+    (
+        "a medium that interrupts itself",
+        set_("profiles", "blended", "media", "mail", "interrupts", to=["mail"]),
+        "profiles.blended.media.mail.interrupts",
+    ),
+    (
+        "two media that interrupt each other",
+        set_("profiles", "p", to={"media": {"chat": {"interrupts": ["mail"]}, "mail": {"interrupts": ["chat"]}}}),
+        "profiles.p.media.chat.interrupts",
+    ),
+    (
+        "more than all of an agent",
+        set_("profiles", "p", "media", "chat", to={"weight": 101}),
+        "profiles.p.media.chat.weight",
+    ),
     ("two doors on one port", set_("web", "port", to=4573), "web.port"),
     ("two of the PBX's doors on one port", set_("audiosocket", "port", to=4573), "audiosocket.port"),
     ("a socket's path that is too long", set_("ctl", "socket", to="/" + "x" * 108), "ctl.socket"),
@@ -434,6 +462,15 @@ def test_the_plan_has_the_routing_of_the_sections_with_the_steps_by_time(tmp_pat
     )
     assert service == QueuePlan(id=QueueId("service"), ring_s=25, wrap_up_s=60, wrap_up_extend_s=60)
     alice, bob = plan.agents
+    assert bob.capacity == VOICE_ONLY
+    assert alice.capacity == Capacity(
+        media={
+            Medium.VOICE: MediumLoad(interrupts=(Medium.MAIL,)),
+            Medium.CHAT: MediumLoad(most=3, weight=30),
+            Medium.MAIL: MediumLoad(weight=60),
+        },
+        own_calls_take_all=True,
+    )
     assert (alice.skills, bob.groups, bob.weight) == ({"german": 9, "english": 6}, ("reserve",), 3)
 
 

@@ -27,7 +27,19 @@ from contactd.core.ids import (
     SkillId,
     contact_id,
 )
-from contactd.core.plan import AgentProfile, AtClosing, FloorPlan, QueuePlan, ReasonPlan, RoutingStep, Strategy
+from contactd.core.plan import (
+    VOICE_ONLY,
+    AgentProfile,
+    AtClosing,
+    Capacity,
+    FloorPlan,
+    Medium,
+    MediumLoad,
+    QueuePlan,
+    ReasonPlan,
+    RoutingStep,
+    Strategy,
+)
 
 PBXES = (PbxId("pbx1"), PbxId("pbx1"), PbxId("pbx2"))
 QUEUES = tuple(QueueId(name) for name in ("sales", "support", "vip", "gone"))
@@ -115,6 +127,25 @@ def some_needs(dice: random.Random) -> Needs:
     )
 
 
+MEDIA = (Medium.MAIL, Medium.CHAT, Medium.SMS)
+_INTERRUPTIBLE = {Medium.VOICE: (Medium.MAIL, Medium.CHAT), Medium.CHAT: (Medium.MAIL,)}
+
+
+def some_capacity(dice: random.Random) -> Capacity:
+    if dice.random() < 0.4:
+        return VOICE_ONLY
+    media = {
+        medium: MediumLoad(
+            most=1 if medium is Medium.VOICE else dice.choice((1, 2, 3)),
+            weight=dice.choice((0, 30, 50, 100)),
+            interrupts=tuple(other for other in _INTERRUPTIBLE.get(medium, ()) if dice.random() < 0.6),
+        )
+        for medium in (Medium.VOICE, *MEDIA)
+        if dice.random() < 0.7
+    }
+    return Capacity(media=media, own_calls_take_all=dice.random() < 0.3)
+
+
 def some_plan(dice: random.Random) -> FloorPlan:
     queues = QUEUES[: dice.randint(1, 3)]
     names = dice.sample(AGENTS, dice.choice((0, 2, 4, 6, 7)))
@@ -131,6 +162,7 @@ def some_plan(dice: random.Random) -> FloorPlan:
                 groups=some_groups(dice),
                 skills=some_skills(dice),
                 weight=dice.choice((1, 1, 5)),
+                capacity=some_capacity(dice),
             )
             for name, handset in zip(names, handsets, strict=True)
         ),
@@ -153,6 +185,7 @@ class Chaos:
     now: Instant = START
     calls: list[inp.CallArrived] = field(default_factory=list)
     said: list[inp.Input] = field(default_factory=list)
+    written: list[ContactId] = field(default_factory=list)
 
     def next(self) -> tuple[inp.Input, Instant]:
         dice = self.dice
@@ -169,6 +202,7 @@ class Chaos:
             (7, self._arrived),
             (3, self._menu),
             (14, self._held),
+            (10, self._received),
             (2, self._fell_back),
             (4, self._destination_failed),
             (8, self._answered),
@@ -265,6 +299,21 @@ class Chaos:
             needs=some_needs(self.dice) if self.dice.random() < 0.2 else None,
         )
 
+    def _received(self) -> inp.Input:
+        """Something written: new, transferred, or said again."""
+        dice = self.dice
+        known = self._known()
+        number = len(self.written)
+        if known is None or dice.random() < 0.7:
+            self.written.append(contact_id(PbxId("desk"), f"desk-{int(self.now)}.{number}", self.now))
+            known = None
+        return inp.ContactReceived(
+            contact=self.written[-1] if known is None else known.id,
+            medium=dice.choice((*MEDIA, Medium.VOICE)),
+            queue=dice.choice((*QUEUES, None)),
+            received_at=round(self.now - dice.choice((-60, 0, 0, 1, 300)), 6),
+        )
+
     def _fell_back(self) -> inp.Input:
         call = self._call()
         return inp.CallFellBack(
@@ -293,7 +342,7 @@ class Chaos:
         return inp.OfferAnswered(contact=contact.id, offer=contact.offer)
 
     def _failed(self) -> inp.Input:
-        status = self.dice.choice(("NOANSWER", "BUSY", "CHANUNAVAIL", "CANCEL", "STALE", "ANSWER", ""))
+        status = self.dice.choice(("NOANSWER", "BUSY", "CHANUNAVAIL", "CANCEL", "STALE", "ANSWER", "", "DECLINED"))
         contact = self._known(ContactState.OFFERED)
         offer = contact.offer if contact is not None and contact.offer is not None else self._offer()
         who = contact.id if contact is not None else self._contact()
@@ -388,6 +437,81 @@ class Chaos:
         )
 
 
+class Desks(Chaos):
+    """A calmer day: one configuration, one PBX that does what it is told, agents who do several things at once."""
+
+    def next(self) -> tuple[inp.Input, Instant]:
+        dice = self.dice
+        self.now = round(self.now + dice.choice((0, 0.5, 2, 8)), 6)
+        if self.floor.state.plan is None:
+            return inp.ConfigurationLoaded(plan=self._plan()), self.now
+        if not self.floor.steered:
+            handsets = {str(1001 + n): Handset.FREE for n in range(len(AGENTS))}
+            booted_at = START - 9
+            return inp.PbxCompared(
+                pbx=PBXES[0], asked_at=self.now, booted_at=booted_at, calls=(), handsets=handsets
+            ), self.now
+        kinds: tuple[tuple[float, Callable[[], inp.Input]], ...] = (
+            (6, self._called),
+            (8, self._received),
+            (20, self._answered),
+            (3, self._failed),
+            (3, lambda: inp.CallerHungUp(contact=self._contact(), cause=16)),
+            (8, self._agent_hung_up),
+            (4, self._handset),
+            (8, lambda: inp.SignInAsked(agent=dice.choice(AGENTS), pin_right=True)),
+            (2, lambda: inp.ReadyAsked(agent=dice.choice(AGENTS))),
+            (1, lambda: inp.NotReadyAsked(agent=dice.choice(AGENTS), reason="break")),
+            (6, inp.TimePassed),
+        )
+        return dice.choices([make for _, make in kinds], [weight for weight, _ in kinds])[0](), self.now
+
+    def _plan(self) -> FloorPlan:
+        queues = QUEUES[:2]
+        return FloorPlan(
+            sha256="d" * 64,
+            queues=tuple(QueuePlan(id=queue, wrap_up_s=self.dice.choice((0, 5, 30))) for queue in queues),
+            agents=tuple(
+                AgentProfile(
+                    id=name,
+                    pbx=PBXES[0],
+                    endpoint=str(1001 + n),
+                    queues=queues,
+                    capacity=some_capacity(self.dice),
+                )
+                for n, name in enumerate(AGENTS)
+            ),
+            default_queue=queues[0],
+        )
+
+    def _called(self) -> inp.Input:
+        call = f"{PBXES[0]}-{int(self.now)}.{len(self.calls)}"
+        self.calls.append(
+            inp.CallArrived(
+                contact=contact_id(PBXES[0], call, self.now), pbx=PBXES[0], call=call, channel="PJSIP/c", dnis="5000"
+            )
+        )
+        return self._held_new(self.calls[-1])
+
+    def _held_new(self, call: inp.CallArrived) -> inp.Input:
+        return inp.CallHeld(
+            contact=call.contact,
+            pbx=call.pbx,
+            call=call.call,
+            channel=call.channel,
+            dnis=call.dnis,
+            queue=self.dice.choice(QUEUES[:2]),
+            queued_at=self.now,
+        )
+
+    def _handset(self) -> inp.Input:
+        """Somebody picks it up for a call of their own, or hangs up."""
+        endpoint = str(self.dice.randint(1001, 1000 + len(AGENTS)))
+        agent = self.floor.by_endpoint[PBXES[0], endpoint]
+        handset = Handset.IN_USE if agent.handset is Handset.FREE and self.dice.random() < 0.5 else Handset.FREE
+        return inp.HandsetChanged(pbx=PBXES[0], endpoint=endpoint, handset=handset)
+
+
 S = TypeVar("S", bound=msgspec.Struct)
 HOSTILE = (
     "",
@@ -433,7 +557,7 @@ class Hostile(Chaos):
         name = self.dice.choice(fields)
         lie: object
         match getattr(told, name):
-            case inp.Place() | Handset():
+            case inp.Place() | Handset() | Medium():
                 return told
             case bool() as said:
                 lie = not said

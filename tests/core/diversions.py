@@ -15,7 +15,7 @@ from contactd.core.floor import Floor, LiveFloor
 from contactd.core.ids import QueueId
 from contactd.core.plan import QueuePlan
 from contactd.core.step import Step
-from tests.core.rules import closed_way, in_line, next_step_at, queue_of, sent_away, staffed
+from tests.core.rules import closed_way, in_line, movable, next_step_at, queue_of, sent_away, staffed
 
 _decode = msgspec.msgpack.Decoder(Floor).decode
 
@@ -107,7 +107,7 @@ def _check_steps(floor: LiveFloor, made: Step) -> None:
             assert (str(event.why), event.to, event.step) == (*away, contact.step)
             continue
         ways = list(_ways(queue, contact, made.at))
-        can_go = contact.held and contact.pbx in floor.state.steered
+        can_go = movable(floor, contact)
         if not ways:
             behind = sum(contact.queued_at + step.after_s <= made.at for step in queue.steps)
             expected = max(behind, contact.step + 1)

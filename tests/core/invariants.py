@@ -15,12 +15,13 @@ from contactd.core.contact import Contact, ContactState
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.hours import opening
 from contactd.core.ids import AgentId, QueueId
-from contactd.core.plan import QueuePlan, Strategy
+from contactd.core.plan import Medium, QueuePlan, Strategy
 from contactd.core.routing.demand import target_of
 from contactd.core.step import Step
 from tests.core.rules import (
     allowed,
     available,
+    foremost,
     hours,
     in_line,
     kept,
@@ -33,6 +34,7 @@ from tests.core.rules import (
     reason_of_itself,
     sitter,
     staffed,
+    stands_still,
     strategy_of,
 )
 
@@ -71,27 +73,42 @@ def _check_contacts(floor: LiveFloor) -> None:
         assert (contact.diverted_to is not None) == (contact.diverted_at is not None) == gone, contact
         assert gone or contact.diversion is None, contact
         assert len(set(contact.passed)) == len(contact.passed), contact
-        if contact.agent is not None:
-            agent = floor.agents[contact.agent]
-            assert (agent.contact, agent.offer) == (contact.id, contact.offer), (agent, contact)
-        with_it = [agent.id for agent in floor.agents.values() if agent.contact == contact.id]
-        assert with_it == ([contact.agent] if contact.agent is not None else []), (contact, with_it)
+        assert contact.medium == "voice" or contact.state is not ContactState.WAITING or contact.held, contact
+        doing = {ContactState.OFFERED: AgentState.OFFERED, ContactState.CONNECTED: AgentState.BUSY}
+        with_it = [
+            (agent.id, e.state, e.offer, e.medium)
+            for agent in floor.agents.values()
+            for e in agent.engagements
+            if e.contact == contact.id and e.state is not AgentState.WRAP_UP
+        ]
+        wanted = [(contact.agent, doing[contact.state], contact.offer, contact.medium)] if engaged else []
+        assert with_it == wanted, (contact, with_it)
 
 
 def _check_agents(floor: LiveFloor) -> None:
-    doing = {AgentState.OFFERED: ContactState.OFFERED, AgentState.BUSY: ContactState.CONNECTED}
     for agent in floor.agents.values():
-        assert (agent.contact is not None) == (agent.state in doing), agent
-        if agent.contact is not None:
-            contact = floor.contacts[agent.contact]
-            assert contact.agent == agent.id and contact.state is doing[agent.state], (agent, contact)
+        assert AgentState.IDLE not in [e.state for e in agent.engagements]
+        active = [e for e in agent.engagements if e.state is not AgentState.WRAP_UP]
+        assert all(e.contact in floor.contacts for e in active), agent
+        calls = [e for e in agent.engagements if e.medium == "voice"]
+        assert len(calls) <= 1, f"{agent.id} has one handset"
+        offers = [e for e in agent.engagements if e.state is AgentState.OFFERED]
+        # A comparison may find the handset ringing while the desk is offered something.
+        assert len([e for e in offers if e.medium != "voice"]) <= 1, f"{agent.id} has two offers"
+        for e in agent.engagements:
+            timed = e.state is AgentState.WRAP_UP or (e.state is AgentState.OFFERED and e.medium != "voice")
+            assert (e.until is not None) == timed, e
+            assert e.parked is stands_still(agent, e), (agent, e)
+        assert (agent.state, agent.contact) == foremost(agent), agent
+        shown = [e.offer for e in active if e.contact == agent.contact]
+        assert agent.offer == (shown[0] if shown else None), agent
         assert (agent.wrap_up_until is not None) == (agent.state is AgentState.WRAP_UP), agent
         assert agent.reason == "" or agent.status is Status.NOT_READY, agent
         assert not agent.overdue or agent.status is Status.NOT_READY, agent
         assert not agent.wrap_up_extend_s or agent.state is AgentState.WRAP_UP, agent
-    offers = [agent.offer for agent in floor.agents.values() if agent.offer is not None]
-    offers = [offer for offer in offers if not offer.startswith("absurd")]
-    assert len(offers) == len(set(offers)), "an offer rings at two agents"
+    running = [e.offer for agent in floor.agents.values() for e in agent.engagements if e.offer is not None]
+    known = [offer for offer in running if not offer.startswith("absurd")]
+    assert len(known) == len(set(known)), "an offer rings at two agents"
 
 
 def _check_indexes(floor: LiveFloor) -> None:
@@ -100,8 +117,16 @@ def _check_indexes(floor: LiveFloor) -> None:
     ready = {a.id for a in floor.agents.values() if available(a)}
     assert set(floor.available) == ready
     assert all(floor.available[agent] is floor.agents[agent] for agent in floor.available)
-    timed = {a.id: a.wrap_up_until for a in floor.agents.values() if a.state is AgentState.WRAP_UP}
+    ends = [(a.id, e.until) for a in floor.agents.values() for e in a.engagements if e.state is AgentState.WRAP_UP]
+    timed = {agent: min(until or 0.0 for other, until in ends if other == agent) for agent, _ in ends}
     assert floor.wrap_ups == timed
+    taken_by = {
+        e.contact: e.until
+        for agent in floor.agents.values()
+        for e in agent.engagements
+        if e.state is AgentState.OFFERED and e.until is not None
+    }
+    assert floor.offers == taken_by
     back = {c.id: c.return_by for c in floor.contacts.values() if c.return_by is not None}
     assert floor.returning == back
     assert all(floor.contacts[c].state is ContactState.FALLBACK for c in back)
@@ -119,7 +144,10 @@ def _check_indexes(floor: LiveFloor) -> None:
     switched = [switch.until for switch in floor.state.switches.values()]
     limits = {a.id: at for a in floor.agents.values() if (at := limit_at(floor, a)) is not None}
     assert floor.limits_due == limits
-    timers = (*timed.values(), *back.values(), *steps.values(), *paused.values(), *switched, *limits.values())
+    timers = (
+        *(*timed.values(), *taken_by.values(), *back.values(), *steps.values(), *paused.values()),
+        *(*switched, *limits.values()),
+    )
     due = [until for until in timers if until is not None]
     assert floor.wake_at() == min(due, default=None)
     for (pbx, endpoint), agent in floor.by_endpoint.items():
@@ -155,10 +183,10 @@ def _check_indexes(floor: LiveFloor) -> None:
 
 
 def _check_nobody_idles_while_somebody_waits(floor: LiveFloor) -> None:
-    free = [agent for agent in floor.agents.values() if available(agent)]
+    free = {medium: [agent for agent in floor.agents.values() if available(agent, medium)] for medium in Medium}
     for contact in floor.contacts.values():
-        if free and contact.state is ContactState.WAITING and contact.held and contact.pbx in floor.state.steered:
-            idle = [a.id for a in free if allowed(floor, a, contact) and not kept(floor, a, contact)]
+        if free[contact.medium] and contact.state is ContactState.WAITING and contact.held and _steered(floor, contact):
+            idle = [a.id for a in free[contact.medium] if allowed(floor, a, contact) and not kept(floor, a, contact)]
             assert not idle, f"{contact.id} waits for {contact.queue} while {idle} idle"
 
 
@@ -169,16 +197,32 @@ def _check_who_is_ahead(floor: LiveFloor) -> None:
     if not line:
         return
     last = max(line, key=lambda contact: place(floor, contact))
-    here = [agent for agent in floor.agents.values() if reason_of_itself(agent) != "signed_out"]
+    medium = last.medium
+    here = [a for a in floor.agents.values() if reason_of_itself(a, medium) != "signed_out"]
     mine = {agent.id for agent in here if allowed(floor, agent, last)}
     ahead = 0.0
-    for other in line:
+    for other in [contact for contact in line if contact.medium is medium]:
         theirs = {agent.id for agent in here if allowed(floor, agent, other)}
         if theirs & mine and place(floor, other) < place(floor, last):
             ahead += len(theirs & mine) / len(theirs)
     queue = floor.queues[QueueId(str(last.queue))]
     who = floor.routing.able(target_of(queue, last, floor.agents))
-    assert abs(floor.routing.ahead(place(floor, last), who) - ahead) < 1e-9
+    assert abs(floor.routing.ahead(place(floor, last), who, last.medium) - ahead) < 1e-9
+
+
+def _steered(floor: LiveFloor, contact: Contact) -> bool:
+    return contact.medium != "voice" or contact.pbx in floor.state.steered
+
+
+def check_capacity(floor: LiveFloor) -> None:
+    """Nobody has more than they can do, where the PBX connected nobody behind our back."""
+    for agent in floor.agents.values():
+        media = agent.profile.capacity.media
+        gives_way = {m for e in agent.engagements for m in media[e.medium].interrupts}
+        at_work = [e for e in agent.engagements if e.medium not in gives_way]
+        assert sum(media[e.medium].weight for e in at_work) <= 100, agent
+        for medium, load in media.items():
+            assert sum(e.medium == medium for e in agent.engagements) <= load.most, agent
 
 
 def turns_of(floor: LiveFloor) -> dict[AgentId, int]:
@@ -188,28 +232,45 @@ def turns_of(floor: LiveFloor) -> dict[AgentId, int]:
 
 def check_offers(floor: LiveFloor, made: Step, turns: Mapping[AgentId, int]) -> None:
     """The offers of one step: first in line first for each agent, the strategy's choice for each contact."""
-    rung = [command for command in made.commands if isinstance(command, RingAgent)]
-    offered = {event.offer: event for event in made.events if isinstance(event, ev.ContactOffered)}
-    pairs = [(floor.contacts[c.contact], floor.agents[offered[c.offer].agent]) for c in rung]
+    rung = {command.offer: command for command in made.commands if isinstance(command, RingAgent)}
+    offered = [event for event in made.events if isinstance(event, ev.ContactOffered) and event.strategy]
+    assert set(rung) == {event.offer for event in offered if floor.contacts[event.contact].medium == "voice"}
+    pairs = [(floor.contacts[event.contact], floor.agents[event.agent]) for event in offered]
     assert len({contact.id for contact, _ in pairs}) == len({agent.id for _, agent in pairs}) == len(pairs)
     for index, (contact, agent) in enumerate(pairs):
         assert allowed(floor, agent, contact) and not kept(floor, agent, contact)
-        assert contact.pbx in floor.state.steered
-        assert rung[index].endpoint == (agent.desk or agent.profile.endpoint)
+        assert _steered(floor, contact) and available(agent, contact.medium, contact.id)
+        said = offered[index]
+        if contact.medium == "voice":
+            assert rung[said.offer].endpoint == (agent.desk or agent.profile.endpoint)
+        assert (said.until is None) == (contact.medium == "voice")
         for other in floor.contacts.values():
-            if other.held and other.pbx in floor.state.steered and allowed(floor, agent, other):
+            if (
+                other.state is ContactState.WAITING
+                and other.held
+                and _steered(floor, other)
+                and allowed(floor, agent, other)
+                and available(agent, other.medium, contact.id)
+            ):
                 ahead = place(floor, contact) < place(floor, other)
                 assert ahead, f"{agent.id} should have got {other.id} first"
-        later = [agent for _, agent in pairs[index + 1 :]]
-        for other_agent in [*floor.available.values(), *later]:
-            if allowed(floor, other_agent, contact) and not kept(floor, other_agent, contact):
-                mine, theirs = (merit(floor, one, contact, turns) for one in (agent, other_agent))
+        later = {one.id: (one, contact_then.id) for contact_then, one in pairs[index + 1 :]}
+        rivals = [one for one in floor.agents.values() if available(one, contact.medium)]
+        rivals += [one for one, then in later.values() if available(one, contact.medium, then)]
+        for rival in rivals:
+            if rival is not agent and allowed(floor, rival, contact) and not kept(floor, rival, contact):
+                mine = merit(floor, agent, contact, turns)
+                theirs = merit(floor, rival, contact, turns, later[rival.id][1] if rival.id in later else None)
                 drawn = strategy_of(floor, contact) is Strategy.WEIGHTED_RANDOM
-                assert drawn or mine < theirs, f"{contact.id} should have got {other_agent.id}"
-        said = offered[rung[index].offer]
+                assert drawn or mine < theirs, f"{contact.id} should have got {rival.id}"
         assert (said.step, said.strategy) == (contact.step, strategy_of(floor, contact))
-        others = [a for a in floor.agents.values() if a is not agent and a.profile.pbx == contact.pbx]
-        assert said.others == Counter(reason(floor, other_agent, contact, later) for other_agent in others)
+        others = [
+            a
+            for a in floor.agents.values()
+            if a is not agent and (contact.medium != "voice" or a.profile.pbx == contact.pbx)
+        ]
+        then = {one_id: before for one_id, (_, before) in later.items()}
+        assert said.others == Counter(reason(floor, one, contact, then.get(one.id)) for one in others)
 
 
 class Lives:
@@ -230,6 +291,8 @@ class Lives:
                 assert event.contact in self.alive, f"{event.contact} ended twice"
                 self.alive.remove(event.contact)
                 self.outcomes[event.contact] = event
+            elif isinstance(event, ev.WrapUpEnded):
+                assert event.contact is None or event.contact in self.arrived
             elif (contact := getattr(event, "contact", None)) is not None:
                 assert contact in self.alive, f"{event} is said of nobody"
 

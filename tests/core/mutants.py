@@ -25,7 +25,7 @@ class Mutant(NamedTuple):
 
 DIVERTING, QUEUE_LIMITS = "diverting.py", "queue_limits.py"
 OPENING, HOURS = "opening.py", "hours.py"
-INDEX, DEMAND, SETS = "routing/index.py", "routing/demand.py", "routing/sets.py"
+AGENT, INDEX, DEMAND, SETS = "agent.py", "routing/index.py", "routing/demand.py", "routing/sets.py"
 WAITS, LEARNT, DECISION = "routing/waits.py", "learnt.py", "decision.py"
 STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
     "routing/strategies.py",
@@ -49,18 +49,21 @@ MUTANTS = (
     Mutant(
         "nobody is offered on a PBX that is not steered, one agent",
         ROUTE,
-        " if agent.profile.pbx in floor.steered",
-        " if True",
+        "steered=agent.profile.pbx in floor.steered",
+        "steered=True",
     ),
     Mutant(
-        "nobody is offered on a PBX that is not steered, several", ROUTE, " if demand.pbx in floor.steered", " if True"
+        "nobody is offered on a PBX that is not steered, several",
+        ROUTE,
+        "steered = demand.pbx in floor.steered or",
+        "steered = True or",
     ),
     Mutant("a PBX that is steered again offers at once", CHANGES, "    floor.routing.look_again()\n", ""),
     Mutant(
         "an agent who becomes ready is offered who waits",
         INDEX,
-        "                if demand.size:\n                    self._hot.add",
-        "                if False:\n                    self._hot.add",
+        "                    if demand.size:\n                        self._hot.add",
+        "                    if False:\n                        self._hot.add",
     ),
     Mutant(
         "a contact that joins is offered to who is ready",
@@ -152,7 +155,10 @@ MUTANTS = (
     Mutant("only these groups", SETS, "found &= self._in_groups(target.only_groups)", "pass"),
     Mutant("these groups as well", SETS, "found |= self._in_groups(target.also_groups)", "pass"),
     Mutant(
-        "agents of another PBX are not offered", SETS, "return found & self._pbx.get(target.pbx, 0)", "return found"
+        "agents of another PBX are not offered",
+        SETS,
+        "return self._pbx.get(target.pbx, 0) if target.medium is Medium.VOICE else self._everybody",
+        "return self._everybody",
     ),
     Mutant("the level is enough", SETS, "if has >= level", "if has > level"),
     Mutant(
@@ -169,7 +175,13 @@ MUTANTS = (
     ),
     Mutant("the chosen one is not counted among the others", SETS, "eligible & ~self.bit[without]", "eligible"),
     Mutant("the unskilled are counted as such", SETS, "(serving & ~eligible).bit_count()", "0"),
-    Mutant("longest idle", STRATEGIES, "    return agent.idle_since", "    return -agent.idle_since"),
+    Mutant("longest idle", INDEX, "(rank, agent.idle_since, agent.id,", "(rank, -agent.idle_since, agent.id,"),
+    Mutant(
+        "who has less to do is idle for longer",
+        STRATEGIES,
+        "return agent.load if agent.engagements",
+        "return 0.0 if agent.engagements",
+    ),
     Mutant("fewest contacts", STRATEGIES, "    return agent.contacts", "    return -agent.contacts"),
     Mutant("talks are counted since the sign-in", CHANGES, "        agent.contacts = 0\n", "        pass\n"),
     Mutant("best skill", STRATEGIES, "    return -sum(", "    return sum("),
@@ -178,13 +190,7 @@ MUTANTS = (
     Mutant("a turn is the offer", CHANGES, "    agent.offered_seq = floor.seq + 1\n", ""),
     Mutant("weights count", STRATEGIES, "left -= agent.profile.weight", "left -= 2"),
     Mutant("every draw is another", STRATEGIES, "{contact}\\0{seq}", "0"),
-    Mutant(
-        "equals go by idle time",
-        INDEX,
-        "(rank, agent.idle_since, agent.id, self._stamped[agent.id])",
-        "(rank, 0.0, agent.id, self._stamped[agent.id])",
-    ),
-    Mutant("a failed offer costs no place among the idle", CHANGES, "    agent.idle_since = idle_since\n", ""),
+    Mutant("a failed offer costs no place among the idle", CHANGES, "at, worked=False)", "at, worked=True)"),
     Mutant("another queue begins at its first step", CHANGES, "    contact.step = event.step\n", ""),
     Mutant(
         "a timer that was moved does not ring at the old time",
@@ -251,14 +257,14 @@ MUTANTS = (
     Mutant(
         "a step that goes does so from the hold only",
         FLOOR,
-        "return contact.held and contact.pbx in self.steered",
-        "return contact.pbx in self.steered",
+        "return contact.held and contact.pbx in self.steered and",
+        "return contact.pbx in self.steered and",
     ),
     Mutant(
         "a step that goes does so by the PBX's hand only",
         FLOOR,
-        "return contact.held and contact.pbx in self.steered",
-        "return contact.held",
+        "return contact.held and contact.pbx in self.steered and",
+        "return contact.held and",
     ),
     Mutant(
         "steps that go wait for the PBX",
@@ -349,6 +355,109 @@ MUTANTS = (
     ),
     Mutant("a wait begins with what the channel carries", "decision.py", "asked = needs or (", "asked = ("),
     Mutant(
+        "an agent takes no more of a medium than the most",
+        AGENT,
+        "                most -= 1\n",
+        "                pass\n",
+    ),
+    Mutant("weights add up", AGENT, "                left -= load.weight\n", "                pass\n"),
+    Mutant("a contact's own weight counts", AGENT, "WHOLE - asked.weight, asked.most", "WHOLE, asked.most"),
+    Mutant(
+        "nobody has two offers",
+        AGENT,
+        "            if engagement.state is _OFFERED:\n                return False\n",
+        "",
+    ),
+    Mutant(
+        "what may be interrupted stands in no way",
+        AGENT,
+        "if engagement.medium not in asked.interrupts:",
+        "if True:",
+    ),
+    Mutant(
+        "nothing is offered that would be parked at once",
+        AGENT,
+        "            if medium in load.interrupts:\n                return False\n",
+        "",
+    ),
+    Mutant(
+        "an own call takes the room of a call",
+        AGENT,
+        "            left -= capacity.media.get(Medium.VOICE",
+        "            _ = capacity.media.get(Medium.VOICE",
+    ),
+    Mutant("an own call takes all where it is so configured", AGENT, "if capacity.own_calls_take_all:", "if False:"),
+    Mutant(
+        "a contact's call is no own call",
+        AGENT,
+        "self.handset is Handset.IN_USE and self.on_voice() is None",
+        "self.handset is Handset.IN_USE",
+    ),
+    Mutant(
+        "a wrap-up is no call",
+        AGENT,
+        "engagement.medium is Medium.VOICE and engagement.state is not _WRAP_UP",
+        "engagement.medium is Medium.VOICE",
+    ),
+    Mutant("an offer does not park", AGENT, "other.state is not _OFFERED and engagement.medium", "engagement.medium"),
+    Mutant(
+        "work is shown before what rings",
+        AGENT,
+        "_RANK = {_OFFERED: 1, _WRAP_UP: 2, _BUSY: 3}",
+        "_RANK = {_OFFERED: 3, _WRAP_UP: 2, _BUSY: 1}",
+    ),
+    Mutant("what is parked is not shown", AGENT, "0 if engagement.parked else _RANK", "_RANK"),
+    Mutant(
+        "of two the later one is shown",
+        AGENT,
+        "_RANK[engagement.state], engagement.since)",
+        "_RANK[engagement.state], 0.0)",
+    ),
+    Mutant("the first wrap-up to end has the timer", AGENT, "return min((e.until for e", "return max((e.until for e"),
+    Mutant("one wrap-up ends", AGENT, "contact in (None, engagement.contact)", "True"),
+    Mutant(
+        "what ends while parked has no wrap-up", "decision.py", "engagement is not None and engagement.parked", "False"
+    ),
+    Mutant(
+        "a reload that changes who interrupts whom parks and resumes",
+        "several.py",
+        "isinstance(event, ev.FloorConfigured)",
+        "False",
+    ),
+    Mutant(
+        "followers are told what is foremost", "several.py", "if (known.state, known.contact) != said:", "if False:"
+    ),
+    Mutant(
+        "what no PBX carries is held whenever it waits",
+        CHANGES,
+        "held=contact.medium is not Medium.VOICE",
+        "held=False",
+    ),
+    Mutant("an offer at a desk has a timer", "step.py", "until=at + ring_s if written else None", "until=None"),
+    Mutant(
+        "a taken offer has no timer",
+        FLOOR,
+        "            self._offers.clear(contact.id)\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "a medium that the profile does not name is not offered",
+        SETS,
+        "self._medium.get(target.medium, 0) &",
+        "self._everybody &",
+    ),
+    Mutant(
+        "an agent stands in the heaps of what they have room for",
+        INDEX,
+        "                if demand.medium in media:\n",
+        "                if True:\n",
+    ),
+    Mutant("the same for a new demand", INDEX, " and target.medium in self._ready_for[agent_id]:", ":"),
+    Mutant(
+        "the same for one agent alone", INDEX, "if demand.size and demand.medium in media and", "if demand.size and"
+    ),
+    Mutant("a demand has one medium", INDEX, "same = (target.medium, target.pbx,", "same = (Medium.VOICE, target.pbx,"),
+    Mutant(
         "the same needs again say nothing",
         DECIDE,
         "contact is None or contact.needs == input_.needs",
@@ -367,14 +476,14 @@ MUTANTS = (
     Mutant(
         "who is on the way back from the static queue is ahead",
         INDEX,
-        "            if place < here and (shared",
+        "            if place < here and demand.medium is medium and (shared",
         "            if False and (shared",
     ),
     Mutant(
         "nobody at work is no number", WAITS, "    if not freed.known and not freed.talking:\n        return None\n", ""
     ),
     Mutant("an unsteered PBX is no number", WAITS, " or contact.pbx not in floor.steered", ""),
-    Mutant("with somebody ready nobody waits", WAITS, "    if index.ready(who):\n", "    if False:\n"),
+    Mutant("with somebody ready nobody waits", WAITS, "    if index.ready(who, target.medium):\n", "    if False:\n"),
     Mutant("who will sign out after the talk is not counted on", WAITS, "agent.status is not Status.READY or ", ""),
     Mutant("a wrap-up's end is known", WAITS, "known.append(max(0.0, agent.wrap_up_until - at))", "pass"),
     Mutant(
@@ -391,7 +500,7 @@ MUTANTS = (
     Mutant("what is announced never grows", WAITS, "min(estimate.median_s, last_s)", "estimate.median_s"),
     Mutant("old talks are forgotten", LEARNT, "self.count * _FORGET + 1.0", "self.count + 1.0"),
     Mutant("talks are learnt", CHANGES, "        learnt.talks.add(event.talk_s)\n", ""),
-    Mutant("rings are learnt", CHANGES, "            learnt.rings.add(past(agent.since, at))\n", "            pass\n"),
+    Mutant("rings are learnt", CHANGES, "            learnt.rings.add(past(offer.since, at))\n", "            pass\n"),
     Mutant("patience is learnt", CHANGES, "gave_up=event.outcome is not Outcome.TIMED_OUT", "gave_up=False"),
     Mutant(
         "a queue that is gone is forgotten",
@@ -420,8 +529,8 @@ MUTANTS = (
     Mutant(
         "a wrap-up is extended once",
         FLOOR,
-        "        agent.wrap_up_until = until\n        agent.wrap_up_extend_s = 0\n",
-        "        agent.wrap_up_until = until\n",
+        "shown[-1].until, shown[-1].extend_s = until, 0",
+        "shown[-1].until = until",
     ),
     Mutant(
         "a wrap-up is extended from its end",
@@ -461,16 +570,16 @@ MUTANTS = (
     Mutant(
         "nobody is signed out of a talk by a sign-in",
         DESKS,
-        "any(other.state in _ENGAGED for other in others)",
+        "any(other.on_voice() is not None for other in others)",
         "False",
     ),
-    Mutant("nobody walks away from a talk", DESKS, "moves and agent.state in _ENGAGED", "False"),
-    Mutant("a seat that is taken ends the wrap-up", DESKS, "if other.state is AgentState.WRAP_UP:", "if False:"),
+    Mutant("nobody walks away from a talk", DESKS, "moves and agent.on_voice() is not None", "False"),
+    Mutant("a seat that is taken ends the wrap-up", DESKS, "if other.wrap_ups():", "if False:"),
     Mutant("a desk is left with the sign-out", CHANGES, '        floor.sit(agent, "")\n', "        pass\n"),
     Mutant(
         "a desk is left when the talk of who signed out is over",
         FLOOR,
-        "if agent.desk and state is AgentState.IDLE and agent.status is Status.SIGNED_OUT:",
+        "if agent.desk and agent.status is Status.SIGNED_OUT and not agent.at_phone():",
         "if False:",
     ),
     Mutant(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from contactd.core.agent import Agent, AgentState, Handset, Status
+from contactd.core.agent import Agent, AgentState, Engagement, Handset, Status
 from contactd.core.contact import STICKY, Contact, ContactState
 from contactd.core.destination import Destination, ToQueue
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import AgentId, PbxId, QueueId, SkillId
-from contactd.core.plan import QueuePlan, RoutingStep, Strategy
+from contactd.core.ids import AgentId, ContactId, PbxId, QueueId, SkillId
+from contactd.core.plan import Medium, QueuePlan, RoutingStep, Strategy
 
 
 def queue_of(floor: LiveFloor, contact: Contact) -> QueuePlan | None:
@@ -48,7 +48,9 @@ def _asked_skills(queue: QueuePlan, contact: Contact) -> dict[SkillId, int]:
 def _named(floor: LiveFloor, agent: Agent, contact: Contact) -> bool:
     """Whether the queue's plan means this agent, skilled or not."""
     queue = queue_of(floor, contact)
-    if queue is None or agent.profile.pbx != contact.pbx:
+    if queue is None or contact.medium not in agent.profile.capacity.media:
+        return False
+    if contact.medium == "voice" and agent.profile.pbx != contact.pbx:
         return False
     step = _step_of(queue, contact)
     only, also = (queue.only_groups, queue.also_groups) if step is None else (step.only_groups, step.also_groups)
@@ -131,14 +133,57 @@ def closed_way(
 def sent_away(floor: LiveFloor, contact: Contact) -> tuple[str, Destination] | None:
     """The same, of who stands in the hold: once, and while the PBX is steered."""
     queue = queue_of(floor, contact)
-    steered = contact.held and contact.pbx in floor.state.steered
-    if queue is None or contact.queued_at is None or not steered or contact.turned_away:
+    if queue is None or contact.queued_at is None or not movable(floor, contact) or contact.turned_away:
         return None
     return closed_way(floor, queue, contact.queued_at, contact.passed)
 
 
-def available(agent: Agent) -> bool:
-    return agent.status is Status.READY and agent.state is AgentState.IDLE and agent.handset is Handset.FREE
+def weight(agent: Agent, medium: Medium) -> int:
+    media = agent.profile.capacity.media
+    return media[medium].weight if medium in media else 100
+
+
+def room(agent: Agent, medium: Medium, before: ContactId | None = None) -> bool:
+    """Whether one more fits, whoever and wherever the agent is. before: as if this one had not been offered."""
+    media = agent.profile.capacity.media
+    has = [e for e in agent.engagements if e.contact != before or e.state is AgentState.WRAP_UP]
+    if medium not in media or [e for e in has if e.state is AgentState.OFFERED]:
+        return False
+    calling = [e for e in has if e.medium == "voice" and e.state is not AgentState.WRAP_UP]
+    if any(medium in media[e.medium].interrupts for e in has if e.medium in media):
+        return False
+    own_call = agent.handset is Handset.IN_USE and not calling and medium != "voice"
+    if own_call and agent.profile.capacity.own_calls_take_all:
+        return False
+    gives_way = [e for e in has if e.medium in media[medium].interrupts]
+    taken = [weight(agent, e.medium) for e in has if e not in gives_way] + [weight(agent, Medium.VOICE)] * own_call
+    alike = sum(e.medium == medium for e in has)
+    return alike < media[medium].most and sum(taken) + media[medium].weight <= 100
+
+
+def available(agent: Agent, medium: Medium = Medium.VOICE, before: ContactId | None = None) -> bool:
+    reachable = medium != "voice" or agent.handset is Handset.FREE
+    return agent.status is Status.READY and reachable and room(agent, medium, before)
+
+
+def stands_still(agent: Agent, engagement: Engagement) -> bool:
+    """Whether what the agent does with this contact is interrupted."""
+    if engagement.state is not AgentState.BUSY:
+        return False
+    media = agent.profile.capacity.media
+    at_work = {e.medium for e in agent.engagements if e.state in (AgentState.BUSY, AgentState.WRAP_UP)}
+    return any(engagement.medium in media[medium].interrupts for medium in at_work if medium in media)
+
+
+def foremost(agent: Agent) -> tuple[AgentState, ContactId | None]:
+    """What the agent is shown to do: the latest of what they work on, then the wrap-up, then what rings."""
+    for state in (AgentState.BUSY, AgentState.WRAP_UP, AgentState.OFFERED):
+        of_it = [e for e in agent.engagements if e.state is state and not e.parked]
+        if of_it:
+            latest = max(e.since for e in of_it)
+            last = [e for e in of_it if e.since == latest][-1]
+            return state, None if state is AgentState.WRAP_UP else last.contact
+    return AgentState.IDLE, None
 
 
 def kept(floor: LiveFloor, agent: Agent, contact: Contact) -> bool:
@@ -147,6 +192,11 @@ def kept(floor: LiveFloor, agent: Agent, contact: Contact) -> bool:
         other.return_by is not None and place(floor, other) < place(floor, contact) and allowed(floor, agent, other)
         for other in floor.contacts.values()
     )
+
+
+def movable(floor: LiveFloor, contact: Contact) -> bool:
+    """Whether contact can be sent elsewhere: a caller in the hold of a PBX that is steered."""
+    return contact.medium == "voice" and contact.held and contact.pbx in floor.state.steered
 
 
 def next_step_at(floor: LiveFloor, contact: Contact) -> float | None:
@@ -158,7 +208,7 @@ def next_step_at(floor: LiveFloor, contact: Contact) -> float | None:
     if contact.step == STICKY:
         return contact.queued_at + queue.sticky_s
     later = queue.steps[contact.step :]
-    if later and later[0].go is not None and not (contact.held and contact.pbx in floor.state.steered):
+    if later and later[0].go is not None and not movable(floor, contact):
         return None
     return contact.queued_at + later[0].after_s if later else None
 
@@ -174,7 +224,7 @@ def sitter(floor: LiveFloor, pbx: str, endpoint: str) -> AgentId:
     ]
     for rather in (
         lambda agent: agent.id in planned,
-        lambda agent: agent.contact is not None,
+        lambda agent: any(e.medium == "voice" and e.state is not AgentState.WRAP_UP for e in agent.engagements),
         lambda agent: agent.status is not Status.SIGNED_OUT,
         lambda agent: agent.desk == "",
     ):
@@ -224,13 +274,19 @@ def strategy_of(floor: LiveFloor, contact: Contact) -> Strategy:
     return step.strategy if step is not None and step.strategy is not None else queue.strategy
 
 
-def merit(floor: LiveFloor, agent: Agent, contact: Contact, turns: Mapping[AgentId, int]) -> tuple[float, float, str]:
-    """What the strategy compares; the lowest gets the contact. turns: each agent's last offer before this step."""
+def merit(
+    floor: LiveFloor, agent: Agent, contact: Contact, turns: Mapping[AgentId, int], before: ContactId | None = None
+) -> tuple[float, float, str]:
+    """What the strategy compares; the lowest gets the contact. turns: each agent's last offer before this step.
+
+    before: as if this one had not been offered to the agent yet.
+    """
     queue = queue_of(floor, contact)
     assert queue is not None
+    has = [e for e in agent.engagements if e.contact not in (before, contact.id) or e.state is AgentState.WRAP_UP]
     counted = {*queue.preferred_skills, *_asked_skills(queue, contact)}
     score: dict[Strategy, float] = {
-        Strategy.LONGEST_IDLE: agent.idle_since,
+        Strategy.LONGEST_IDLE: sum(weight(agent, e.medium) for e in has),
         Strategy.FEWEST_CONTACTS: agent.contacts,
         Strategy.BEST_SKILL: -sum(_has(agent).get(skill, 0) for skill in counted),
         Strategy.ROUND_ROBIN: turns.get(agent.id, 0),
@@ -238,22 +294,23 @@ def merit(floor: LiveFloor, agent: Agent, contact: Contact, turns: Mapping[Agent
     return (score.get(strategy_of(floor, contact), 0.0), agent.idle_since, agent.id)
 
 
-def reason(floor: LiveFloor, agent: Agent, contact: Contact, free_then: Sequence[Agent] = ()) -> str:
-    """Why agent, who is not the chosen one, was not chosen. free_then: who got another offer of the same step later."""
+def reason(floor: LiveFloor, agent: Agent, contact: Contact, before: ContactId | None = None) -> str:
+    """Why agent, who is not the chosen one, was not chosen. before: what the agent was offered later in the step."""
     alone = _preferred(floor, contact)
     if not _named(floor, agent, contact) or (alone is not None and alone != agent.id):
         return "elsewhere"
     if not _skilled(floor, agent, contact):
         return "unskilled"
-    if agent in free_then:
-        return "ready"
-    return reason_of_itself(agent)
+    return reason_of_itself(agent, contact.medium, before)
 
 
-def reason_of_itself(agent: Agent) -> str:
-    """What keeps agent from everything, whatever is asked for."""
-    if available(agent):
+def reason_of_itself(agent: Agent, medium: Medium = Medium.VOICE, before: ContactId | None = None) -> str:
+    """What keeps agent from everything of medium, whatever is asked for."""
+    if available(agent, medium, before):
         return "ready"
-    if agent.state is not AgentState.IDLE:
-        return str(agent.state)
+    has = [e for e in agent.engagements if e.contact != before]
+    if any(e.state is AgentState.OFFERED for e in has):
+        return "offered"
+    if has and not room(agent, medium, before):
+        return str(foremost(agent)[0])
     return str(agent.status) if agent.status is not Status.READY else "handset"

@@ -8,7 +8,7 @@ import pytest
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.agent import AgentState
+from contactd.core.agent import AgentState, Engagement
 from contactd.core.commands import ReturnToHold
 from contactd.core.contact import ContactState, Outcome
 from contactd.core.errors import FloorBug
@@ -262,7 +262,8 @@ def test_an_event_that_cannot_follow_raises_and_changes_nothing() -> None:
         ev.ContactOffered(contact=ContactId("nobody"), agent=ANNA, offer=OfferId("1-2")),
     ):
         if isinstance(event, ev.ContactOffered) and event.contact == call.contact:
-            world.agent(ANNA).state = AgentState.BUSY
+            other = Engagement(contact=ContactId("another"), state=AgentState.BUSY, since=world.now)
+            world.agent(ANNA).engagements.append(other)
         with pytest.raises(FloorBug):
             world.floor.apply(event, world.now)
         assert world.floor.seq == seq

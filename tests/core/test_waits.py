@@ -10,7 +10,7 @@ from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.contact import Estimate, Needs
 from contactd.core.ids import AgentId, ContactId, GroupId, QueueId, SkillId
-from contactd.core.plan import FloorPlan, RoutingStep
+from contactd.core.plan import FloorPlan, Medium, RoutingStep
 from contactd.core.routing.demand import target_of
 from contactd.core.routing.waits import announced, estimated_wait, remaining_wait
 from tests.core.invariants import frozen, restarted
@@ -135,13 +135,13 @@ def test_who_waits_for_other_agents_is_not_in_the_way_and_who_waits_for_some_is_
     assert median(world) == pytest.approx(alone, abs=2)  # a second later
     target = target_of(world.floor.queues[SALES], world.contact(call), world.floor.agents)
     last, who = (world.now + 99, ContactId("~")), world.floor.routing.able(target)
-    assert world.floor.routing.ahead(last, who) == 0
+    assert world.floor.routing.ahead(last, who, Medium.VOICE) == 0
     # Carla takes the first of support; the second waits for Bilal or Carla, of whom one is ours too.
     world.sign_in(CARLA)
     world.handset(BILAL, Handset.IN_USE)
     world.put(inp.SignInAsked(agent=AgentId(BILAL), pin_right=True))
     world.arrive(SUPPORT)
-    assert world.floor.routing.ahead(last, who) == pytest.approx(0.5)
+    assert world.floor.routing.ahead(last, who, Medium.VOICE) == pytest.approx(0.5)
 
 
 def test_a_boost_counts_only_those_who_stay_before_it() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -14,9 +15,18 @@ from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.step import step
-from tests.core.chaos import Chaos, Hostile
+from tests.core.chaos import Chaos, Desks, Hostile
 from tests.core.diversions import check_diversions
-from tests.core.invariants import Lives, Places, check_floor, check_offers, frozen, restarted, turns_of
+from tests.core.invariants import (
+    Lives,
+    Places,
+    check_capacity,
+    check_floor,
+    check_offers,
+    frozen,
+    restarted,
+    turns_of,
+)
 
 LONG = os.environ.get("CONTACTD_LONG") == "1"
 SEEDS, STEPS = (400, 3000) if LONG else (12, 400)
@@ -29,10 +39,17 @@ _input = msgspec.json.Decoder(inp.AnyInput).decode
 class Walk:
     """The live floor, and two that must always equal it: rebuilt from events, and replayed from inputs."""
 
-    def __init__(self, dice: random.Random, chaos: type[Chaos] = Chaos) -> None:
+    def __init__(
+        self,
+        dice: random.Random,
+        chaos: type[Chaos] = Chaos,
+        *,
+        also: Callable[[LiveFloor], None] = lambda _: None,
+    ) -> None:
         self.dice = dice
         self.live, self.rebuilt, self.replayed = (LiveFloor(Floor(epoch=1)) for _ in range(3))
         self.chaos = chaos(dice, self.live)
+        self.also = also
         self.lives = Lives()
         self.places = Places()
         self.kinds: set[str] = set()
@@ -60,6 +77,7 @@ class Walk:
         assert self.live.seq == seq + len(made.events)
         self.kinds |= {type(event).__name__ for event in made.events}
         check_floor(self.live)
+        self.also(self.live)
         check_offers(self.live, made, turns)
         check_diversions(before, made)
         self.lives.follow(made)
@@ -84,6 +102,11 @@ def test_a_pbx_that_lies_in_every_field_breaks_no_step(seed: int) -> None:
     Walk(random.Random(1000 + seed), Hostile).go(STEPS)
 
 
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_nobody_gets_more_than_they_can_do_at_once(seed: int) -> None:
+    Walk(random.Random(2000 + seed), Desks, also=check_capacity).go(STEPS)
+
+
 @settings(
     max_examples=1000 if LONG else 25,
     deadline=None,
@@ -98,10 +121,11 @@ def test_the_walk_meets_every_kind_of_input_and_event() -> None:
     missing = {kind.__name__ for kind in (*inp.AnyInput.__args__, *ev.AnyEvent.__args__)}
     given = 0
     for seed in range(4711, 4721):
-        walk = Walk(random.Random(seed))
-        walk.go(1500)
-        missing -= walk.kinds
-        given += walk.places.given
+        for chaos, steps in ((Chaos, 1500), (Desks, 500)):
+            walk = Walk(random.Random(seed), chaos)
+            walk.go(steps)
+            missing -= walk.kinds
+            given += walk.places.given
         if len(missing) == 1 and given:
             break
     assert missing == {"FactQuarantined"} and given

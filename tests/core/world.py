@@ -16,7 +16,7 @@ from contactd.core.destination import Destination, Outside
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.ids import AgentId, ContactId, DiversionId, Instant, OfferId, PbxId, QueueId, contact_id
 from contactd.core.inputs import CallSeen, Place
-from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan, RoutingStep
+from contactd.core.plan import VOICE_ONLY, AgentProfile, Capacity, FloorPlan, Medium, QueuePlan, RoutingStep
 from contactd.core.step import Step, step
 
 PBX = PbxId("pbx1")
@@ -34,6 +34,7 @@ def plan(
     wrap_up_s: int = 30,
     pbx: PbxId = PBX,
     endpoints: Mapping[str, str] | None = None,
+    capacity: Capacity = VOICE_ONLY,
 ) -> FloorPlan:
     """Agents by name, each with the queues served; handsets are 1001 and on, in the order given."""
     wanted = agents if agents is not None else {ANNA: queues, BILAL: queues}
@@ -42,7 +43,13 @@ def plan(
         sha256=mark * 64,
         queues=tuple(QueuePlan(id=queue, ring_s=20, wrap_up_s=wrap_up_s) for queue in queues),
         agents=tuple(
-            AgentProfile(id=AgentId(name), pbx=pbx, endpoint=named.get(name, str(1001 + n)), queues=tuple(served))
+            AgentProfile(
+                id=AgentId(name),
+                pbx=pbx,
+                endpoint=named.get(name, str(1001 + n)),
+                queues=tuple(served),
+                capacity=capacity,
+            )
             for n, (name, served) in enumerate(wanted.items())
         ),
         default_queue=queues[0],
@@ -122,6 +129,27 @@ class World:
         if queue is not None:
             self.hold(arrived, queue)
         return arrived
+
+    def receive(self, medium: Medium, queue: QueueId = SALES, contact: ContactId | None = None) -> ContactId:
+        """Something written comes; a known contact is transferred."""
+        self.calls += 1
+        self.wait(1)
+        who = contact or contact_id(PbxId("desk"), f"desk-{int(self.now)}.{self.calls}", self.now)
+        self.put(inp.ContactReceived(contact=who, medium=medium, queue=queue, received_at=self.now))
+        return who
+
+    def take(self, contact: ContactId) -> Step:
+        """The agent whom it is offered to takes it."""
+        return self.put(inp.OfferAnswered(contact=contact, offer=self.offer_of(contact)))
+
+    def close(self, contact: ContactId) -> Step:
+        """The agent is done with it."""
+        return self.put(inp.AgentHungUp(contact=contact, offer=self.offer_of(contact)))
+
+    def offer_of(self, contact: ContactId) -> OfferId:
+        offer = self.floor.contacts[contact].offer
+        assert offer is not None
+        return offer
 
     def hold(self, call: inp.CallArrived, queue: QueueId | None = None, since: Instant | None = None) -> Step:
         """The dialplan's hold loop; it says since when, also the second time."""

@@ -7,17 +7,20 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from contactd.core import inputs as inp
+from contactd.core.agent import Handset
 from contactd.core.events import ContactArrived, ContactOffered
-from contactd.core.ids import AgentId, ContactId, QueueId
+from contactd.core.ids import AgentId, ContactId, QueueId, contact_id
+from contactd.core.plan import Capacity, Medium, MediumLoad
 from contactd.store import reading
 from contactd.store.history import History, follow
 from contactd.store.journal import StoreAway, open_pool
 from contactd.store.migrate import migrate
 from tests.lab.postgres import Postgres
-from tests.store.walk import PBX, QUEUES, START, Walk, doing, keep
+from tests.store.walk import PBX, QUEUES, START, Walk, doing, keep, plan
 
 SALES = QUEUES[0]
 A0, A1 = AgentId("a0"), AgentId("a1")
@@ -91,6 +94,40 @@ async def catch_up(pool: asyncpg.Pool, most: int = 1000) -> int:
     while read := await follow(pool, 1, most=most):
         total += read
     return total
+
+
+async def test_the_spans_of_an_agent_with_several_contacts_tell_the_foremost(pool: asyncpg.Pool) -> None:
+    walk = Walk()
+    plain = plan(1, wrap_up_s=30)
+    media = {Medium.VOICE: MediumLoad(interrupts=(Medium.MAIL,)), Medium.MAIL: MediumLoad(weight=60)}
+    agents = tuple(msgspec.structs.replace(agent, capacity=Capacity(media=media)) for agent in plain.agents)
+    walk.put(inp.ConfigurationLoaded(plan=msgspec.structs.replace(plain, agents=agents)))
+    walk.put(
+        inp.PbxCompared(pbx=PBX, asked_at=walk.now, booted_at=walk.now - 900, calls=(), handsets={"1000": Handset.FREE})
+    )
+    walk.put(inp.SignInAsked(agent=A0, pin_right=True), after_s=1)
+    mail = contact_id(PBX, "mail", START)
+    walk.put(inp.ContactReceived(contact=mail, medium=Medium.MAIL, queue=SALES, received_at=walk.now))
+    walk.put(inp.OfferAnswered(contact=mail, offer=offer_of(walk)), after_s=2)  # type: ignore[arg-type]
+    call = walk.arrive(SALES, after_s=7)
+    offer = walk.floor.contacts[call.contact].offer
+    assert offer is not None
+    walk.put(inp.OfferAnswered(contact=call.contact, offer=offer), after_s=5)
+    walk.put(inp.CallerHungUp(contact=call.contact, cause=16), after_s=45)
+    walk.put(inp.TimePassed(), after_s=30)
+    await keep(pool, walk.rows)
+    await catch_up(pool)
+    work = [(since, until, state, contact) for since, until, _, state, _, contact in await spans(pool, "a0")]
+    assert work == [
+        (1, 3, "offered", mail),
+        (3, 10, "busy", mail),
+        (10, 15, "busy", mail),
+        (15, 60, "busy", call.contact),
+        (60, 90, "wrap_up", call.contact),
+        (90, None, "busy", mail),
+    ]
+    row = await contact_row(pool, mail)
+    assert (row["medium"], row["agent"], row["waited_s"]) == ("mail", "a0", 2)
 
 
 # --- contacts ---

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from contactd.core.agent import Agent, Status
 from contactd.core.contact import STICKY, Contact
 from contactd.core.ids import AgentId, GroupId, Instant, PbxId, QueueId, SkillId
-from contactd.core.plan import QueuePlan, RoutingStep, Strategy
+from contactd.core.plan import Medium, QueuePlan, RoutingStep, Strategy
 
 
 class Target(NamedTuple):
@@ -24,6 +24,7 @@ class Target(NamedTuple):
     """Whose levels best_skill adds up; empty under any other strategy."""
     agent: AgentId | None = None
     """The preferred agent, alone."""
+    medium: Medium = Medium.VOICE
 
 
 def step_of(queue: QueuePlan, contact: Contact) -> RoutingStep:
@@ -91,6 +92,7 @@ def target_of(queue: QueuePlan, contact: Contact, agents: Mapping[AgentId, Agent
         skills=required,
         strategy=strategy,
         scored=scored,
+        medium=contact.medium,
     )
     if contact.step == STICKY and needs is not None and needs.preferred_agent is not None:
         agent = agents.get(needs.preferred_agent)
@@ -102,7 +104,9 @@ def target_of(queue: QueuePlan, contact: Contact, agents: Mapping[AgentId, Agent
 def serves(agent: Agent, target: Target) -> bool:
     """Whether the agent belongs to those whom the target names, whatever their skills."""
     profile = agent.profile
-    if profile.pbx != target.pbx or (target.agent is not None and target.agent != agent.id):
+    if target.medium not in profile.capacity.media or (target.agent is not None and target.agent != agent.id):
+        return False
+    if target.medium is Medium.VOICE and profile.pbx != target.pbx:
         return False
     if target.also_groups and not set(target.also_groups).isdisjoint(profile.groups):
         return True

@@ -7,7 +7,7 @@ import msgspec
 from contactd.core.contact import Contact, ContactState
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import AgentId, ContactId, Instant, QueueId
-from contactd.core.plan import Skills, Strategy
+from contactd.core.plan import Medium, Skills, Strategy
 from contactd.core.routing.demand import Target, target_of
 from contactd.core.routing.reasons import Reason, reason
 from contactd.core.routing.strategies import RANKS
@@ -29,13 +29,13 @@ def target(floor: LiveFloor, contact: Contact) -> Target | None:
 
 
 def verdicts(floor: LiveFloor, contact: Contact) -> list[Verdict]:
-    """Every agent of the contact's PBX: those who may be offered it now, the next one first, then the others."""
+    """Every agent, of a call's PBX alone: those who may be offered it now, the next one first, then the others."""
     wanted = target(floor, contact)
     if wanted is None:
         return []
     told = []
     for agent in floor.agents.values():
-        if agent.profile.pbx == wanted.pbx:
+        if wanted.medium is not Medium.VOICE or agent.profile.pbx == wanted.pbx:
             why = reason(agent, wanted)
             rank = None if why in (Reason.ELSEWHERE, Reason.UNSKILLED) else RANKS[wanted.strategy](agent, wanted.scored)
             since = None if rank is None else agent.idle_since

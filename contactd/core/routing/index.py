@@ -18,9 +18,8 @@ from heapq import heapify, heappop, heappush
 from contactd.core.agent import Agent
 from contactd.core.contact import STICKY, Contact
 from contactd.core.ids import AgentId, ContactId, Instant, PbxId, QueueId, SkillId
-from contactd.core.plan import QueuePlan, Skills, Strategy
+from contactd.core.plan import Medium, QueuePlan, Skills, Strategy
 from contactd.core.routing.demand import Target, boost_s, eligible, target_of
-from contactd.core.routing.reasons import Reason
 from contactd.core.routing.sets import AgentSet, AgentSets
 from contactd.core.routing.strategies import RANKS, drawn
 
@@ -32,6 +31,10 @@ _ReadyEntry = tuple[float, Instant, AgentId, int]
 
 _ASKED = 1024
 """So many of all who wait are looked at to count those before a rank."""
+_Plain = tuple[Medium, PbxId, QueueId, int]
+"""Medium, PBX, queue and step: all that a contact asks for that needs nothing of its own."""
+_VOICE = Medium.VOICE
+
 _EMPTY_DEMANDS = 4096
 """Demands for which nobody waits and that are kept nevertheless, beyond those of the plan's own steps."""
 
@@ -40,18 +43,20 @@ class Demand:
     """See the module. agents: who can meet it, as a set and as a list."""
 
     __slots__ = (
-        *("agents", "back", "line", "number", "pbx", "plain", "ready", "scored", "size", "strategy", "targets", "who"),
+        *("agents", "back", "line", "medium", "number", "pbx", "plain", "ready", "scored", "size", "strategy"),
+        *("targets", "who"),
     )
 
     def __init__(self, number: int, target: Target, who: AgentSet, agents: list[AgentId]) -> None:
         self.number = number
+        self.medium = target.medium
         self.pbx = target.pbx
         self.strategy = target.strategy
         self.scored = target.scored
         self.who = who
         self.agents = agents
         self.targets: list[Target] = []
-        self.plain: list[tuple[PbxId, QueueId, int]] = []
+        self.plain: list[_Plain] = []
         self.line: list[Place] = []
         self.size = 0
         """How many wait; the line may have more, that have left."""
@@ -76,9 +81,9 @@ class RoutingIndex:
         self.returning: dict[ContactId, Place] = {}
         self._numbers = 0
         self._demands: dict[int, Demand] = {}
-        self._same: dict[tuple[PbxId, Strategy, tuple[SkillId, ...], AgentSet], Demand] = {}
+        self._same: dict[tuple[Medium, PbxId, Strategy, tuple[SkillId, ...], AgentSet], Demand] = {}
         self._by_target: dict[Target, Demand] = {}
-        self._plain: dict[tuple[PbxId, QueueId, int], tuple[Target, Demand]] = {}
+        self._plain: dict[_Plain, tuple[Target, Demand]] = {}
         """The demands of contacts that need nothing of their own: most of them."""
         self._empty: dict[int, None] = {}
         self._preferring: dict[AgentId, dict[ContactId, None]] = {}
@@ -87,8 +92,10 @@ class RoutingIndex:
         self._stamps = 0
         self._stamped: dict[AgentId, int] = {}
         """Agents who stand in the ready heaps."""
-        self._fresh: dict[AgentId, None] = {}
-        """Agents who became ready and do not stand there yet: most are offered somebody at once."""
+        self._fresh: dict[AgentId, list[Medium]] = {}
+        """Agents who became ready, for what, and do not stand there yet: most are offered somebody at once."""
+        self._ready_for: dict[AgentId, list[Medium]] = {}
+        """Of those who stand there."""
         self._hot: set[int] = set()
         self._all_hot = True
         self._spare = _EMPTY_DEMANDS + sum(1 + len(queue.steps) for queue in queues.values())
@@ -143,10 +150,11 @@ class RoutingIndex:
     # --- agents -------------------------------------------------------------------------------------------------------
 
     def see(self, agent: Agent) -> None:
-        """agent's state, status or handset, or what strategies rank by, may have changed."""
+        """What agent does, status or handset, or what strategies rank by, may have changed."""
         self._stamped.pop(agent.id, None)
-        if self._sets.see(agent) is Reason.READY:
-            self._fresh[agent.id] = None
+        media = self._sets.see(agent)
+        if media:
+            self._fresh[agent.id] = media
         else:
             self._fresh.pop(agent.id, None)
 
@@ -198,11 +206,12 @@ class RoutingIndex:
             return None
         return next(iter(self._fresh))
 
-    def best_for(self, agent: AgentId) -> Place | None:
-        """The first in line of all whom agent can serve."""
+    def best_for(self, agent: AgentId, *, steered: bool) -> Place | None:
+        """The first in line of all whom agent, who is fresh, can serve. steered: the PBX of the handset."""
         best: Place | None = None
+        media = self._fresh[agent]
         for demand in self._of_agent[agent].values():
-            if demand.size:
+            if demand.size and demand.medium in media and (steered or demand.medium is not _VOICE):
                 place = self._first(demand.line, self.waiting)
                 if place is not None and (best is None or place < best):
                     best = place
@@ -210,14 +219,16 @@ class RoutingIndex:
 
     def settle(self) -> None:
         """Put the agents who became ready into the heaps of all that they can meet."""
-        for agent_id in self._fresh:
+        for agent_id, media in self._fresh.items():
             agent = self._agents[agent_id]
             self._stamps += 1
             self._stamped[agent_id] = self._stamps
+            self._ready_for[agent_id] = media
             for demand in self._of_agent[agent_id].values():
-                self._push_ready(demand, agent)
-                if demand.size:
-                    self._hot.add(demand.number)
+                if demand.medium in media:
+                    self._push_ready(demand, agent)
+                    if demand.size:
+                        self._hot.add(demand.number)
         self._fresh.clear()
 
     def take_hot(self) -> list[Place]:
@@ -263,27 +274,27 @@ class RoutingIndex:
         demand = self._by_target.get(target)
         return demand.who if demand is not None else self._sets.skilled(target, self._sets.serving(target))
 
-    def ready(self, who: AgentSet) -> bool:
-        """Whether one of them is ready now. Nobody before can want that one, or would have been offered already."""
-        return bool(who & self._sets.ready()) and not self.returning
+    def ready(self, who: AgentSet, medium: Medium) -> bool:
+        """Whether one of them is ready for medium. Nobody before can want that one: they would have been offered."""
+        return bool(who & self._sets.ready(medium)) and not self.returning
 
-    def present(self, who: AgentSet) -> list[Agent]:
+    def present(self, who: AgentSet, medium: Medium) -> list[Agent]:
         """Those of them who are neither signed out nor without a handset while idle."""
-        return [self._agents[agent] for agent in self._sets.members(who & self._sets.present())]
+        return [self._agents[agent] for agent in self._sets.members(who & self._sets.present(medium))]
 
-    def ahead(self, here: tuple[Instant, ContactId], who: AgentSet) -> float:
-        """How many before this rank, and id where ranks are equal, are in the way of somebody whom who can serve.
+    def ahead(self, here: tuple[Instant, ContactId], who: AgentSet, medium: Medium) -> float:
+        """How many of medium before this rank, and id where ranks are equal, are in the way of whom who can serve.
 
         A contact that others can serve as well counts by the share of these agents among all who can. Of a crowd some
         stand for all.
         """
-        present = self._sets.present()
+        present = self._sets.present(medium)
         mine = who & present
         found = 0.0
         stride = len(self.waiting) // _ASKED + 1
         live = self.waiting
         for demand in self._demands.values():
-            if demand.size and (shared := demand.who & mine):
+            if demand.size and demand.medium is medium and (shared := demand.who & mine):
                 line = demand.line
                 some = line if stride == 1 else line[min(stride, len(line)) // 2 :: stride]
                 before = len([True for place in some if place < here and live.get(place[1]) is place])
@@ -292,7 +303,7 @@ class RoutingIndex:
                     found += before * len(line) / len(some) * share
         for place in self.returning.values():
             demand = self._demands[place[2]]
-            if place < here and (shared := demand.who & mine):
+            if place < here and demand.medium is medium and (shared := demand.who & mine):
                 found += shared.bit_count() / (demand.who & present).bit_count()
         return found
 
@@ -346,7 +357,7 @@ class RoutingIndex:
         if contact.needs is not None:
             target = target_of(queue, contact, self._agents)
             return target, self._demand_for(target)
-        key = (contact.pbx, queue.id, contact.step)
+        key = (contact.medium, contact.pbx, queue.id, contact.step)
         asked = self._plain.get(key)
         if asked is None:
             target = target_of(queue, contact, self._agents)
@@ -359,7 +370,7 @@ class RoutingIndex:
         if demand is not None:
             return demand
         who = self._sets.skilled(target, self._sets.serving(target))
-        same = (target.pbx, target.strategy, target.scored, who)
+        same = (target.medium, target.pbx, target.strategy, target.scored, who)
         demand = self._same.get(same)
         if demand is None:
             self._numbers += 1
@@ -367,7 +378,7 @@ class RoutingIndex:
             self._same[same] = self._demands[demand.number] = demand
             for agent_id in demand.agents:
                 self._of_agent[agent_id][demand.number] = demand
-                if agent_id in self._stamped:
+                if agent_id in self._stamped and target.medium in self._ready_for[agent_id]:
                     self._push_ready(demand, self._agents[agent_id])
             self._empty[demand.number] = None
         demand.targets.append(target)
@@ -393,7 +404,7 @@ class RoutingIndex:
             self._of_agent[agent].pop(demand.number, None)
         for key in demand.plain:
             del self._plain[key]
-        del self._same[demand.pbx, demand.strategy, demand.scored, demand.who]
+        del self._same[demand.medium, demand.pbx, demand.strategy, demand.scored, demand.who]
         del self._demands[demand.number]
         self._empty.pop(demand.number, None)
 

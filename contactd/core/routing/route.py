@@ -8,6 +8,9 @@ from heapq import heapify, heappop, heappush
 from contactd.core.agent import Agent
 from contactd.core.contact import Contact
 from contactd.core.floor import LiveFloor
+from contactd.core.plan import Medium
+
+_VOICE = Medium.VOICE
 
 
 def route(floor: LiveFloor) -> Iterator[tuple[Contact, Agent]]:
@@ -24,7 +27,7 @@ def route(floor: LiveFloor) -> Iterator[tuple[Contact, Agent]]:
     if lone is not None:
         # Nobody else who is ready can serve anybody who waits, or that offer would have been made before.
         agent = floor.agents[lone]
-        place = index.best_for(lone) if agent.profile.pbx in floor.steered else None
+        place = index.best_for(lone, steered=agent.profile.pbx in floor.steered)
         if place is not None:
             yield floor.contacts[place[1]], agent
             return
@@ -34,7 +37,8 @@ def route(floor: LiveFloor) -> Iterator[tuple[Contact, Agent]]:
     while line:
         place = heappop(line)
         demand = index.demand(place)
-        agent_found = index.choose(demand, place, floor.seq) if demand.pbx in floor.steered else None
+        steered = demand.pbx in floor.steered or demand.medium is not _VOICE
+        agent_found = index.choose(demand, place, floor.seq) if steered else None
         if agent_found is None:
             # Nor for anybody behind in this line.
             continue

@@ -5,15 +5,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from contactd.core.agent import Agent
 from contactd.core.ids import AgentId, GroupId, PbxId, QueueId, SkillId
-from contactd.core.plan import Skills
+from contactd.core.plan import Medium, Skills
 from contactd.core.routing.demand import Target
 from contactd.core.routing.reasons import Reason, condition
 
 AgentSet = int
 """Bit n stands for the agent who is n-th by id."""
+_READY = Reason.READY
+
+
+class _Conditions(NamedTuple):
+    """Of one medium: what keeps whom from being offered it."""
+
+    of: dict[AgentId, Reason]
+    agents: dict[Reason, AgentSet]
 
 
 class AgentSets:
@@ -28,8 +37,14 @@ class AgentSets:
         self._levels: dict[SkillId, dict[AgentId, int]] = {}
         self._skilled: dict[SkillId, dict[int, AgentSet]] = {}
         """Who has at least this level, of each level that somebody asked for."""
-        self._condition_of: dict[AgentId, Reason] = {}
-        self._conditions: dict[Reason, AgentSet] = dict.fromkeys(Reason, 0)
+        self._everybody = (1 << len(self._ids)) - 1
+        self._medium: dict[Medium, AgentSet] = {}
+        for agent in agents.values():
+            for medium in agent.profile.capacity.media:
+                self._medium[medium] = self._medium.get(medium, 0) | self.bit[agent.id]
+        self._conditions = {
+            medium: _Conditions({}, dict.fromkeys(Reason, 0)) for medium in Medium if medium in self._medium
+        }
         for agent in agents.values():
             bit = self.bit[agent.id]
             self._pbx[agent.profile.pbx] = self._pbx.get(agent.profile.pbx, 0) | bit
@@ -38,18 +53,23 @@ class AgentSets:
             for group in agent.profile.groups:
                 self._group[group] = self._group.get(group, 0) | bit
             self.learn(agent.id, {}, agent.skills)
-            self._condition_of[agent.id] = now = condition(agent)
-            self._conditions[now] |= bit
+            for medium, conditions in self._conditions.items():
+                conditions.of[agent.id] = now = condition(agent, medium)
+                conditions.agents[now] |= bit
 
-    def see(self, agent: Agent) -> Reason:
-        """What keeps agent from being offered anything, now."""
-        now, before = condition(agent), self._condition_of[agent.id]
-        if now is not before:
-            bit = self.bit[agent.id]
-            self._conditions[before] ^= bit
-            self._conditions[now] |= bit
-            self._condition_of[agent.id] = now
-        return now
+    def see(self, agent: Agent) -> list[Medium]:
+        """What agent may be offered now."""
+        ready = []
+        for medium, conditions in self._conditions.items():
+            now, before = condition(agent, medium), conditions.of[agent.id]
+            if now is not before:
+                bit = self.bit[agent.id]
+                conditions.agents[before] ^= bit
+                conditions.agents[now] |= bit
+                conditions.of[agent.id] = now
+            if now is _READY:
+                ready.append(medium)
+        return ready
 
     def learn(self, agent: AgentId, before: Skills, now: Skills) -> None:
         for skill in before:
@@ -68,7 +88,7 @@ class AgentSets:
             found |= self._in_groups(target.also_groups)
         if target.agent is not None:
             found &= self.bit.get(target.agent, 0)
-        return found & self._pbx.get(target.pbx, 0)
+        return found & self._medium.get(target.medium, 0) & self._within_reach(target)
 
     def skilled(self, target: Target, among: AgentSet) -> AgentSet:
         for skill, level in target.skills:
@@ -91,12 +111,16 @@ class AgentSets:
     def is_in(self, agent: AgentId, agents: AgentSet) -> bool:
         return bool(self.bit[agent] & agents)
 
-    def ready(self) -> AgentSet:
-        return self._conditions[Reason.READY]
+    def ready(self, medium: Medium) -> AgentSet:
+        known = self._conditions.get(medium)
+        return known.agents[_READY] if known is not None else 0
 
-    def present(self) -> AgentSet:
+    def present(self, medium: Medium) -> AgentSet:
         """Who is here, or back soon, as far as the floor can know; some of the busy will not be ready afterwards."""
-        conditions = self._conditions
+        known = self._conditions.get(medium)
+        if known is None:
+            return 0
+        conditions = known.agents
         return (
             conditions[Reason.READY]
             | conditions[Reason.OFFERED]
@@ -107,16 +131,21 @@ class AgentSets:
         )
 
     def counts(self, target: Target, serving: AgentSet, eligible: AgentSet, without: AgentId) -> dict[str, int]:
-        """How many agents of the target's PBX there are of each condition, but for one."""
+        """How many agents within reach there are of each condition, but for one."""
         eligible_others = eligible & ~self.bit[without]
         counts = {
-            str(Reason.ELSEWHERE): (self._pbx[target.pbx] & ~serving).bit_count(),
+            str(Reason.ELSEWHERE): (self._within_reach(target) & ~serving).bit_count(),
             str(Reason.UNSKILLED): (serving & ~eligible).bit_count(),
         }
-        for why, agents in self._conditions.items():
+        known = self._conditions.get(target.medium)
+        for why, agents in known.agents.items() if known is not None else ():
             if agents:
                 counts[str(why)] = (agents & eligible_others).bit_count()
         return {why: count for why, count in counts.items() if count}
+
+    def _within_reach(self, target: Target) -> AgentSet:
+        """A call rings the handsets of its own PBX; a desk is everywhere."""
+        return self._pbx.get(target.pbx, 0) if target.medium is Medium.VOICE else self._everybody
 
     def _in_groups(self, groups: tuple[GroupId, ...]) -> AgentSet:
         found = 0

@@ -1,8 +1,8 @@
 """Which of the agents who may be offered a contact gets it.
 
-A strategy ranks an agent by what the floor knows; the lowest rank is offered, of equal ranks the one idle for longest,
-of equally idle ones the lower id. A rank must not change while the agent is available: it is taken once, when the
-agent becomes so.
+A strategy ranks an agent by what the floor knows; the lowest rank is offered, of equal ranks the one idle for longest
+(idle_since), of equally idle ones the lower id. A rank must not change while the agent is available: it is taken once,
+when the agent becomes so.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ Rank = Callable[[Agent, tuple[SkillId, ...]], float]
 
 
 def _longest_idle(agent: Agent, scored: tuple[SkillId, ...]) -> float:
-    return agent.idle_since
+    """Who has less to do comes first, so idle agents before all others; of equals the rule is what breaks every tie."""
+    return agent.load if agent.engagements else 0.0
 
 
 def _fewest_contacts(agent: Agent, scored: tuple[SkillId, ...]) -> float:

@@ -129,12 +129,12 @@ def _at_step(
     """The three waits until an agent is free for who asks for target and has this place in line."""
     index = floor.routing
     who = index.able(target)
-    if index.ready(who):
+    if index.ready(who, target.medium):
         return (0.0, 0.0, 0.0)
-    freed = _freed(floor, index.present(who), expected, at)
+    freed = _freed(floor, index.present(who, target.medium), expected, at)
     if not freed.known and not freed.talking:
         return None
-    return _waits(index.ahead(here, who) + 1.0, freed, expected)
+    return _waits(index.ahead(here, who, target.medium) + 1.0, freed, expected)
 
 
 class _Talking(NamedTuple):
