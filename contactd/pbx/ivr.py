@@ -128,8 +128,8 @@ class TokenCheck:
 class Reception:
     """The FastAGI route ``menu``. lines: dialled number to entry; others meet default.
 
-    pbx_of: the PBX of a call. known_by: what a number of such presentation is known by. audio_host: by which the PBX
-    reaches audio.
+    pbx_of: the PBX of a call. known_by: what a number of such presentation is known by. hung_up: the cause, when the
+    PBX has said that this caller is gone. audio_host: by which the PBX reaches audio.
     """
 
     def __init__(
@@ -141,10 +141,12 @@ class Reception:
         default: Entry,
         accepting: Callable[[], bool],
         known_by: Callable[[str, str], tuple[str, ...]],
+        hung_up: Callable[[PbxId, ContactId], int | None],
         audio: AudioSocketServer,
         audio_host: str,
     ) -> None:
         self._pbx_of = pbx_of
+        self._hung_up = hung_up
         self._audio = audio
         self._audio_host = audio_host
         self._circle = circle
@@ -200,8 +202,11 @@ class Reception:
             # Not an abandon: a PBX that dies closes all of them at once. AMI's Hangup or the comparison tells.
             log.info("menu_closed", contact=contact)
         except CallerGone:
-            # AMI says so too, perhaps before CallArrived went through another socket: then only this ends it.
-            self._circle.put(inp.CallerHungUp(contact=contact, cause=0))
+            # Or the dialplan's clock took the caller out of the menu, which looks the same from here: AMI's Hangup
+            # tells. It may have come already, through another socket and before CallArrived; then it is told again.
+            cause = self._hung_up(pbx, contact)
+            if cause is not None:
+                self._circle.put(inp.CallerHungUp(contact=contact, cause=cause))
         except (AgiRefused, AgiTimedOut, AgiBroken) as error:
             # The dialplan goes on into the hold, with the default queue.
             log.warning("menu_broke_off", contact=contact, error=str(error))

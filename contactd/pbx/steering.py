@@ -37,6 +37,8 @@ _NO_LEAVE = (
     " Run contactctl doctor."
 )
 _SOON_S = 1.0
+_REMEMBERED = 1000
+"""Callers who hung up: as many as may do so while one AGI connection is read."""
 _BOOT_TIME_S = 2.5
 """How much two readings of the same boot may differ."""
 _LOCAL_TIME = "%Y-%m-%d %H:%M:%S"
@@ -70,6 +72,7 @@ class Steering:
         self._lost_at: Instant = 0.0
         self._static_served = False
         """Until a comparison has told the floor."""
+        self._hung_up: dict[ContactId, int] = {}
         self._beat_back_at: float | None = None
         self._lag = EventLag()
         self._needs = NeedsReader(circle.floor)
@@ -109,9 +112,17 @@ class Steering:
             self._touched.add(contact)
         if input_ is None or (isinstance(input_, inp.CallFellBack) and not self._accepting()):
             return
+        if isinstance(input_, inp.CallerHungUp):
+            self._hung_up[input_.contact] = input_.cause
+            if len(self._hung_up) > _REMEMBERED:
+                del self._hung_up[next(iter(self._hung_up))]
         if isinstance(input_, inp.CallHeld) and input_.needs is not None:
             input_ = self._with_needs(input_, message.get("Needs", ""))
         self._circle.put(input_, self._circle.clock.happened(at))
+
+    def hung_up(self, contact: ContactId) -> int | None:
+        """The cause, if the PBX has said lately that this caller is gone; perhaps before we knew of the contact."""
+        return self._hung_up.get(contact)
 
     def _with_needs(self, held: inp.CallHeld, said: str) -> inp.CallHeld:
         """Only for a contact of which the floor knows no needs: it hears the menu's word first."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from contactd.config import Settings
 from contactd.core.commands import Command
-from contactd.core.ids import PbxId
+from contactd.core.ids import ContactId, PbxId
 from contactd.engine.circle import Circle
 from contactd.metrics import PbxReading
 from contactd.pbx.agi_probe import VERB, answer_probe, probe
@@ -55,6 +55,7 @@ class Voice:
             default=settings.default_queue,
             accepting=accepting,
             known_by=self._callers.known_by,
+            hung_up=self._hung_up,
             audio=self.audio,
             audio_host=settings.audiosocket_host,
         )
@@ -134,6 +135,10 @@ class Voice:
 
     def readings(self) -> dict[PbxId, PbxReading]:
         return {name: link.reading() for name, link in self._links.items()}
+
+    def _hung_up(self, pbx: PbxId, contact: ContactId) -> int | None:
+        link = self._links.get(pbx)
+        return link.hung_up(contact) if link is not None else None
 
     def _pbx_of(self, call: str) -> PbxId:
         """A Uniqueid begins with its PBX's systemname; with one PBX it need not."""

@@ -27,6 +27,7 @@ async def reception(audio: Line) -> House:
         default=AudioLine(echo),
         accepting=lambda: False,  # a full journal is nothing to a call that is not in it
         known_by=lambda *_: (),
+        hung_up=lambda *_: None,
         audio=audio.server,
         audio_host="cc.example.org",
     )

@@ -95,7 +95,7 @@ class Circle:
         self.told.append((input_, private))
 
 
-def reception(entry: Entry = MENU, *, accepting: bool = True) -> tuple[Reception, Circle]:
+def reception(entry: Entry = MENU, *, accepting: bool = True, hung_up: int | None = None) -> tuple[Reception, Circle]:
     circle = Circle()
     lines = {"5000": entry}
     made = Reception(
@@ -105,6 +105,7 @@ def reception(entry: Entry = MENU, *, accepting: bool = True) -> tuple[Reception
         default=SUPPORT,
         accepting=lambda: accepting,
         known_by=lambda number, _: (f"known-{number}",),
+        hung_up=lambda *_: hung_up,
         audio=None,  # type: ignore[arg-type]
         audio_host="127.0.0.1",
     )
@@ -112,9 +113,14 @@ def reception(entry: Entry = MENU, *, accepting: bool = True) -> tuple[Reception
 
 
 async def meet(
-    keys: list[str | ContactdError], entry: Entry = MENU, dnis: str = "5000", **headers: str
+    keys: list[str | ContactdError],
+    entry: Entry = MENU,
+    dnis: str = "5000",
+    *,
+    hung_up: int | None = None,
+    **headers: str,
 ) -> tuple[Session, Circle]:
-    desk, circle = reception(entry)
+    desk, circle = reception(entry, hung_up=hung_up)
     session = Session(request("menu", "token", "nonce", dnis, **headers), keys)
     await desk(session)  # type: ignore[arg-type]
     return session, circle
@@ -200,10 +206,16 @@ async def test_a_line_may_lead_straight_into_a_queue_and_an_unknown_number_into_
     assert session.variables == {"CONTACTD_QUEUE": SUPPORT}
 
 
-async def test_a_caller_who_hangs_up_in_the_menu_is_told_here_too() -> None:
+async def test_a_menu_that_ends_says_nothing_of_the_caller_whom_the_dialplan_may_have_taken_out_of_it() -> None:
     session, circle = await meet(["", CallerGone("gone")])
-    assert kinds(circle) == ["CallArrived", "CallerHungUp"]
+    assert kinds(circle) == ["CallArrived"]
     assert session.variables == {}
+
+
+async def test_a_caller_of_whose_hang_up_the_pbx_told_before_the_menu_did_is_gone() -> None:
+    _, circle = await meet(["", CallerGone("gone")], hung_up=16)
+    assert kinds(circle) == ["CallArrived", "CallerHungUp"]
+    assert circle.told[-1][0].cause == 16
 
 
 @pytest.mark.parametrize("error", [AgiTimedOut("slow"), AgiBroken("?"), SessionClosed("closed")])

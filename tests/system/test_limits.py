@@ -72,6 +72,16 @@ async def test_dead_audio_ends_the_talk(centre: Centre) -> None:
         at_bilal.thaw()
 
 
+async def test_who_hears_the_menu_for_too_long_waits_in_the_end_and_is_the_same_contact(centre: Centre) -> None:
+    call = await centre.dial("5000")
+    await hears_music(call)
+    queued = await centre.until_fact("ContactQueued")
+    await call.hangup()
+    story = await centre.story()
+    assert kinds(story) == ["ContactArrived", "ContactQueued", "ContactEnded"]
+    assert about(queued.at - story[0].at, 6) and queued.body["queue"] == "sales"
+
+
 async def test_a_frozen_contactd_keeps_nobody_in_the_menu(centre: Centre) -> None:
     """Its sockets are open and say nothing: only the dialplan's own clock frees the caller."""
     call = await centre.dial("5000")
