@@ -53,6 +53,7 @@ docs:
 	$(BOOTSTRAP)
 	$(VENV)/python -m contactd.config.reference
 	$(VENV)/python -m tests.metrics.papers
+	$(VENV)/python -m tests.core.pictures
 
 bench:
 	$(BOOTSTRAP) asterisk sipp

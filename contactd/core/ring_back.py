@@ -1,4 +1,4 @@
-"""Who was cut off and rings back soon gets the old place. docs/routing.rst, docs/adr/0012-the-old-place.rst.
+"""Who was cut off and rings back soon gets the old place. docs/routing.rst, docs/adr/0014-the-old-place.rst.
 
 A caller is known again by a salted commitment to the number, made outside; the salt is destroyed within hours, so what
 the journal keeps says nothing of anybody. What was lost is part of the floor: for a while, and not of too many.

@@ -160,8 +160,6 @@ class Replay:
     """One floor through the days; what it has learnt stays."""
 
     days: Sequence[Day]
-    patient: bool = False
-    """Nobody gives up, so that no long wait is missing from the figures."""
     floor: LiveFloor = field(default_factory=lambda: LiveFloor(Floor(epoch=1)))
     now: Instant = DAY
     waits: list[Wait] = field(default_factory=list)
@@ -258,8 +256,7 @@ class Replay:
         if self.floor.contacts[contact].state is ContactState.WAITING:
             self.waits.append(wait)
         self._waits[contact] = wait
-        if not self.patient:
-            self._at(self.now + call.patience_s, lambda: self._give_up(contact))
+        self._at(self.now + call.patience_s, lambda: self._give_up(contact))
 
     def _naive_s(self, queue: QueueId) -> float:
         """Everybody's place in this queue, times the mean talk, by the agents signed in who serve it."""
@@ -292,26 +289,26 @@ class Replay:
 # --- figures --------------------------------------------------------------------------------------------------------
 
 
-def measure(waits: Sequence[Wait], into: Figures, suffix: str = "") -> None:
-    known = [(wait.estimate, wait, wait.waited_s) for wait in waits if wait.estimate and wait.waited_s is not None]
-    into.add(f"waits{suffix}", len(known), "n")
-    into.add(f"wait_unknown{suffix}", sum(wait.estimate is None for wait in waits), "n")
+def measure(waits: Sequence[Wait], into: Figures) -> None:
+    known = [(wait.estimate, wait, wait.waited_s) for wait in waits if wait.estimate and wait.answered]
+    into.add("waits", len(known), "n")
+    into.add("wait_unknown", sum(wait.estimate is None for wait in waits), "n")
     waited = [waited_s for _, _, waited_s in known]
-    into.add(f"waited_median{suffix}", percentile(waited, 50), "s")
-    into.add(f"waited_p90{suffix}", percentile(waited, 90), "s")
-    into.add(f"range_holds{suffix}", ratio(sum(e.low_s <= s <= e.high_s for e, _, s in known), len(known)), "ratio")
-    into.add(f"range_too_low{suffix}", ratio(sum(s > e.high_s for e, _, s in known), len(known)), "ratio")
-    into.add(f"range_too_high{suffix}", ratio(sum(s < e.low_s for e, _, s in known), len(known)), "ratio")
-    into.add(f"longer_than_median{suffix}", ratio(sum(s > e.median_s for e, _, s in known), len(known)), "ratio")
-    into.add(f"range_width_median{suffix}", percentile([e.high_s - e.low_s for e, _, _ in known], 50), "s")
+    into.add("waited_median", percentile(waited, 50), "s")
+    into.add("waited_p90", percentile(waited, 90), "s")
+    into.add("range_holds", ratio(sum(e.low_s <= s <= e.high_s for e, _, s in known), len(known)), "ratio")
+    into.add("range_too_low", ratio(sum(s > e.high_s for e, _, s in known), len(known)), "ratio")
+    into.add("range_too_high", ratio(sum(s < e.low_s for e, _, s in known), len(known)), "ratio")
+    into.add("longer_than_median", ratio(sum(s > e.median_s for e, _, s in known), len(known)), "ratio")
+    into.add("range_width_median", percentile([e.high_s - e.low_s for e, _, _ in known], 50), "s")
     for name, of in (
         ("estimate", lambda e, w: e.median_s),
         ("asterisk", lambda e, w: w.asterisk_s),
         ("naive", lambda e, w: w.naive_s),
     ):
         errors = [abs(of(e, w) - s) for e, w, s in known]
-        into.add(f"{name}_error_median{suffix}", percentile(errors, 50), "s")
-        into.add(f"{name}_error_mean{suffix}", fmean(errors) if errors else float("nan"), "s")
+        into.add(f"{name}_error_median", percentile(errors, 50), "s")
+        into.add(f"{name}_error_mean", fmean(errors) if errors else float("nan"), "s")
 
 
 def main() -> int:
@@ -321,9 +318,8 @@ def main() -> int:
     folder = os.environ.get("CONTACTD_TEST_DATA", "")
     days = list(bank_days(Path(folder), options.staff)) if folder else [made_day()]
     figures = Figures()
-    for patient, suffix in ((False, ""), (True, "_patient")):
-        say(f"waits: {len(days)} days, {sum(len(day.calls) for day in days)} calls{suffix}")
-        measure(Replay(days, patient).run(), figures, suffix)
+    say(f"waits: {len(days)} days, {sum(len(day.calls) for day in days)} calls")
+    measure(Replay(days).run(), figures)
     sys.stdout.write("".join(line + "\n" for line in figures.lines()))
     return 0
 
