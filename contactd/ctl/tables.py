@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from datetime import date, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from contactd.ctl.words import REASONS, caller_words, destination
 
 _LEVEL_STYLE = {"ok": "green", "warning": "yellow", "failing": "bold red"}
 _PIPE_COLUMNS = 200
+_WEEKDAY_S = 6 * 86400
 WIDE = 120
 """Columns from which on a table shows all that is known; below, what fits into 80."""
 SHORT = 18
@@ -55,9 +57,13 @@ def show_queues(queues: list[dict[str, Any]]) -> None:
     told = any("estimated_wait" in q for q in queues)
     table = _table(
         *("queue", *(["label"] if wide or not told else []), "waiting>", "ringing>", "talking>", "longest wait>"),
-        *([*(["estimated>"] if told else []), "available>", "agents>", "hours~"]),
+        *([*(["estimated>"] if told else []), "available>", "agents>"]),
     )
-    limited = any(q["new_callers"] for q in queues)
+    # Narrow, what is not as usual stands below: a sentence does not fit into what is left of the line.
+    timed = wide and any(q["hours"]["by"] for q in queues)
+    limited = wide and any(q["new_callers"] for q in queues)
+    if timed:
+        table.add_column("hours", overflow="fold")
     if limited:
         table.add_column("new callers", overflow="fold")
     for q in queues:
@@ -67,10 +73,16 @@ def show_queues(queues: list[dict[str, Any]]) -> None:
             *(q["id"], *([label] if wide or not told else []), waiting, str(q["ringing"])),
             *(str(q["talking"]), _span(q["longest_wait_s"])),
             *([_longest(q["estimated_wait"])] if told else []),
-            *(str(q["agents_available"]), str(q["agents"]), _hours(q["hours"])),
+            *(str(q["agents_available"]), str(q["agents"])),
+            *([_hours(q["hours"])] if timed else []),
             *([_new_callers(q["new_callers"])] if limited else []),
         )
     _print(table, "there is no queue")
+    for q in [] if wide else queues:
+        said = [_hours(q["hours"])] if q["hours"]["by"] else []
+        said += [Text("new callers: ").append_text(_new_callers(q["new_callers"]))] if q["new_callers"] else []
+        if said:
+            console().print(Text(f"{q['id']}: ") + Text("; ").join(said), soft_wrap=True)
 
 
 def _new_callers(sends: list[dict[str, Any]]) -> Text:
@@ -89,8 +101,13 @@ def _hours(hours: dict[str, Any]) -> Text:
     by_hand = " by hand" if hours["by"] == "hand" else ""
     # A calendar that is open for its usual hours needs no reason beside it.
     why = "" if hours["open"] and not by_hand else f" ({hours['why']})"
-    until = f" until {local(hours['until']):%a %H:%M}" if hours["until"] else ""
+    until = f" until {_until(hours['until'])}" if hours["until"] else ""
     return Text(f"{word}{by_hand}{until}{why}", "" if hours["open"] else "yellow")
+
+
+def _until(at: float) -> str:
+    """A weekday means the next one."""
+    return f"{local(at):%a %H:%M}" if at - time.time() < _WEEKDAY_S else f"{local(at):%Y-%m-%d %H:%M}"
 
 
 def show_agents(agents: list[dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import click
 import pytest
+from rich.console import Console
 
 from contactd.config import ConfigErrors, load
 from contactd.core import events as ev
@@ -23,7 +24,7 @@ from contactd.core.contact import Outcome
 from contactd.core.errors import ContactdError
 from contactd.core.events import AnyEvent, ContactOffered, OfferOutcome
 from contactd.core.ids import AgentId, QueueId
-from contactd.ctl import client
+from contactd.ctl import client, tables
 from contactd.ctl.cli import cli
 from contactd.ctl.client import DaemonUnreachable
 from contactd.ctl.durations import duration
@@ -31,8 +32,8 @@ from contactd.ctl.exits import Exit, exit_of
 from contactd.ctl.words import _BESIDE, _OFFER, _OUTCOME, _WORDS, words
 from contactd.store.journal import StoreAway
 from contactd.store.migrate import migrate
-from contactd.web import serve_control
-from tests.config.files import dump, waiting_sample, write
+from contactd.web import serve_control, views
+from tests.config.files import dump, sample, waiting_sample, write
 from tests.lab.postgres import Postgres
 from tests.pbx.fakes import until
 from tests.store.walk import PBX, Walk, keep
@@ -509,6 +510,56 @@ def test_every_error_of_contactctl_has_its_exit_code() -> None:
     assert exit_of(StoreAway("away")) is Exit.UNREACHABLE
     assert exit_of(ConfigErrors([])) is Exit.USAGE
     assert exit_of(ContactdError("something")) is Exit.ERROR
+
+
+# --- hours ---
+
+
+async def test_a_supervisor_closes_a_queue_and_lets_its_hours_count_again(
+    daemon: tuple[Bench, tuple[str, str]],
+) -> None:
+    _, options = daemon
+    words = ("close", "sales", "--for", "1h30m", "--why", "fire drill")
+    closed = await contactctl(*options, *words)
+    assert closed.code == Exit.FINE, closed.err
+    assert "closed by hand until" in closed.out and "(fire drill)" in closed.out
+    hours = json.loads((await contactctl(*options, "--json", "queues")).out)[0]["hours"]
+    assert (hours["open"], round(hours["until"] - hours["since"])) == (False, 5400)
+    assert (await contactctl(*options, "lift", "sales")).code == Exit.FINE
+    again = await contactctl(*options, "lift", "sales")
+    assert again.code == Exit.REFUSED and "follows its hours" in again.err
+    assert (await contactctl(*options, "close", "sale", "--why", "fire")).code == Exit.NOT_FOUND
+    for wrong in (("close", "sales"), ("open", "sales", "--why", "x"), ("close", "sales", "--why", "x", "--for", "2x")):
+        assert (await contactctl(*options, *wrong)).code == Exit.USAGE
+
+
+async def test_the_next_days_are_shown_as_the_files_mean_them(tmp_path: Path) -> None:
+    path = write(tmp_path, sample())
+    shown = await contactctl("--config", str(path), "hours", "office", "--on", "2026-12-23", "--days", "4")
+    assert shown.code == Exit.FINE, shown.err
+    days = [" ".join(line.split()) for line in shown.out.splitlines()[2:]]
+    assert days == [
+        "2026-12-23 Wed 08:00-12:00, 13:00-17:30",
+        "2026-12-24 Thu 08:00-12:00 Christmas Eve",
+        "2026-12-25 Fri closed Erster Weihnachtstag",
+        "2026-12-26 Sat closed Zweiter Weihnachtstag",
+    ]
+    assert (await contactctl("--config", str(path), "hours", "ofice")).code == Exit.NOT_FOUND
+    path.write_text(path.read_text().replace("Europe/Berlin", "Europe/Berln"))
+    wrong = await contactctl("--config", str(path), "hours")
+    assert wrong.code == Exit.USAGE and "Write Europe/Berlin" in wrong.err
+
+
+async def test_in_a_narrow_terminal_a_closed_queue_is_told_below_the_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], daemon: tuple[Bench, tuple[str, str]]
+) -> None:
+    bench, _ = daemon
+    bench.walk.put(inp.SwitchAsked(queue=QueueId("sales"), open=False, why="fire drill"))
+    monkeypatch.setattr(tables, "console", lambda: Console(width=80, highlight=False))
+    tables.show_queues(views.queues_view(bench.floor, bench.settings, bench.now))
+    told = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 80 for line in told[:3]) and "hours" not in told[0]
+    assert told[3].startswith("sales: closed by hand (fire drill); new callers: ")
 
 
 # --- tail ---
