@@ -601,6 +601,25 @@ MUTANTS = (
     Mutant("old failures are forgotten", DESKS, " or at - tries.last_at > floor.plan.pin_lock_s", ""),
     Mutant("a desk that becomes somebody's own is left", DESKS, " or (profile.pbx, agent.desk) in at_home", ""),
     Mutant("nobody is signed in without a handset", DESKS, "gone = not profile.endpoint", "gone = False"),
+    Mutant(
+        "whom the static queue may have served has not abandoned",
+        COMPARE,
+        "contact.state is ContactState.FALLBACK or input_.static_served",
+        "contact.state is ContactState.FALLBACK",
+    ),
+    Mutant(
+        "who was in the static queue and is gone has not abandoned",
+        COMPARE,
+        "contact.state is ContactState.FALLBACK or input_.static_served",
+        "input_.static_served",
+    ),
+    Mutant("a test call that is found later is one too", DECISION, "test=is_test_call(input_.call)", "test=False"),
+    Mutant(
+        "the talk of a test call teaches nothing",
+        CHANGES,
+        "contact.queue if not contact.test else None",
+        "contact.queue",
+    ),
 )
 
 
