@@ -39,10 +39,6 @@ MODULES = {
 TEST_MODULES = {
     "app_waitforsilence.so": "hearing in a test call",
 }
-DIVERSION_MODULES = {
-    "func_dialplan.so": "sending callers to a box, a message or a number outside",
-    "app_voicemail.so": "voicemail as a destination",
-}
 AUDIO_MODULES = {"res_audiosocket.so": "echo lines", "app_audiosocket.so": "echo lines"}
 
 OLDEST_PBX, NEWEST_PBX, FIRST_WITH_AUDIOSOCKET = 16, 22, 18

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from contactd.config import load
+from contactd.core.ids import PbxId
+from contactd.ctl.doctor.findings import Findings, Level
+from contactd.ctl.doctor.run import check_pbx
 from tests.lab.asterisk import Handset as Endpoint
 from tests.lab.asterisk import handset_conf
 from tests.lab.phones import Handset
@@ -218,6 +222,23 @@ async def test_a_caller_who_is_turned_away_hears_the_tone(files: Files, tone: st
     assert await call.tone() in (480, 425, 620)
     await call.hangup()
     assert body(await centre.story(), "ContactEnded")["outcome"] == "diverted_hang_up"
+
+
+async def test_the_doctor_looks_whether_the_destinations_are_there(files: Files) -> None:
+    centre = files.centre
+    await configure(files, sales='unstaffed = { voicemail = "100" }', support=go(9, f'{{ external = "{OUTSIDE}" }}'))
+    name = PbxId(centre.stack.asterisk.name)
+
+    def found() -> dict[str, str]:
+        told = Findings()
+        check_pbx(told.at(name), load(centre.stack.daemon.config), name, answered=False)
+        return {one.check: one.what for one in told.all if one.level is not Level.OK or one.check == "destinations"}
+
+    assert "the 2 destinations" in (await asyncio.to_thread(found))["destinations"]
+    await configure(files, sales='unstaffed = { voicemail = "999" }', support=go(9, f'{{ external = "{UNLISTED}" }}'))
+    wrong = await asyncio.to_thread(found)
+    assert "no voicemail box 999" in wrong["voicemail"]
+    assert f"does not list {UNLISTED}" in wrong["external"]
 
 
 async def test_another_queue_takes_the_caller_at_the_place_of_the_whole_wait(files: Files) -> None:

@@ -18,7 +18,8 @@ from tests.lab.phones import Handset
 from tests.lab.progress import ROOT
 from tests.system.centre import AGENT_HZ, Centre
 from tests.system.conftest import CREW
-from tests.system.telling import HANDLED, body, hears_music, kinds, talk
+from tests.system.reloading import Files
+from tests.system.telling import HANDLED, body, hears_music, kinds, message, talk
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,30 @@ async def test_it_is_the_old_one_and_it_says_nothing_against_the_drop_ins(centre
 async def test_a_call_goes_from_the_menu_to_the_agent_on_asterisk_16(centre: Centre) -> None:
     (anna,) = await centre.sign_in("anna", tone_hz=AGENT_HZ)
     await whole_call(centre, anna)
+
+
+async def test_a_queue_sends_callers_elsewhere_on_asterisk_16(centre: Centre) -> None:
+    """To a message; and to a box, which this one has no app_voicemail for: the caller comes back."""
+    message(centre.stack.asterisk.folder, "custom/closed", 700)
+    files = Files.of(centre)
+    try:
+        files.write(("[queues.sales]\n", '[queues.sales]\nunstaffed = { message = "custom/closed" }\n'))
+        await files.reload("taken")
+        call = await centre.dial("5001")
+        await call.hears(700)
+        await call.wait("disconnected")
+        assert body(await centre.story(), "ContactEnded")["outcome"] == "diverted_message"
+        await centre.clear()
+        files.write(("[queues.sales]\n", '[queues.sales]\nunstaffed = { voicemail = "100" }\n'))
+        await files.reload("taken")
+        call = await centre.dial("5001")
+        assert (await centre.until_fact("DiversionFailed")).body["failure"] == "unavailable"
+        await hears_music(call)
+        assert await centre.until_queued(1)
+        await call.hangup()
+    finally:
+        files.write()
+        await files.reload("taken")
 
 
 async def test_a_refused_call_keeps_its_place_and_a_transferred_one_comes_back_on_asterisk_16(centre: Centre) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from contactd.config.sections import DestinationTable
 from contactd.ctl.ami import Denied, Headers, Session
 from contactd.ctl.doctor.findings import Subject, names
 from contactd.protocols.dialplan import CONTEXTS, EDITION
@@ -62,6 +63,48 @@ def check_emergency(pbx: Subject, session: Session, numbers: Collection[str], co
         )
     elif not missing:
         pbx.ok("emergency", f"{names(numbers)} go to the trunk {trunk}")
+
+
+def check_destinations(pbx: Subject, session: Session, destinations: Collection[DestinationTable]) -> None:
+    """Where queues send callers: boxes, numbers and their trunk. Messages are among the sounds, seen elsewhere."""
+    boxes = sorted({one.voicemail for one in destinations if one.voicemail})
+    numbers = sorted({one.external for one in destinations if one.external})
+    outside = [one for one in destinations if not one.queue]
+    if not outside:
+        return
+    # Of a function that is not there Getvar gives an empty value.
+    if session.variable("DIALPLAN_EXISTS(contactd-hold,s,1)") != "1":
+        pbx.error(
+            "destinations",
+            "func_dialplan.so is not loaded, and nobody is sent to a box, a number, a message or a tone without it",
+            "module load func_dialplan.so, and a line for it in modules.conf where autoload=no.",
+        )
+        return
+    missing = [box for box in boxes if session.variable(f"VM_INFO({box},exists)") != "1"]
+    if missing:
+        pbx.error(
+            "voicemail",
+            f"there is no voicemail box {names(missing)}: callers who are sent there come back to the queue",
+            "Add it to voicemail.conf; app_voicemail.so must be loaded (module load app_voicemail.so).",
+        )
+    unlisted = [
+        number for number in numbers if session.variable(f"DIALPLAN_EXISTS(contactd-external,{number},1)") != "1"
+    ]
+    if unlisted:
+        pbx.error(
+            "external",
+            f"[contactd-external] does not list {names(unlisted)}: callers who are sent there come back to the queue",
+            "Add a line for each to extensions_contactd_site.conf, and: dialplan reload.",
+        )
+    trunk = session.variable("CONTACTD_EXTERNAL_TRUNK")
+    if numbers and not trunk:
+        pbx.error(
+            "external-trunk",
+            "calls to numbers outside have no trunk",
+            "Set CONTACTD_EXTERNAL_TRUNK in extensions_contactd_site.conf to its PJSIP endpoint, and: dialplan reload.",
+        )
+    if not missing and not unlisted and (trunk or not numbers):
+        pbx.ok("destinations", f"the {len(outside)} destinations of queues that lead out of them are there")
 
 
 def _context(session: Session, name: str) -> list[Headers] | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from contactd.config import ConfigErrors, Settings, load
+from contactd.config.destinations import leads
 from contactd.core.errors import ContactdError
 from contactd.core.ids import PbxId
 from contactd.ctl.ami import Denied, LoginRefused, PbxUnreachable, Session
@@ -98,6 +99,7 @@ def check_pbx(subject: Subject, settings: Settings, name: PbxId, *, answered: bo
                 handsets.check_codecs(subject, session, endpoints)
             contexts = [one.context for one in endpoints if one.known]
             dialplan.check_emergency(subject, session, settings.emergency_numbers, contexts)
+            dialplan.check_destinations(subject, session, [table for _, table in leads(settings)])
             if answered:
                 way.check_way(subject, settings, name, session, sounds=settings.sounds)
     except LoginRefused as refused:
