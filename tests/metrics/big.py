@@ -8,6 +8,7 @@ from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.contact import Estimate, Outcome
+from contactd.core.destination import ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
 from contactd.core.ids import AgentId, OfferId, QueueId, contact_id
 from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan, ReasonPlan
 from contactd.core.step import Step
@@ -48,6 +49,12 @@ def big_floor(calls: int = 2000) -> Walk:
     return walk
 
 
+DESTINATIONS = (
+    *(ToQueue(queue=QueueId("other")), ToVoicemail(box="1"), ToExternal(number="030"), ToMessage(sound="x")),
+    ToTone(tone=Tone.BUSY),
+)
+
+
 def every_series(metrics: FloorMetrics) -> None:
     """Publish what gives each queue every outcome, as years of traffic would."""
     contact = contact_id(PBX, "pbx1-1.1", 1_800_000_000.0)
@@ -63,6 +70,11 @@ def every_series(metrics: FloorMetrics) -> None:
             ),
             ev.TalkEnded(contact=contact, agent=agent, by="caller", talk_s=60.0, wrap_up_until=None),
             ev.ContactEnded(contact=contact, outcome=outcome, queue=queue, waited_s=4.0, lasted_s=70.0),
+        ]
+    for queue, why, to in product(QUEUES, ev.DiversionReason, DESTINATIONS):
+        events.append(ev.ContactDiverted(contact=contact, queue=queue, to=to, why=why, step=0))
+        events += [
+            ev.DiversionFailed(contact=contact, diversion=None, failure=failure) for failure in ev.DiversionFailure
         ]
     for reason in ev.OfferOutcome:
         events.append(ev.OfferEnded(contact=contact, agent=agent, offer=offer, outcome=reason))

@@ -516,7 +516,8 @@ def test_the_drop_in_is_of_the_edition_and_has_the_contexts_that_the_program_kno
     )
     assert re.findall(r"^CONTACTD_DIALPLAN=(\d+)", text, re.MULTILINE) == [str(EDITION)]
     own = set(re.findall(r"^\[(contactd-[\w-]+)\]", text, re.MULTILINE))
-    assert set(CONTEXTS) == own - {"contactd-agent", "contactd-agent-own"}  # an administrator may do without these
+    # An administrator may do without these.
+    assert set(CONTEXTS) == own - {"contactd-agent", "contactd-agent-own", "contactd-external"}
 
 
 def test_numbers_of_the_sample_and_of_the_drop_in_are_the_same(tmp_path: Path) -> None:
