@@ -116,14 +116,13 @@ def _way_back(start: QueueId, ways: dict[QueueId, list[tuple[Key, QueueId]]]) ->
 
 
 def _limits(at: Key, queue: Queue, into: Problems) -> None:
-    if queue.max_waiting is not None and queue.full is None:
-        into.add(
-            (*at, "max_waiting"), "nobody says where who is too many goes", 'Give full = { message = "..." } as well'
-        )
-    if queue.full is not None and queue.max_waiting is None:
-        into.add(
-            (*at, "full"), "the queue has no limit, so it is never full", "Give max_waiting as well, or take this out"
-        )
+    limits = [name for name in ("max_waiting", "max_estimated_wait_s") if getattr(queue, name) is not None]
+    if limits and queue.full is None:
+        what = "nobody says where who is too many goes"
+        into.add((*at, limits[0]), what, 'Give full = { message = "..." } as well')
+    if queue.full is not None and not limits:
+        remedy = "Give max_waiting or max_estimated_wait_s as well, or take this out"
+        into.add((*at, "full"), "the queue has no limit, so it is never full", remedy)
     for after, step in queue.steps.items():
         if step.go is None:
             continue

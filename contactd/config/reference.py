@@ -77,6 +77,7 @@ EXAMPLE: dict[str, Any] = {
             "closed_by_hand": {"message": "custom/emergency"},
             "label": "Sales",
             "max_waiting": 40,
+            "max_estimated_wait_s": 1200,
             "full": {"queue": "service"},
             "unstaffed": {"queue": "service"},
             "skills": {"german": 7},

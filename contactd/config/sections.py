@@ -413,8 +413,11 @@ class Queue(Struct, frozen=True, kw_only=True):
     """Agents of these groups as well, though they do not serve the queue."""
     max_waiting: Annotated[int, Meta(ge=1, le=100000, description="a number of contacts, 1 to 100000")] | None = None
     """When so many wait or ring, whoever comes next goes to ``full``. Left out: no limit."""
+    max_estimated_wait_s: Annotated[int, Meta(ge=1, le=86400, description="seconds, 1 to 86400")] | None = None
+    """When whoever comes next would wait for longer, by the median of the estimate (docs/routing.rst), they go to
+    ``full``. Left out: no limit."""
     full: _Destination = None
-    """Where who comes goes while the queue is at its limit."""
+    """Where who comes goes while the queue is at one of its limits."""
     unstaffed: _Destination = None
     """Where who comes goes while nobody is signed in who serves the queue. Left out: they wait."""
     calendar: _Calendar | None = None

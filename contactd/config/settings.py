@@ -198,6 +198,7 @@ def _queue_plan(queue_id: QueueId, queue: Queue) -> QueuePlan:
         sticky_s=queue.sticky_s,
         steps=tuple(steps),
         max_waiting=queue.max_waiting,
+        max_estimated_wait_s=queue.max_estimated_wait_s,
         full=as_destination(queue.full),
         unstaffed=as_destination(queue.unstaffed),
         calendar=queue.calendar,

@@ -9,14 +9,15 @@ from __future__ import annotations
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.commands import ComparePbx, DivertCaller
-from contactd.core.contact import Contact, ContactState
+from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.decision import Decision, queued
 from contactd.core.destination import Destination, ToQueue
 from contactd.core.events import DiversionFailure, DiversionReason
 from contactd.core.floor import LiveFloor
 from contactd.core.hours import leaves, turned_away
-from contactd.core.ids import Instant, PbxId, QueueId, diversion_id
+from contactd.core.ids import ContactId, Instant, PbxId, QueueId, diversion_id
 from contactd.core.plan import QueuePlan
+from contactd.core.routing.waits import remaining_wait
 
 
 def arrive(
@@ -40,8 +41,9 @@ def arrive(
     if plan is not None and pbx in floor.steered:
         # Who comes from another queue begins to wait here now, however long ago the wait began.
         closed = turned_away(floor, plan, at if waits.passed else waits.queued_at, waits.passed)
-        found = closed or sends_away(floor, pbx, plan, joined)
-    if found is not None and waits.resumed is not None and found[0] is DiversionReason.FULL:
+        needs = known.needs if known is not None else None
+        found = closed or sends_away(floor, pbx, plan, joined) or _too_long(floor, pbx, plan, waits, needs, at)
+    if found is not None and waits.resumed is not None and found[0] in _CROWDED:
         # Who was cut off and rang back had a place before those who filled the queue.
         found = None
     if found is not None:
@@ -49,6 +51,9 @@ def arrive(
         if _send(floor, waits, why, to, waits.step, pbx=pbx, channel=channel, known=known, at=at, into=into):
             return
     into.joined[waits.queue] = into.joined.get(waits.queue, 0) + 1
+
+
+_CROWDED = (DiversionReason.FULL, DiversionReason.ESTIMATED_WAIT)
 
 
 def sends_away(
@@ -64,6 +69,40 @@ def sends_away(
     if plan.max_waiting is not None and plan.full is not None and in_line >= plan.max_waiting:
         return DiversionReason.FULL, plan.full
     return None
+
+
+def newcomer_goes(
+    floor: LiveFloor, pbx: PbxId, plan: QueuePlan, at: Instant
+) -> tuple[DiversionReason, Destination] | None:
+    """Where somebody goes who comes to the queue now, from the menu, with no needs of their own; None: they wait."""
+    waits = queued(ContactId("~"), plan.id, at, at, plan=plan, known=None)
+    closed = turned_away(floor, plan, at, ())
+    return closed or sends_away(floor, pbx, plan) or _too_long(floor, pbx, plan, waits, None, at)
+
+
+def _too_long(
+    floor: LiveFloor, pbx: PbxId, plan: QueuePlan, waits: ev.ContactQueued, needs: Needs | None, at: Instant
+) -> tuple[DiversionReason, Destination] | None:
+    """By the rest of the wait of whoever comes now, whose place may be an earlier one. Nobody knows: not too long."""
+    if plan.max_estimated_wait_s is None or plan.full is None:
+        return None
+    comes = Contact(
+        id=waits.contact,
+        pbx=pbx,
+        call="",
+        channel="",
+        dnis="",
+        arrived_at=at,
+        state=ContactState.WAITING,
+        queue=plan.id,
+        queued_at=waits.queued_at,
+        needs=needs,
+        step=waits.step,
+    )
+    estimate = remaining_wait(floor, comes, at)
+    if estimate is None or estimate.median_s <= plan.max_estimated_wait_s:
+        return None
+    return DiversionReason.ESTIMATED_WAIT, plan.full
 
 
 def step_goes(floor: LiveFloor, contact: Contact, plan: QueuePlan, step: int, at: Instant, into: Decision) -> None:

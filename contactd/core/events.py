@@ -105,6 +105,8 @@ class DiversionReason(StrEnum):
     """Why a contact goes elsewhere instead of waiting here."""
 
     FULL = "full"
+    ESTIMATED_WAIT = "estimated_wait"
+    """The wait would be too long, by the median of its estimate."""
     UNSTAFFED = "unstaffed"
     STEP = "step"
     """The wait has reached a step of the queue's plan that goes there."""

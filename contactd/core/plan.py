@@ -113,6 +113,8 @@ class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     """By after_s, rising."""
     max_waiting: int | None = None
     """When so many are in line, whoever comes next goes to full."""
+    max_estimated_wait_s: int | None = None
+    """When the median of a newcomer's estimated wait is longer, the newcomer goes to full."""
     full: Destination | None = None
     unstaffed: Destination | None = None
     """Where who comes goes while nobody is signed in who serves the queue."""

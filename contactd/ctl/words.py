@@ -122,6 +122,7 @@ def _needs(event: ev.ContactNeedsSet) -> str:
 
 _WHY_DIVERTED = {
     DiversionReason.FULL: "it was full",
+    DiversionReason.ESTIMATED_WAIT: "the wait would have been too long",
     DiversionReason.UNSTAFFED: "nobody was signed in who serves it",
     DiversionReason.CLOSED: "it was closed",
     DiversionReason.CLOSED_BY_HAND: "a supervisor had closed it",

@@ -11,9 +11,9 @@ import msgspec
 from contactd.config import Settings
 from contactd.core.agent import Agent
 from contactd.core.contact import IN_LINE, Contact, ContactState
-from contactd.core.diverting import sends_away
+from contactd.core.diverting import newcomer_goes
 from contactd.core.floor import LiveFloor
-from contactd.core.hours import opening, turned_away
+from contactd.core.hours import opening
 from contactd.core.ids import Instant, QueueId
 from contactd.core.opening import ALWAYS
 from contactd.core.routing.explain import candidates
@@ -104,9 +104,7 @@ def queues_view(floor: LiveFloor, settings: Settings, now: Instant) -> list[dict
 
 def _new_callers(floor: LiveFloor, queue: QueueId, now: Instant) -> list[dict[str, Any]]:
     """Where who comes now goes instead of waiting. pbx: None: at every PBX; one that is not named lets them wait."""
-    plan = floor.queues[queue]
-    closed = turned_away(floor, plan, now, ())
-    found = {pbx: closed or sends_away(floor, pbx, plan) for pbx in sorted(floor.steered)}
+    found = {pbx: newcomer_goes(floor, pbx, floor.queues[queue], now) for pbx in sorted(floor.steered)}
     told = [{"pbx": pbx, "why": sends[0], "to": msgspec.to_builtins(sends[1])} for pbx, sends in found.items() if sends]
     same = len(told) == len(found) and len({sends[0] for sends in found.values() if sends}) == 1
     return [{**told[0], "pbx": None}] if same else told

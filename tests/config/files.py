@@ -18,7 +18,7 @@ def waiting_sample() -> dict[str, Any]:
     """The sample, but that everybody waits, however long the queue and whoever is there."""
     table = sample()
     for queue in table["queues"].values():
-        for key in ("max_waiting", "full", "unstaffed"):
+        for key in ("max_waiting", "max_estimated_wait_s", "full", "unstaffed"):
             queue.pop(key, None)
     return table
 

@@ -108,7 +108,18 @@ def test_every_default_that_the_sample_shows_is_the_default(tmp_path: Path) -> N
     given = {
         name: getattr(example, name)
         for name in (
-            *("label", "max_waiting", "full", "unstaffed", "calendar", "closed", "closed_by_hand", "skills", "steps"),
+            *(
+                "label",
+                "max_waiting",
+                "max_estimated_wait_s",
+                "full",
+                "unstaffed",
+                "calendar",
+                "closed",
+                "closed_by_hand",
+                "skills",
+                "steps",
+            ),
         )
     }
     assert msgspec.structs.replace(next(iter(minimal.queues.values())), **given) == example

@@ -86,6 +86,7 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
     limited = dice.random() < 0.4
     return QueuePlan(
         max_waiting=dice.randint(1, 4) if limited else None,
+        max_estimated_wait_s=dice.choice((None, 1, 60, 600)) if limited else None,
         full=some_destination(dice) if limited else None,
         unstaffed=some_destination(dice) if dice.random() < 0.3 else None,
         id=queue,

@@ -226,6 +226,18 @@ MUTANTS = (
         "plan.unstaffed is not None and not",
         "plan.unstaffed and False and not",
     ),
+    Mutant(
+        "who would wait for too long is sent away",
+        DIVERTING,
+        "estimate.median_s <= plan.max_estimated_wait_s",
+        "estimate.median_s > plan.max_estimated_wait_s",
+    ),
+    Mutant(
+        "the estimate is of the place that the wait has earned",
+        DIVERTING,
+        "        queued_at=waits.queued_at,\n        needs",
+        "        queued_at=at,\n        needs",
+    ),
     Mutant("a staffed queue does not", DIVERTING, "not floor.queue_limits.staffed(pbx, plan.id)", "True"),
     Mutant(
         "who is on a break is there",

@@ -25,9 +25,10 @@ from contactd.core.destination import (
     kind_of,
 )
 from contactd.core.events import DiversionFailure
-from contactd.core.ids import DiversionId, GroupId, QueueId
+from contactd.core.ids import DiversionId, GroupId, OfferId, QueueId
 from contactd.core.inputs import Place
 from contactd.core.plan import FloorPlan, RoutingStep
+from contactd.core.routing.waits import estimated_wait
 from tests.core.invariants import check_floor, restarted
 from tests.core.world import (
     ANNA,
@@ -190,6 +191,40 @@ def test_the_number_of_who_waits_is_exact_when_many_come_in_one_step() -> None:
     assert states == [(SUPPORT, S.WAITING)] * 2 + [(SUPPORT, S.DIVERTED)] * 2
     ids = [command.diversion for command in world.commands if isinstance(command, DivertCaller)]
     assert len(set(ids)) == 2
+
+
+def test_who_would_wait_for_too_long_goes_where_a_full_queue_sends() -> None:
+    limit = {"max_estimated_wait_s": 300, "full": BOX}
+    world = open_world(planned(sales=limit))
+    world.arrive(SALES)
+    assert diverted(world) == [], "nobody is there: nobody knows how long"
+    world.sign_in(ANNA)
+    first = next(iter(world.floor.contacts.values()))
+    assert first.state is S.OFFERED
+    world.put(inp.OfferAnswered(contact=first.id, offer=first.offer or OfferId("")))
+    estimates = []
+    for _ in range(9):
+        estimate = estimated_wait(world.floor, SALES, world.now + 1, pbx=PBX)
+        assert estimate is not None
+        call = world.arrive(SALES)
+        estimates.append((estimate.median_s, world.contact(call).state))
+    assert {state for median_s, state in estimates if median_s <= 300} == {S.WAITING}, estimates
+    assert {state for median_s, state in estimates if median_s > 300} == {S.DIVERTED}
+    assert diverted(world) == [("estimated_wait", "voicemail")]
+
+
+def test_the_place_of_who_comes_from_another_queue_counts_in_the_estimate() -> None:
+    limited = {"max_estimated_wait_s": 400, "full": BOX}
+    world = open_world(planned(sales=steps((60, ToQueue(queue=SUPPORT))), support=limited))
+    world.sign_in(ANNA)
+    talking = world.arrive(SUPPORT)
+    world.answer(talking)
+    old = world.arrive(SALES)
+    world.wait(30)
+    young = [world.arrive(SUPPORT) for _ in range(6)]
+    assert world.contact(young[-1]).state is S.DIVERTED, "the queue takes no newcomer"
+    world.wait(25).put(inp.TimePassed())
+    assert (world.contact(old).queue, world.contact(old).state) == (SUPPORT, S.WAITING)
 
 
 def test_a_queue_that_nobody_serves_now_sends_who_comes_away() -> None:
