@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from contactd.config.destinations import leads
 from contactd.config.files import open_files
 from contactd.config.settings import Settings
 from contactd.core.agent import Agent
@@ -54,14 +55,19 @@ def _doors(settings: Settings) -> Iterator[str]:
 def _doubts(settings: Settings) -> Iterator[str]:
     """Right, and perhaps not meant."""
     served = {queue for agent in settings.agents.values() for queue in agent.queues}
-    for queue in settings.queues:
-        if queue not in served:
+    for queue, section in settings.queues.items():
+        leads_away = section.unstaffed is not None or any(step.go is not None for step in section.steps.values())
+        if queue not in served and not leads_away:
             yield f"queues.{queue}: no agent serves it; its callers wait until they hang up"
     yield from _asked_in_vain(settings, served)
     for agent_id, agent in settings.agents.items():
         if not agent.queues and not agent.groups:
             yield f"agents.{agent_id}: serves no queue, and is offered nothing"
     yield from _hours_in_vain(settings)
+    called = {table.external for _, table in leads(settings)}
+    for number in settings.external_numbers:
+        if number not in called:
+            yield f"external_numbers: no queue sends anybody to {number}"
     reached = {line.target for line in settings.entries.values() if line.kind == "menu"}
     for menu in settings.menus:
         if menu not in reached:
@@ -93,6 +99,8 @@ def _asked_in_vain(settings: Settings, served: set[QueueId]) -> Iterator[str]:
     agents = {profile.id: Agent(id=profile.id, profile=profile) for profile in plan.agents}
     for queue in plan.queues:
         for step in range(len(queue.steps) + 1) if queue.id in served else ():
+            if step and queue.steps[step - 1].go is not None:
+                continue
             waiting = [
                 Contact(id=ContactId(""), pbx=pbx, call="", channel="", dnis="", arrived_at=0.0, step=step)
                 for pbx in settings.pbx

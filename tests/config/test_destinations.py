@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from contactd.config import ConfigErrors, load
+from contactd.config.summary import summary
 from contactd.core.destination import ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
 from contactd.core.ids import QueueId
 from contactd.core.plan import Strategy
@@ -102,6 +103,20 @@ def test_limits_and_steps_that_say_half_are_refused(tmp_path: Path, queue: Any, 
     (told,) = refused(tmp_path, {"a": queue, "b": {}})
     assert f"queues.a.{key}:" in told
     assert words in told
+
+
+def test_what_is_worth_a_look(tmp_path: Path) -> None:
+    away = {"skills": {"x": 1}, "steps": {"9": {"skills": {}}, "30": {"go": {"external": "030123"}}}}
+    queues = {"a": away, "b": {"unstaffed": {"queue": "a"}}, "c": {}}
+    agents = {"anna": {"endpoint": "1001", "queues": ["a"]}}
+    made = table(queues, external_numbers=["030123", "030124"], agents=agents)
+    secrets = {"pbx": {"pbx1": {"secret": "x"}}, "agents": {"anna": {"pin": "4711"}}}
+    _, _, told = summary(load(write(tmp_path, made, secrets))).partition("Worth a look:\n")
+    assert [line.strip() for line in told.splitlines()] == [
+        "queues.c: no agent serves it; its callers wait until they hang up",
+        "queues.a: no agent has what it asks for",
+        "external_numbers: no queue sends anybody to 030124",
+    ]
 
 
 def limit(to: str) -> dict[str, Any]:
