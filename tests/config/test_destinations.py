@@ -112,7 +112,7 @@ def test_what_is_worth_a_look(tmp_path: Path) -> None:
     made = table(queues, external_numbers=["030123", "030124"], agents=agents)
     secrets = {"pbx": {"pbx1": {"secret": "x"}}, "agents": {"anna": {"pin": "4711"}}}
     _, _, told = summary(load(write(tmp_path, made, secrets))).partition("Worth a look:\n")
-    assert [line.strip() for line in told.splitlines()] == [
+    assert [line.strip() for line in told.splitlines() if "calendars." not in line] == [
         "queues.c: no agent serves it; its callers wait until they hang up",
         "queues.a: no agent has what it asks for",
         "external_numbers: no queue sends anybody to 030124",
