@@ -132,9 +132,7 @@ def standby_app(lobby: Lobby, group: int | None) -> web.Application:
     """One answer to everything: not here."""
 
     async def elsewhere(_: web.Request) -> web.Response:
-        reason = (
-            f"This contactd stands by ({lobby.why}). The active one is elsewhere: ask on its host. Nothing was changed."
-        )
+        reason = f"This is a standby ({lobby.why}): the active one is elsewhere, ask on its host. Nothing was changed."
         return json({"code": "standby", "reason": reason}, status=503)
 
     app = web.Application(middlewares=[_only_known(group), _errors], client_max_size=4096)

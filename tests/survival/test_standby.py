@@ -149,7 +149,7 @@ async def test_a_standby_takes_the_files_that_it_was_told_to_read_while_it_waite
             await _waits(second)
             asked = await asyncio.to_thread(second.ctl, "queues", check=False)
             assert (asked.returncode, asked.stdout) == (Exit.UNREACHABLE, "")
-            assert "This contactd stands by" in asked.stderr and "The active one is elsewhere" in asked.stderr
+            assert "This is a standby" in asked.stderr and "the active one is elsewhere" in asked.stderr
             toml = second.config.read_text()
             second.write(toml + "floor = 0\n")
             second.hup()
