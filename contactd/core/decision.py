@@ -15,6 +15,7 @@ from contactd.core.floor import LiveFloor
 from contactd.core.ids import ContactId, Instant, PbxId, QueueId, call_started, is_test_call
 from contactd.core.plan import QueuePlan
 from contactd.core.routing.demand import before_going, due_step
+from contactd.core.routing.index import ASKED
 from contactd.core.routing.waits import estimated_wait
 
 _ESTIMATE_S = 0.1
@@ -72,9 +73,10 @@ def carried_needs(call: inp.CallHeld | inp.CallSeen, known: Contact | None, into
 def expecting(
     floor: LiveFloor, waits: ev.ContactQueued, pbx: PbxId, needs: Needs | None, at: Instant
 ) -> ev.ContactQueued:
-    """waits, with an estimate where somebody must wait; in a crowd not of everybody, so that it costs nothing."""
-    pause_s = max(_ESTIMATE_S, _ESTIMATE_WAITING_S * len(floor.routing.waiting))
-    if at < floor.state.estimated_at + pause_s:
+    """waits, with an estimate where somebody must wait; in a crowd not of everybody, so that it costs nothing, and in a
+    large one of nobody."""
+    crowd = len(floor.routing.waiting)
+    if crowd >= ASKED or at < floor.state.estimated_at + max(_ESTIMATE_S, _ESTIMATE_WAITING_S * crowd):
         return waits
     estimate = estimated_wait(floor, waits.queue, at, pbx=pbx, needs=needs, since=waits.queued_at)
     if estimate is None or estimate.high_s == estimate.low_s:

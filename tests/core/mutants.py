@@ -520,7 +520,7 @@ MUTANTS = (
         "self.state.learnt.items() if queue in kept}",
         "self.state.learnt.items()}",
     ),
-    Mutant("a crowd is not estimated one by one", DECISION, "_ESTIMATE_WAITING_S * len(floor.routing.waiting)", "0.0"),
+    Mutant("a crowd is not estimated one by one", DECISION, "_ESTIMATE_WAITING_S * crowd", "0.0"),
     Mutant("a place is given once", "ring_back.py", "            del losses[caller]\n", "            pass\n"),
     Mutant("a place is kept for a while only", "ring_back.py", " and at <= loss.until", ""),
     Mutant(
@@ -628,7 +628,7 @@ MUTANTS = (
     Mutant("a test call that is found later is one too", DECISION, "test=is_test_call(input_.call)", "test=False"),
     Mutant(
         "the talk of a test call teaches nothing",
-        CHANGES,
+        FLOOR,
         "contact.queue if not contact.test else None",
         "contact.queue",
     ),
@@ -641,7 +641,7 @@ def main() -> int:
     survivors = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree = Path(folder)
-        for name in ("contactd", "tests", "sql"):
+        for name in ("contactd", "tests", "sql", "docs"):
             shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "setup.cfg", tree)
         for mutant in chosen:

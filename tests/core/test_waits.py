@@ -12,7 +12,9 @@ from contactd.core.contact import Estimate, Needs
 from contactd.core.ids import AgentId, ContactId, GroupId, QueueId, SkillId
 from contactd.core.plan import FloorPlan, Medium, RoutingStep
 from contactd.core.routing.demand import target_of
+from contactd.core.routing.index import ASKED
 from contactd.core.routing.waits import announced, estimated_wait, remaining_wait
+from contactd.core.step import step
 from tests.core.invariants import frozen, restarted
 from tests.core.world import ANNA, BILAL, OTHER_PBX, PBX, SALES, SUPPORT, World, open_world, plan
 from tests.lab.bench.figures import Figures
@@ -295,6 +297,28 @@ def test_of_a_crowd_some_are_estimated() -> None:
         world.arrive(SALES)
         told += [e.estimate is not None for e in world.steps[-1].events if isinstance(e, ev.ContactQueued)]
     assert told[0] and 40 < sum(told) < 110
+
+
+def test_a_floor_from_a_snapshot_says_the_same_of_a_large_crowd() -> None:
+    """What is estimated becomes a fact, so it may not hang on how the indexes came about."""
+    world = open_world(plan({ANNA: [SALES], CARLA: [SUPPORT]}))
+    talking(world, ANNA)
+    world.sign_in(CARLA)
+    calls = []
+    for number in range(1500):
+        calls.append(world.arrive(SALES if number % 3 else SUPPORT))
+        if number % 2:
+            world.hang_up(calls.pop(len(calls) // 3))
+    assert len(world.floor.routing.waiting) < ASKED
+    for crowd in (0, 400):
+        for _ in range(crowd):
+            world.arrive(SALES)
+        again = restarted(world.floor)
+        for number in range(10):
+            world.wait(9).arrive(SALES if number % 2 else SUPPORT)
+            for made in world.steps[-2:]:
+                assert step(again, made.input, made.at).events == made.events
+    assert len(world.floor.routing.waiting) > ASKED
 
 
 def test_asking_changes_nothing() -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
+from math import fsum
 
 from contactd.core.agent import Agent
 from contactd.core.contact import STICKY, Contact
@@ -29,8 +30,9 @@ contact waits: all waits grow alike. The number and no object, so that the colle
 _ReadyEntry = tuple[float, Instant, AgentId, int]
 """The strategy's rank, idle since, who, and the stamp that tells it from an earlier time of being ready."""
 
-_ASKED = 1024
-"""So many of all who wait are looked at to count those before a rank."""
+ASKED = 1024
+"""With more that wait some stand for all where those before a rank are counted. Which ones hangs on the heaps' inner
+order, so nothing of it may become a fact."""
 _Plain = tuple[Medium, PbxId, QueueId, int]
 """Medium, PBX, queue and step: all that a contact asks for that needs nothing of its own."""
 _VOICE = Medium.VOICE
@@ -290,8 +292,8 @@ class RoutingIndex:
         """
         present = self._sets.present(medium)
         mine = who & present
-        found = 0.0
-        stride = len(self.waiting) // _ASKED + 1
+        found: list[float] = []
+        stride = len(self.waiting) // ASKED + 1
         live = self.waiting
         for demand in self._demands.values():
             if demand.size and demand.medium is medium and (shared := demand.who & mine):
@@ -300,12 +302,13 @@ class RoutingIndex:
                 before = len([True for place in some if place < here and live.get(place[1]) is place])
                 if before:
                     share = shared.bit_count() / (demand.who & present).bit_count()
-                    found += before * len(line) / len(some) * share
+                    found.append(before * len(line) / len(some) * share)
         for place in self.returning.values():
             demand = self._demands[place[2]]
             if place < here and demand.medium is medium and (shared := demand.who & mine):
-                found += shared.bit_count() / (demand.who & present).bit_count()
-        return found
+                found.append(shared.bit_count() / (demand.who & present).bit_count())
+        # Exact, so that the order of the demands does not matter.
+        return fsum(found)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
