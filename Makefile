@@ -15,7 +15,7 @@ BOOTSTRAP = @command -v $(PYTHON) >/dev/null || { echo "lab: there is no $(PYTHO
 VENV = .lab/venv/bin
 RELEASE = $(BOOTSTRAP) --build && .lab/build/bin/python -m release
 
-.PHONY: help run call test test-deb lint docs bench bench-acd clean lock install uninstall sbom bundle deb
+.PHONY: help run call test test-deb lint docs bench bench-acd bench-customers clean lock install uninstall sbom bundle deb
 
 help:
 	@echo "make run    a whole contact centre on this machine: PostgreSQL, Asterisk, contactd (LISTEN=address)"
@@ -24,6 +24,7 @@ help:
 	@echo "make lint   style, types, and the contracts between layers"
 	@echo "make docs   the samples and the reference of the configuration, from contactd/config/sections.py"
 	@echo "make bench  the latency and load figures; make bench-acd those of the routing alone, in three minutes"
+	@echo "make bench-customers  matching, timeline and erasing with a million customers"
 	@echo "make clean  remove everything generated"
 	@echo "make install, uninstall  into PREFIX=$(PREFIX), with DESTDIR= before it"
 	@echo "make deb       a Debian package, in dist/; make test-deb tries it in a Debian of its own (as root)"
@@ -62,6 +63,11 @@ bench:
 bench-acd:
 	$(BOOTSTRAP)
 	@$(VENV)/python -m tests.lab.bench.acd
+
+# A million customers with ten contacts each, outside this folder; BENCHARGS="--parties 50000" for fewer.
+bench-customers:
+	$(BOOTSTRAP)
+	@$(VENV)/python -m tests.lab.bench.customers $(BENCHARGS)
 
 # The package installed, upgraded and purged in a Debian that boots: takes minutes, and root.
 test-deb:

@@ -35,16 +35,20 @@ from contactd.metrics import STANDBY, FloorMetrics, JobMetrics, Readings, watch_
 from contactd.notify import Notifier, Teller
 from contactd.pbx.voice import Voice
 from contactd.reload import Reload, Result, read_again
+from contactd.services.crm.recogniser import ANSWER_S, Recogniser
 from contactd.store import jobs
 from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, FloorRow, Journal, open_pool
+from contactd.store.parties import Directory
 from contactd.web import Lobby, Surface, serve_control, serve_standby, serve_web
 from contactd.web.tail import Tail
 
 log = structlog.get_logger()
 
 _DRAIN_S = 5.0
+_CRM_POOL = 2
+"""Connections for looking callers up; each answers some hundred a second."""
 _KEEP_S = 2.0
 """How long a reload waits for a PostgreSQL that does not answer; the configuration is then kept later."""
 
@@ -111,7 +115,8 @@ class Daemon:
                 # As systemd asks: well within half the time.
                 idle_turn_s=self._systemd.watchdog_s / 4 if self._systemd.watchdog_s else None,
             )
-            voice = Voice(settings, circle, accepting=lambda: not spool.full)
+            recogniser = await self._recogniser(stack, settings, circle)
+            voice = Voice(settings, circle, recogniser, accepting=lambda: not spool.full)
             tail = Tail(floor)
             notices = Notices()
             read = functools.partial(
@@ -128,10 +133,12 @@ class Daemon:
             for pbx in sorted(floor.steered):
                 circle.put(inp.PbxAbsent(pbx=pbx, why="contactd started"))
 
-            reload = self._reloading(settings, circle, voice, hours, journal, teller, trail)
+            reload = self._reloading(settings, circle, voice, recogniser, hours, journal, teller, trail)
             await voice.open(stack, self._insist)
             probes = {"agi": voice.probe, "disk": spool.probe}
-            surface = Surface(circle, reload, read, circle.clock.now, trail, probes, tail)
+            surface = Surface(
+                circle, reload, read, circle.clock.now, trail, probes, tail, recogniser, appender.wipe_spool
+            )
             lobby.surface = surface
             if not opened:
                 await self._insist(lambda: stack.enter_async_context(serve_web(lobby, web.listen, web.port)))
@@ -176,11 +183,25 @@ class Daemon:
             ) from error
         return spool
 
+    async def _recogniser(self, stack: contextlib.AsyncExitStack, settings: Settings, circle: Circle) -> Recogniser:
+        """With connections of its own: a caller who is looked up waits for no append, and no append for a caller."""
+        password = settings.secrets.database.password
+        pool = await open_pool(settings.database.dsn, password=password, size=_CRM_POOL)
+        stack.callback(pool.terminate)
+        made = Recogniser(
+            Directory(pool, timeout_s=ANSWER_S),
+            settings,
+            lambda input_, beside: circle.put(input_, private=beside),
+        )
+        stack.push_async_callback(made.close)
+        return made
+
     def _reloading(
         self,
         settings: Settings,
         circle: Circle,
         voice: Voice,
+        recogniser: Recogniser,
         hours: Hours,
         journal: Journal,
         teller: Teller,
@@ -191,6 +212,7 @@ class Daemon:
         def take(new: Settings) -> None:
             logging.set_level(new.log_level)
             voice.reload(new)
+            recogniser.reload(new)
             circle.put(inp.ConfigurationLoaded(plan=new.plan()))
             hours.take(calendars_of(new.calendars))
 

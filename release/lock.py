@@ -24,6 +24,8 @@ HEAD = """\
 # Made by `make lock` from {source}; not to be edited.
 # Every wheel of these for Linux with glibc on {machines}, Python {first} to {last}.
 """
+_NOT_PYPY = r"(platform_python_implementation|implementation_name) != 'PyPy'"
+_HARMLESS = rf"python(_full)?_version < '[\d.]+'|{_NOT_PYPY}( and {_NOT_PYPY})*"
 WHEEL = re.compile(r"-(?P<python>[\w.]+)-(?P<abi>[\w.]+)-(?P<platform>[\w.]+)\.whl$")
 
 
@@ -113,8 +115,9 @@ def _lock(source: Path, lock: Path, named: str) -> None:
 
 def _lines(package: Mapping[str, Any]) -> str:
     marker = package.get("marker", "")
-    # A package that only an older Python needs does no harm on a newer one. Another condition has to be thought of.
-    if marker and not re.fullmatch(r"python(_full)?_version < '[\d.]+'", marker):
+    # A package that only an older Python needs does no harm on a newer one, and ours is never PyPy. Another condition
+    # has to be thought of.
+    if marker and not re.fullmatch(_HARMLESS, marker):
         raise ReleaseError(f"{package['name']} is wanted only if {marker}: release/lock.py does not know what to do.")
     hashes = _hashes(package["name"], package.get("wheels", ()))
     return (

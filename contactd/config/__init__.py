@@ -1,13 +1,24 @@
 """Files say everything an admin sets, one beside them every secret. All of it is checked whole, then frozen."""
 
 from contactd.config.calendars import calendars_of
-from contactd.config.loading import DEFAULT_PATH, calendars, control_socket, database_access, load, pbx_names
+from contactd.config.loading import (
+    DEFAULT_PATH,
+    calendars,
+    control_socket,
+    customers_access,
+    database_access,
+    load,
+    pbx_names,
+)
 from contactd.config.plan import Change, Plan
 from contactd.config.problems import ConfigErrors, Problem
 from contactd.config.sections import (
     AgentSection,
     Agi,
     Ctl,
+    CustomerField,
+    Customers,
+    CustomerSecrets,
     Database,
     Jobs,
     Line,
@@ -28,6 +39,9 @@ __all__ = [
     "Change",
     "ConfigErrors",
     "Ctl",
+    "CustomerField",
+    "CustomerSecrets",
+    "Customers",
     "Database",
     "Jobs",
     "Line",
@@ -45,6 +59,7 @@ __all__ = [
     "calendars",
     "calendars_of",
     "control_socket",
+    "customers_access",
     "database_access",
     "load",
     "pbx_names",

@@ -25,6 +25,7 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     _queues(sections, into)
     _profiles(sections, into)
     _agents(sections, into)
+    _customers(sections, into)
     check_destinations(sections, into)
     _reasons(sections, into)
     return _lines(sections, into)
@@ -237,6 +238,28 @@ def _reasons(sections: Sections, into: Problems) -> None:
 def _is_free(reason: str, key: tuple[str, ...], into: Problems) -> None:
     if reason in SYSTEM_REASONS:
         into.add(key, f'"{reason}" is what contactd itself writes after a failed offer', "Give another word")
+
+
+def _customers(sections: Sections, into: Problems) -> None:
+    customers = sections.customers
+    if customers.country and customers.country not in _countries():
+        into.add(("customers", "country"), "no country's code", 'Give the ISO 3166 code, such as "DE" or "GB"')
+    for name, field in customers.fields.items():
+        at = ("customers", "fields", name, "choices")
+        if field.type == "choice" and len(set(field.choices)) < max(2, len(field.choices)):
+            into.add(at, "fewer than two, or one twice", "Give each word that the field may be, once")
+        elif field.type != "choice" and field.choices:
+            into.add(at, f"a {field.type} has no choices", 'Take them out, or give type = "choice"')
+    for language, skills in customers.languages.items():
+        if not skills:
+            into.add(("customers", "languages", language), "no skill", "Give at least one, such as { german = 5 }")
+
+
+def _countries() -> frozenset[str]:
+    # Imported here: contactctl reads a configuration at each start, and seldom one of these.
+    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415
+
+    return frozenset(SUPPORTED_REGIONS)
 
 
 def check_secrets(sections: Sections, secrets: SecretSections, into: Problems) -> None:

@@ -13,12 +13,24 @@ from contactd.config.checks import check_secrets, check_sections
 from contactd.config.files import Opened, Source, open_files, open_secrets
 from contactd.config.problems import ConfigErrors, Problems
 from contactd.config.reader import read_struct
-from contactd.config.sections import CalendarSections, Ctl, Database, DatabaseSecrets, Door, SecretSections, Sections
+from contactd.config.sections import (
+    CalendarSections,
+    Ctl,
+    Customers,
+    CustomerSecrets,
+    Database,
+    DatabaseSecrets,
+    Door,
+    SecretSections,
+    Sections,
+)
 from contactd.config.settings import Settings, as_settings
 from contactd.core.ids import CalendarId, PbxId
 from contactd.hours.calendar import Calendar
 
 D = TypeVar("D", bound=Door)
+S = TypeVar("S", bound=msgspec.Struct)
+T = TypeVar("T", bound=msgspec.Struct)
 DEFAULT_PATH = Path("/etc/contactd")
 
 
@@ -80,21 +92,28 @@ def control_socket(path: Path | str = DEFAULT_PATH) -> str:
 
 
 def database_access(path: Path | str = DEFAULT_PATH) -> tuple[Database, DatabaseSecrets]:
-    """How to reach PostgreSQL, for those who read it with the daemon down.
+    """How to reach PostgreSQL, for those who read it with the daemon down."""
+    return _access(path, "database", Database, DatabaseSecrets)
 
-    A secrets file that is not ours to read is no error: peer authentication needs none.
-    """
+
+def customers_access(path: Path | str = DEFAULT_PATH) -> tuple[Customers, CustomerSecrets]:
+    """What is declared of customers, and the keys."""
+    return _access(path, "customers", Customers, CustomerSecrets)
+
+
+def _access(path: Path | str, section: str, kind: type[S], secret_kind: type[T]) -> tuple[S, T]:
+    """A section and its secrets. A secrets file that is not ours to read is no error: peers need none."""
     opened = open_files(Path(path))
-    database = read_struct(Database, opened.table.get("database", {}), ("database",), opened.problems)
-    secrets = DatabaseSecrets()
+    found = read_struct(kind, opened.table.get(section, {}), (section,), opened.problems)
+    secrets = secret_kind()
     secrets_path = opened.secrets_path()
     if os.access(secrets_path, os.R_OK):
         source = open_secrets(secrets_path)
         secret_problems = _knowing(source)
-        secrets = read_struct(DatabaseSecrets, source.table.get("database", {}), ("database",), secret_problems)
+        secrets = read_struct(secret_kind, source.table.get(section, {}), (section,), secret_problems)
         opened.problems.found += secret_problems.found
-    _refuse(opened, "database")
-    return database, secrets
+    _refuse(opened, section)
+    return found, secrets
 
 
 def calendars(path: Path | str = DEFAULT_PATH) -> dict[CalendarId, Calendar]:

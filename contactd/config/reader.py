@@ -103,15 +103,15 @@ def wanted(kind: Any) -> str:
     plain = plain_type(kind)
     arguments = get_args(plain)
     origin = get_origin(plain)
-    if plain is bool:
-        return "true or false"
     if origin is tuple:
         return f"a list in [ ], each element {wanted(arguments[0])}"
     if origin is Literal:
         return "one of " + ", ".join(f'"{choice}"' for choice in arguments)
+    if plain is bool:
+        return "true or false"
     if origin is dict:
         return f"a table of keys ({wanted(arguments[0])}) and values ({wanted(arguments[1])})"
-    return "the section and its keys"
+    return "true or false" if plain is bool else "the section and its keys"
 
 
 def _kind_of(value: object) -> str:

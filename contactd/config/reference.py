@@ -70,6 +70,13 @@ EXAMPLE: dict[str, Any] = {
             },
         },
     },
+    "customers": {
+        "country": "DE",
+        "sticky_days": 30,
+        "vip_boost_s": 120,
+        "languages": {"de": {"german": 5}, "en": {"english": 5}},
+        "fields": {"customer_number": {"label": "Customer number"}},
+    },
     "queues": {
         "sales": {
             "calendar": "office",

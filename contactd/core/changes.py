@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from contactd.core import customer
 from contactd.core import events as ev
 from contactd.core.agent import AgentState, Status, Tries
 from contactd.core.contact import Contact, ContactState, Outcome
@@ -16,6 +17,7 @@ from contactd.core.errors import FloorBug
 from contactd.core.hours import BY_HOURS, calendar_changed, hours_switched
 from contactd.core.ids import Instant
 from contactd.core.learnt import past
+from contactd.core.needs import needs_in, with_record
 from contactd.core.plan import Medium
 from contactd.core.ring_back import remember, take
 
@@ -67,13 +69,16 @@ def _arrived(floor: LiveFloor, event: ev.ContactArrived | ev.ContactAdopted, at:
 
 
 def _menu_chosen(floor: LiveFloor, event: ev.MenuChosen, at: Instant) -> None:
-    floor.contacts[event.contact].queue = event.queue
+    contact = floor.contacts[event.contact]
+    contact.needs = needs_in(contact, event.queue)
+    contact.queue = event.queue
 
 
 def _queued(floor: LiveFloor, event: ev.ContactQueued, at: Instant) -> None:
     contact = floor.contacts[event.contact]
     floor.check(contact, ContactState.WAITING)
     floor.leave_line(contact)
+    contact.needs = needs_in(contact, event.queue)
     contact.queue = event.queue
     contact.queued_at = event.queued_at
     contact.step = event.step
@@ -97,6 +102,7 @@ def _diverted(floor: LiveFloor, event: ev.ContactDiverted, at: Instant) -> None:
         return
     floor.check(contact, ContactState.DIVERTED)
     floor.leave_line(contact)
+    contact.needs = needs_in(contact, event.queue)
     contact.queue, contact.step = event.queue, event.step
     floor.enter(contact, ContactState.DIVERTED)
     contact.diversion, contact.diverted_to, contact.diverted_at = event.diversion, event.to, at
@@ -112,7 +118,8 @@ def _held(floor: LiveFloor, event: ev.ContactHeld, at: Instant) -> None:
 
 def _needs_set(floor: LiveFloor, event: ev.ContactNeedsSet, at: Instant) -> None:
     contact = floor.contacts[event.contact]
-    floor.ask_for(contact, step=event.step, needs=event.needs)
+    contact.asked = event.needs
+    floor.ask_for(contact, step=event.step, needs=with_record(event.needs, contact.known, contact.queue))
 
 
 def _relaxed(floor: LiveFloor, event: ev.ContactRelaxed, at: Instant) -> None:
@@ -125,6 +132,7 @@ def _fell_back(floor: LiveFloor, event: ev.ContactFellBack, at: Instant) -> None
     floor.enter(contact, ContactState.FALLBACK)
     if contact.queue != event.queue:
         contact.step = 0
+        contact.needs = needs_in(contact, event.queue)
     contact.queue = event.queue
     contact.queued_at = event.queued_at
     floor.queue_limits.see_contact(contact)
@@ -298,6 +306,8 @@ CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.MenuChosen: _menu_chosen,
     ev.ContactQueued: _queued,
     ev.ContactNeedsSet: _needs_set,
+    ev.ContactRecognised: customer.recognised,
+    ev.PartyVerified: customer.verified,
     ev.ContactRelaxed: _relaxed,
     ev.ContactDiverted: _diverted,
     ev.DiversionFailed: _diversion_failed,

@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from contactd.core.destination import Outside
-from contactd.core.ids import AgentId, ContactId, DiversionId, Instant, OfferId, PbxId, QueueId
+from contactd.core.ids import AgentId, ContactId, DiversionId, Instant, OfferId, PartyId, PbxId, QueueId
 from contactd.core.plan import Medium, Skills
 
 
@@ -86,6 +86,29 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     high_s: float
 
 
+class KnownBy(StrEnum):
+    """How it was found out who somebody is. None of them proves it: a number can be borrowed, or made up."""
+
+    NUMBER = "number"
+    PERSON = "person"
+    """An agent or a supervisor said so."""
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What the customer's record says that routing reads. party: None when nobody was found, or several."""
+
+    party: PartyId | None = None
+    matches: int = 0
+    """How many parties the number belongs to: a household's to several, and then nobody guesses."""
+    by: KnownBy = KnownBy.NUMBER
+    vip: bool = False
+    language: str | None = None
+    skills: Skills = {}
+    boost_s: int = 0
+    agents: dict[QueueId, AgentId] = {}
+    """Queue -> who last handled this party's contact there."""
+
+
 STICKY = -1
 """The step before the first: the preferred agent alone."""
 
@@ -118,6 +141,11 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     return_by: Instant | None = None
     """Being fetched back from the static queue: until then nobody younger is offered to an agent of this queue."""
     needs: Needs | None = None
+    """What it asks of routing: needs.needs_in() of the next two and the queue."""
+    asked: Needs | None = None
+    known: Known | None = None
+    verified: str = ""
+    """How it was verified that it is the party indeed; empty: it was not."""
     step: int = 0
     """How many of the queue's steps are behind it; STICKY before the first."""
     connected_at: Instant | None = None
@@ -138,3 +166,7 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     def prefers(self) -> bool:
         """Whether there is an agent who comes before all others."""
         return self.needs is not None and self.needs.preferred_agent is not None
+
+    def asked_before(self) -> Needs | None:
+        """What was asked, without what a record added; a contact of an older snapshot has it in needs alone."""
+        return self.asked if self.known is not None else self.needs

@@ -13,6 +13,7 @@ from contactd.core.agent import BUSY_AGAIN_S, By, Status
 from contactd.core.commands import ComparePbx, MoveToHold, ReturnToHold
 from contactd.core.compare import compare
 from contactd.core.contact import IN_LINE, STICKY, Contact, ContactState, Outcome
+from contactd.core.customer import party_known, verification_told
 from contactd.core.decision import (
     Decision,
     adopt,
@@ -34,10 +35,11 @@ from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.hours import calendar_turned, switch_asked, switches_over
 from contactd.core.ids import ContactId, Instant, OfferId, is_test_call
+from contactd.core.needs import with_record
 from contactd.core.plan import Medium
 from contactd.core.presence import PRESENCE, limit_reached
 from contactd.core.ring_back import lost_place, place_kept_until
-from contactd.core.routing.demand import before_going, due_step
+from contactd.core.routing.demand import before_going, due_step, step_asking
 from contactd.core.written import offer_overdue, received
 
 
@@ -100,7 +102,8 @@ def _call_held(floor: LiveFloor, input_: inp.CallHeld, at: Instant, into: Decisi
     if loss is not None:
         waits = msgspec.structs.replace(waits, resumed=loss.contact)
     if contact is None or contact.queued_at is None or contact.queue != queue:
-        waits = expecting(floor, waits, input_.pbx, needs, at)
+        record = contact.known if contact is not None else None
+        waits = expecting(floor, waits, input_.pbx, with_record(needs, record, queue), at)
     if contact is None:
         anew = input_.queued_at > at - _JUST_NOW_S
     elif contact.state is ContactState.OFFERED:
@@ -122,13 +125,11 @@ _JUST_NOW_S = 2.0
 
 def _needs_asked(floor: LiveFloor, input_: inp.NeedsAsked, at: Instant, into: Decision) -> None:
     contact = floor.contacts.get(input_.contact)
-    if contact is None or contact.needs == input_.needs:
+    if contact is None or contact.asked_before() == input_.needs:
         return
-    step = contact.step
     queue = floor.queues.get(contact.queue) if contact.queue is not None else None
-    if contact.state is ContactState.WAITING and queue is not None and contact.queued_at is not None:
-        due = due_step(queue, input_.needs.preferred_agent is not None, contact.queued_at, at)
-        step = before_going(queue, contact.step, due)
+    needs = with_record(input_.needs, contact.known, contact.queue)
+    step = step_asking(queue, contact, needs, at)
     into.events.append(ev.ContactNeedsSet(contact=contact.id, needs=input_.needs, step=step))
 
 
@@ -381,6 +382,8 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.ContactReceived: received,
     inp.CallFellBack: _call_fell_back,
     inp.NeedsAsked: _needs_asked,
+    inp.PartyKnown: party_known,
+    inp.VerificationTold: verification_told,
     inp.DestinationFailed: destination_failed,
     inp.OfferAnswered: _offer_answered,
     inp.OfferFailed: _offer_failed,

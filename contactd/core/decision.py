@@ -13,6 +13,7 @@ from contactd.core.destination import kind_of
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import ContactId, Instant, PbxId, QueueId, call_started, is_test_call
+from contactd.core.needs import with_record
 from contactd.core.plan import QueuePlan
 from contactd.core.routing.demand import before_going, due_step
 from contactd.core.routing.index import ASKED
@@ -53,8 +54,9 @@ def queued(
     A step that goes elsewhere is not behind it yet: its time has come, and the floor's timer says so at once.
     plan: the queue's. known: the contact, None when it is not on the floor yet. needs: as this decision says first.
     """
-    asked = needs or (known.needs if known is not None else None)
-    prefers = asked is not None and asked.preferred_agent is not None
+    asked = needs or (known.asked_before() if known is not None else None)
+    wanted = with_record(asked, known.known if known is not None else None, queue)
+    prefers = wanted is not None and wanted.preferred_agent is not None
     step = before_going(plan, 0, due_step(plan, prefers, queued_at, at)) if plan is not None else 0
     return ev.ContactQueued(contact=contact_id, queue=queue, queued_at=queued_at, step=step, passed=passed)
 
@@ -62,8 +64,8 @@ def queued(
 def carried_needs(call: inp.CallHeld | inp.CallSeen, known: Contact | None, into: Decision) -> Needs | None:
     """The needs with which a wait begins. What the channel carries is said of a contact of which nothing is known:
     whoever put it there was heard by nobody, or has died."""
-    if known is not None and known.needs is not None:
-        return known.needs
+    if known is not None and known.asked_before() is not None:
+        return known.asked_before()
     if call.needs is not None:
         step = known.step if known is not None else 0
         into.events.append(ev.ContactNeedsSet(contact=call.contact, needs=call.needs, step=step))

@@ -11,9 +11,9 @@ from typing import ClassVar
 import msgspec
 
 from contactd.core.agent import AgentState, Handset
-from contactd.core.contact import Estimate, Needs, Outcome
+from contactd.core.contact import Estimate, Known, Needs, Outcome
 from contactd.core.destination import Destination
-from contactd.core.ids import AgentId, CalendarId, ContactId, DiversionId, Instant, OfferId, PbxId, QueueId
+from contactd.core.ids import AgentId, CalendarId, ContactId, DiversionId, Instant, OfferId, PartyId, PbxId, QueueId
 from contactd.core.plan import AtClosing, FloorPlan, Medium, Skills
 
 
@@ -92,6 +92,24 @@ class ContactNeedsSet(Event, frozen=True, kw_only=True):
     needs: Needs
     step: int
     """Where in the queue's plan it goes on."""
+
+
+class ContactRecognised(Event, frozen=True, kw_only=True):
+    """Whose contact it is, or that nobody can say; and what follows for routing."""
+
+    contact: ContactId
+    known: Known
+    step: int
+    """Where in the queue's plan it goes on."""
+
+
+class PartyVerified(Event, frozen=True, kw_only=True):
+    """The contact is that party indeed."""
+
+    contact: ContactId
+    party: PartyId
+    method: str
+    by: str
 
 
 class ContactRelaxed(Event, frozen=True, kw_only=True):
@@ -408,6 +426,8 @@ AnyEvent = (
     | MenuChosen
     | ContactQueued
     | ContactNeedsSet
+    | ContactRecognised
+    | PartyVerified
     | ContactRelaxed
     | ContactDiverted
     | DiversionFailed

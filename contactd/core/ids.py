@@ -13,6 +13,8 @@ SkillId = NewType("SkillId", str)
 GroupId = NewType("GroupId", str)
 CalendarId = NewType("CalendarId", str)
 PbxId = NewType("PbxId", str)
+PartyId = NewType("PartyId", str)
+"""Whom a contact is with: a UUIDv7, made outside when the record is, and never by the core."""
 OfferId = NewType("OfferId", str)
 """``epoch-seq`` of the ContactOffered event: unique for ever, and ordered for the dialplan's fence."""
 DiversionId = NewType("DiversionId", str)

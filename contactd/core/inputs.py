@@ -11,9 +11,9 @@ from typing import ClassVar
 import msgspec
 
 from contactd.core.agent import Handset
-from contactd.core.contact import Needs
+from contactd.core.contact import Known, Needs
 from contactd.core.destination import Outside
-from contactd.core.ids import AgentId, CalendarId, ContactId, DiversionId, Instant, OfferId, PbxId, QueueId
+from contactd.core.ids import AgentId, CalendarId, ContactId, DiversionId, Instant, OfferId, PartyId, PbxId, QueueId
 from contactd.core.plan import AtClosing, FloorPlan, Medium, Skills
 
 
@@ -155,6 +155,24 @@ class DestinationFailed(Input, frozen=True, kw_only=True):
     status: str
     """The dialplan's word, or NOT_SENT."""
     why: str = ""
+
+
+class PartyKnown(Input, frozen=True, kw_only=True):
+    """The customer's record was looked up, on arrival or late. What it adds is beside NeedsAsked, not in its place."""
+
+    contact: ContactId
+    known: Known
+
+
+class VerificationTold(Input, frozen=True, kw_only=True):
+    """Somebody made sure that the contact is the party that it is known to be: a number alone proves nothing."""
+
+    contact: ContactId
+    party: PartyId
+    method: str
+    """How: an id of the site's own, such as question or callback."""
+    by: str
+    """Who: an agent's id, or supervisor."""
 
 
 class OfferAnswered(Input, frozen=True, kw_only=True):
@@ -307,6 +325,8 @@ AnyInput = (
     | CallFellBack
     | NeedsAsked
     | DestinationFailed
+    | PartyKnown
+    | VerificationTold
     | OfferAnswered
     | OfferFailed
     | CallerHungUp

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import NamedTuple
 
-from contactd.core.contact import Needs
-from contactd.core.ids import AgentId, SkillId
+from contactd.core.contact import Contact, Known, Needs
+from contactd.core.ids import AgentId, QueueId, SkillId
 from contactd.core.plan import FloorPlan
 
 MOST_SKILLS = 20
@@ -44,6 +44,23 @@ def together(*said: Needs | None) -> Needs:
             agent = needs.preferred_agent or agent
             boost_s += needs.boost_s
     return Needs(skills=skills, preferred_agent=agent, boost_s=max(0, min(boost_s, LONGEST_BOOST_S)))
+
+
+def with_record(asked: Needs | None, known: Known | None, queue: QueueId | None) -> Needs | None:
+    """What a contact needs in this queue: what was asked for it, and what its party's record adds.
+
+    An agent whom somebody asked for goes before who last handled the party there.
+    """
+    if known is None:
+        return asked
+    last = known.agents.get(queue) if queue is not None else None
+    record = Needs(skills=known.skills, preferred_agent=last, boost_s=known.boost_s)
+    return together(record, asked) if record != Needs() else asked
+
+
+def needs_in(contact: Contact, queue: QueueId | None) -> Needs | None:
+    """What the contact will need there."""
+    return with_record(contact.asked_before(), contact.known, queue)
 
 
 def as_text(needs: Needs) -> str:

@@ -12,7 +12,7 @@ from contactd.config import database_access, pbx_names
 from contactd.core.errors import ContactdError
 from contactd.core.ids import ContactId
 from contactd.ctl.durations import local
-from contactd.ctl.words import summary, words
+from contactd.ctl.words import safe, summary, words
 from contactd.store import audit
 from contactd.store.audit import Person, Who
 from contactd.store.reading import Story, find_contacts, latest_contacts, reader, story
@@ -77,13 +77,14 @@ def caller(person: Person | None) -> dict[str, str | None] | None:
     return None if person is None else {"ani": person.ani, "name": person.name}
 
 
-def as_text(told: Story, revealed: str | None = None) -> str:
-    """revealed: the caller in words, to be shown."""
+def as_text(told: Story, revealed: str | None = None, name: str | None = None) -> str:
+    """revealed: the caller in words, to be shown. name: the customer's, likewise."""
     first = told.told[0].at
     start = local(first)
     lines = [
         f"contact {told.contact}, call {told.row.call} on line {told.row.dnis}, {start:%Y-%m-%d %Z}",
         *([f"caller: {revealed}"] if revealed is not None else []),
+        *([_customer(told, name)] if told.row.party is not None else []),
         summary(told.row),
         "",
     ]
@@ -111,6 +112,11 @@ def as_json(told: Story) -> dict[str, Any]:
             for fact in told.told
         ],
     }
+
+
+def _customer(told: Story, name: str | None) -> str:
+    shown = f" {safe(name)}" if name is not None else ""
+    return f"customer:{shown} {told.row.party}, {'verified' if told.row.verified else 'not verified'}"
 
 
 def _after(seconds: float) -> str:

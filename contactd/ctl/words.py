@@ -7,7 +7,7 @@ from typing import Any
 
 from contactd.core import events as ev
 from contactd.core.agent import AgentState, By
-from contactd.core.contact import Estimate, Outcome
+from contactd.core.contact import Estimate, KnownBy, Outcome
 from contactd.core.destination import Destination, ToExternal, ToMessage, ToQueue, ToTone, ToVoicemail
 from contactd.core.events import DiversionFailure, DiversionReason, OfferOutcome, SignedOutWhy
 from contactd.ctl.durations import duration
@@ -65,6 +65,10 @@ def summary(row: ContactRow) -> str:
     outcome = "not ended yet" if row.outcome is None else _OUTCOME.get(Outcome(row.outcome), row.outcome)
     late = " (some of it was seen late)" if row.seen_late else ""
     return f"{told}: {outcome}{late}" if told else f"{outcome}{late}"
+
+
+def outcome_words(outcome: Outcome) -> str:
+    return _OUTCOME[outcome]
 
 
 def _offer_ended(event: ev.OfferEnded) -> str:
@@ -159,6 +163,19 @@ def _diverted(event: ev.ContactDiverted) -> str:
     return f"sent from the queue {event.queue} to {destination(event.to)}: {why}"
 
 
+def _recognised(event: ev.ContactRecognised) -> str:
+    known = event.known
+    if known.party is None:
+        if not known.matches:
+            return "recognised as nobody any more"
+        return f"not recognised: the number is that of {known.matches} customers, and nobody guesses"
+    how = "by the number" if known.by is KnownBy.NUMBER else "by a person"
+    told = ["VIP"] if known.vip else []
+    told += [f"speaks {known.language}"] if known.language is not None else []
+    told += [f"last served by {agent} in {queue}" for queue, agent in sorted(known.agents.items())]
+    return f"recognised {how} as customer {known.party}" + (f" ({'; '.join(told)})" if told else "")
+
+
 def _skills_set(event: ev.AgentSkillsSet) -> str:
     if event.skills is None:
         return f"{event.agent} has the skills of the configuration again"
@@ -218,6 +235,8 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.ReturnOverdue: lambda e: "not back from the static queue yet; those behind no longer give way",
     ev.ContactFellBack: lambda e: f"nobody steered: the PBX's static queue took over, for {e.queue}",
     ev.ContactNeedsSet: _needs,
+    ev.ContactRecognised: _recognised,
+    ev.PartyVerified: lambda e: f"verified by {e.by} as customer {e.party}: {e.method}",
     ev.ContactRelaxed: _relaxed,
     ev.ContactOffered: _offered,
     ev.OfferEnded: _offer_ended,
@@ -241,8 +260,12 @@ def caller_words(person: dict[str, str | None] | None) -> str:
     """
     if person is None:
         return "nothing is kept"
-    text = " ".join(part for part in (person["ani"], person["name"]) if part)
-    return "".join(c if c.isprintable() else "?" for c in text) or "number withheld by the caller"
+    return safe(" ".join(part for part in (person["ani"], person["name"]) if part)) or "number withheld by the caller"
+
+
+def safe(text: str) -> str:
+    """A stranger's text for a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 _PEOPLE = (By.AGENT, By.SUPERVISOR)

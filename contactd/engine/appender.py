@@ -93,6 +93,10 @@ class Appender:
         self._idle.clear()
         self._wake.set()
 
+    def wipe_spool(self) -> bool:
+        """Remove from the disk what PostgreSQL has. True: nothing is left; False: something still waits for it."""
+        return self._spool.release(self.appended_seq, at_once=True)
+
     async def run(self) -> None:
         """Until cancelled. Raises Fenced."""
         while True:

@@ -156,14 +156,19 @@ class Spool:
             log.info("spool_recovered", was=self._write_fault)
             self._write_fault = None
 
-    def release(self, appended_seq: int) -> None:
-        """Drop the segments that the journal has passed; the one being written stays, but for a day at most."""
+    def release(self, appended_seq: int, *, at_once: bool = False) -> bool:
+        """Drop the segments that the journal has passed; the one being written stays, but for a day at most.
+
+        at_once: that one too, since somebody is erased who may be in it. Returns whether nothing is left on disk.
+        """
         while self._segments and self._segments[0].last_seq <= appended_seq:
-            if len(self._segments) == 1 and time.monotonic() - self._segments[0].since < self._longest_s:
+            young = time.monotonic() - self._segments[0].since < self._longest_s
+            if len(self._segments) == 1 and young and not at_once:
                 break
             segment = self._segments.pop(0)
             os.close(segment.fd)
             segment.path.unlink(missing_ok=True)
+        return not self._segments
 
     async def probe(self) -> None:
         """Whether the disk takes something new and says that it has it. Raises SpoolBroken."""

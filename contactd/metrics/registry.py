@@ -116,6 +116,20 @@ POSTGRESQL_SECONDS = Histogram(
     buckets=_LAG_BUCKETS,
     registry=REGISTRY,
 )
+CUSTOMER_MATCH_SECONDS = Histogram(
+    "contactd_customer_match_seconds",
+    "Looking up who is calling, from the question to PostgreSQL's answer.",
+    buckets=_LAG_BUCKETS,
+    registry=REGISTRY,
+)
+CUSTOMER_MATCHES = Counter(
+    "contactd_customer_matches",
+    "Callers looked up, by what was found, or why nobody was asked; late: again, when the limit was passed.",
+    ["result"],
+    registry=REGISTRY,
+)
+for _result in ("customer", "light", "ambiguous", "nobody", "no_identity", "not_asked", "away", "late"):
+    CUSTOMER_MATCHES.labels(_result)
 STANDBY = Gauge("contactd_standby", "1 while this daemon stands by for the floor.", registry=REGISTRY)
 HISTORY_SEQ = Gauge("contactd_history_seq", "How far the follower history has come.", registry=REGISTRY)
 HISTORY_SKIPPED = Counter(

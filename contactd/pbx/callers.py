@@ -50,7 +50,7 @@ class Callers:
     def known_by(self, number: str, presentation: str = "") -> tuple[str, ...]:
         """The newest salt's commitment first. Empty for who withholds the number, and for one of many behind it."""
         digits = digits_of(number)
-        if len(digits) < _FEWEST_DIGITS or _withheld(presentation) or self._is_shared(digits):
+        if len(digits) < _FEWEST_DIGITS or withheld(presentation) or self._is_shared(digits):
             return ()
         self.change_salt()
         asked = self._salts[:1] if self._now() - self._salts[0].made_at > _OVERLAP_S else self._salts
@@ -108,5 +108,5 @@ def digits_of(number: str) -> str:
     return "".join(character for character in number if character.isascii() and character.isdigit())
 
 
-def _withheld(presentation: str) -> bool:
+def withheld(presentation: str) -> bool:
     return presentation.isascii() and presentation.isdigit() and bool(int(presentation[:9]) & _WITHHELD)

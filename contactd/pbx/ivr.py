@@ -17,19 +17,21 @@ from contactd.config import Settings
 from contactd.core import inputs as inp
 from contactd.core.contact import Needs
 from contactd.core.errors import ContactdError
-from contactd.core.ids import ContactId, Instant, PbxId, QueueId, contact_id
+from contactd.core.ids import ContactId, Instant, PbxId, QueueId, contact_id, is_test_call
 from contactd.core.needs import as_text, together
 from contactd.engine.circle import Circle
 from contactd.engine.inbox import Private
 from contactd.pbx.agi_session import AgiBroken, AgiRefused, AgiSession, AgiTimedOut, CallerGone, SessionClosed
 from contactd.pbx.audiosocket import AudioHandler, AudioSession, AudioSocketServer
+from contactd.pbx.caller_id import printable
+from contactd.pbx.callers import withheld
 from contactd.pbx.needs import NeedsReader
 from contactd.protocols.agi import AgiRequest
 from contactd.protocols.sip import unescape
+from contactd.services.crm.recogniser import Recogniser
 
 log = structlog.get_logger()
 
-_MOST_TEXT = 256
 _LONGEST_ECHO_S = 0.1
 
 
@@ -144,7 +146,9 @@ class Reception:
         hung_up: Callable[[PbxId, ContactId], int | None],
         audio: AudioSocketServer,
         audio_host: str,
+        recogniser: Recogniser,
     ) -> None:
+        self._recogniser = recogniser
         self._pbx_of = pbx_of
         self._hung_up = hung_up
         self._audio = audio
@@ -170,6 +174,7 @@ class Reception:
             # The journal cannot take more: what is on the floor is finished, the rest is the static queue's.
             await session.set_variable("CONTACTD_STATIC", "yes")
             return
+        ani, presentation = printable(request.env.get("agi_callerid", "")), request.env.get("agi_callingpres", "")
         self._circle.put(
             inp.CallArrived(
                 contact=contact,
@@ -177,19 +182,19 @@ class Reception:
                 call=request.uniqueid,
                 channel=request.channel,
                 dnis=dnis,
-                callers=self._known_by(
-                    request.env.get("agi_callerid", "")[:_MOST_TEXT], request.env.get("agi_callingpres", "")
-                ),
+                callers=self._known_by(ani or "", presentation),
             ),
-            private=Private(
-                contact,
-                _printable(request.env.get("agi_callerid", "")),
-                _printable(unescape(request.env.get("agi_calleridname", ""))),
-            ),
+            private=Private(contact, ani, printable(unescape(request.env.get("agi_calleridname", "")))),
         )
         said = request.args[4] if len(request.args) > 4 else ""
         chosen: Needs | None = None
         try:
+            # After the arrival, so that a caller who hangs up meanwhile is known to have been here; before the menu and
+            # the hold, so that nothing is decided without it.
+            shown = None if withheld(presentation) or is_test_call(request.uniqueid) else ani
+            known = await self._recogniser.recognise(contact, shown)
+            if known is not None and self._recogniser.speaks(known.language):
+                await session.set_variable("CHANNEL(language)", known.language or "")
             if isinstance(entry, Menu):
                 choice, queue = await self._menu(session, entry)
                 chosen = entry.needs.get(choice)
@@ -214,11 +219,11 @@ class Reception:
     async def _ask(self, session: AgiSession, contact: ContactId, said: str, chosen: Needs | None) -> None:
         """Tell the floor what the caller needs, and the channel, which outlives us.
 
-        said: the dialplan's word. chosen: the menu's. The customer's record will be a third, looked up before.
+        said: the dialplan's word. chosen: the menu's. What the customer's record says, the floor adds by itself.
         """
         needs = together(self._needs.read(said, contact), chosen)
         known = self._circle.floor.contacts.get(contact)
-        if needs != ((known.needs if known is not None else None) or Needs()):
+        if needs != ((known.asked_before() if known is not None else None) or Needs()):
             self._circle.put(inp.NeedsAsked(contact=contact, needs=needs))
         if as_text(needs) != said:
             await session.set_variable("CONTACTD_NEEDS", as_text(needs))
@@ -263,9 +268,3 @@ async def _play(session: AgiSession, sounds: tuple[str, ...], keys: str) -> str:
         if key:
             return key
     return ""
-
-
-def _printable(text: str) -> str | None:
-    # A telephone may send any byte as its name: no line break or escape sequence reaches whoever shows it.
-    value = "".join(letter for letter in text if letter.isprintable())
-    return None if value in ("", "unknown") else value[:_MOST_TEXT]

@@ -13,16 +13,19 @@ import structlog
 from contactd.core import inputs as inp
 from contactd.core.commands import Command, ComparePbx, DivertCaller, MoveToHold, ReturnToHold, RingAgent
 from contactd.core.errors import ContactdError
-from contactd.core.ids import ContactId, Instant, PbxId
+from contactd.core.ids import ContactId, Instant, PbxId, is_test_call
 from contactd.engine.circle import Circle
+from contactd.engine.inbox import Private
 from contactd.metrics import AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS, PbxReading
 from contactd.pbx import diversions
 from contactd.pbx.ami import AmiLink, AmiSettings
+from contactd.pbx.caller_id import caller_in, callers_in
 from contactd.pbx.inventory import VARIABLES, calls_seen, handsets_seen
 from contactd.pbx.lag import EventLag
 from contactd.pbx.needs import NeedsReader
 from contactd.pbx.translate import EVENTS, contact_of, stamped, translate
 from contactd.protocols.ami import Message
+from contactd.services.crm.recogniser import Recogniser
 
 log = structlog.get_logger()
 
@@ -54,6 +57,7 @@ class Steering:
         self,
         settings: AmiSettings,
         circle: Circle,
+        recogniser: Recogniser,
         *,
         globals_: dict[str, str],
         accepting: Callable[[], bool],
@@ -61,6 +65,7 @@ class Steering:
     ) -> None:
         self.pbx = PbxId(settings.name)
         self._circle = circle
+        self._recogniser = recogniser
         self._globals = dict(globals_)
         self._accepting = accepting
         self._compare_s = compare_s
@@ -118,7 +123,17 @@ class Steering:
                 del self._hung_up[next(iter(self._hung_up))]
         if isinstance(input_, inp.CallHeld) and input_.needs is not None:
             input_ = self._with_needs(input_, message.get("Needs", ""))
-        self._circle.put(input_, self._circle.clock.happened(at))
+        if isinstance(input_, inp.CallHeld | inp.CallFellBack):
+            self._meet(input_, caller_in(input_.contact, message), at)
+        else:
+            self._circle.put(input_, self._circle.clock.happened(at))
+
+    def _meet(self, input_: inp.CallHeld | inp.CallFellBack, caller: Private, at: Instant | None) -> None:
+        """Who arrived while nobody listened is looked up now, and so is for whom no answer came."""
+        contact = self._circle.floor.contacts.get(input_.contact)
+        self._circle.put(input_, self._circle.clock.happened(at), caller if contact is None else None)
+        if (contact is None or contact.known is None) and not is_test_call(input_.call):
+            self._recogniser.ask(input_.contact, caller.ani)
 
     def hung_up(self, contact: ContactId) -> int | None:
         """The cause, if the PBX has said lately that this caller is gone; perhaps before we knew of the contact."""
@@ -127,7 +142,7 @@ class Steering:
     def _with_needs(self, held: inp.CallHeld, said: str) -> inp.CallHeld:
         """Only for a contact of which the floor knows no needs: it hears the menu's word first."""
         known = self._circle.floor.contacts.get(held.contact)
-        unheard = known is None or known.needs is None
+        unheard = known is None or known.asked_before() is None
         needs = self._needs.read(said, held.contact) if unheard else None
         return msgspec.structs.replace(held, needs=needs)
 
@@ -244,6 +259,11 @@ class Steering:
             )
         )
         self._static_served = False
+        callers = callers_in(self.pbx, statuses, now)
+        for call in calls:
+            contact = self._circle.floor.contacts.get(call.contact)
+            if (contact is None or contact.known is None) and not is_test_call(call.call):
+                self._recogniser.ask(call.contact, callers[call.contact].ani, callers[call.contact])
         log.debug("pbx_compared", pbx=self.pbx, why=why, calls=len(calls), unsure=len(touched))
 
     def tell(self, name: str, value: str) -> None:

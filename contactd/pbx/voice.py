@@ -23,6 +23,7 @@ from contactd.pbx.gate import Network
 from contactd.pbx.ivr import Reception, TokenCheck, audio_numbers, entries_of
 from contactd.pbx.probe import Probe
 from contactd.pbx.steering import Steering
+from contactd.services.crm.recogniser import Recogniser
 
 Insist = Callable[[Callable[[], Coroutine[Any, Any, Any]]], Awaitable[None]]
 
@@ -36,7 +37,10 @@ def networks(allow: Sequence[str]) -> tuple[Network, ...]:
 class Voice:
     """Made by the daemon, once. accepting: False sends new callers to the static queue."""
 
-    def __init__(self, settings: Settings, circle: Circle, *, accepting: Callable[[], bool]) -> None:
+    def __init__(
+        self, settings: Settings, circle: Circle, recogniser: Recogniser, *, accepting: Callable[[], bool]
+    ) -> None:
+        self._recogniser = recogniser
         self._settings = settings
         self._circle = circle
         self._accepting = accepting
@@ -58,6 +62,7 @@ class Voice:
             hung_up=self._hung_up,
             audio=self.audio,
             audio_host=settings.audiosocket_host,
+            recogniser=recogniser,
         )
         self._probe = Probe(settings.sounds, self.audio, settings.audiosocket_host)
         self._codes = FeatureCodes(self._pbx_of, circle, settings)
@@ -94,6 +99,7 @@ class Voice:
             self._links[name] = Steering(
                 AmiSettings(section.host, section.port, section.username, secret, str(name)),
                 self._circle,
+                self._recogniser,
                 globals_=globals_,
                 accepting=self._accepting,
                 compare_s=section.compare_s,

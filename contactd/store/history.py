@@ -20,7 +20,7 @@ from contactd.core import events as ev
 from contactd.core.agent import AgentState, Status
 from contactd.core.contact import Outcome
 from contactd.core.errors import ContactdError
-from contactd.core.ids import AgentId, ContactId, Instant
+from contactd.core.ids import AgentId, ContactId, Instant, PartyId
 from contactd.store.queries import query
 from contactd.store.trouble import AWAY
 
@@ -65,6 +65,9 @@ class ContactRow:
     seen_late: bool = False
     test: bool = False
     """Placed by contactctl testcall: for no statistic."""
+    party: PartyId | None = None
+    """Whose contact it is, as far as it was known; erasing the person leaves the id, which then names nobody."""
+    verified: bool = False
 
 
 @dataclass(slots=True)
@@ -155,6 +158,14 @@ class Fold:
             row.waited_s = event.waited_s
         row.seen_late = row.seen_late or event.seen_late
 
+    def recognised(self, seq: int, at: Instant, event: ev.ContactRecognised) -> None:
+        row = self._contact(event.contact, at)
+        row.verified = row.verified and row.party == event.known.party
+        row.party = event.known.party
+
+    def party_verified(self, seq: int, at: Instant, event: ev.PartyVerified) -> None:
+        self._contact(event.contact, at).verified = True
+
     # --- both ---
 
     def offered(self, seq: int, at: Instant, event: ev.ContactOffered) -> None:
@@ -221,6 +232,8 @@ _FOLD: dict[type[ev.Event], Callable[[Fold, int, Instant, Any], None]] = {
     ev.OfferEnded: Fold.offer_ended,
     ev.ContactConnected: Fold.connected,
     ev.TalkEnded: Fold.talk_ended,
+    ev.ContactRecognised: Fold.recognised,
+    ev.PartyVerified: Fold.party_verified,
     ev.ContactEnded: Fold.ended,
     ev.AgentSignedIn: Fold.signed_in,
     ev.AgentReady: Fold.signed_in,
@@ -278,6 +291,7 @@ async def _begin(connection: asyncpg.Connection, events: list[ev.Event]) -> Fold
 _CONTACT_COLUMNS = (
     *("id", "medium", "pbx", "call", "dnis", "queue", "agent", "arrived_at", "queued_at", "connected_at"),
     *("ended_at", "outcome", "waited_s", "talk_s", "offers", "seen_late", "test"),
+    *("party", "verified"),
 )
 
 

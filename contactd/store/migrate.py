@@ -10,7 +10,9 @@ import asyncpg
 
 from contactd.core.errors import ContactdError
 from contactd.store.queries import sql_folder
+from contactd.store.resealing import reseal
 from contactd.store.trouble import away
+from contactd.store.vault import Vault
 
 _FILE = re.compile(r"^(\d{4})_(\w+)\.sql$")
 _RUNS_WITH = re.compile(r"^-- runs with: (\d{4})$", re.MULTILINE)
@@ -58,11 +60,14 @@ async def migrate(
     keep_private_days: int = 90,
     keep_audit_days: int = 1095,
     keep_job_days: int = 30,
+    keep_light_days: int = 90,
+    vault: Vault | None = None,
 ) -> list[Migration]:
     """Bring the database up to date, cut the journal where a month has begun, forget what is old. Returns what was run.
 
     Each file runs in a transaction of its own with its row in ``migration``; a changed file is refused, and so is a
     database whose later migrations this contactd cannot work with. Two at once wait for each other.
+    vault: customers' values that its current key has not sealed are sealed with it.
     """
     options = {"password": password} if password else {}
     try:
@@ -105,6 +110,9 @@ async def migrate(
             "SELECT forget(make_interval(days => $1), make_interval(days => $2))", keep_private_days, keep_audit_days
         )
         await connection.execute("SELECT forget_jobs(make_interval(days => $1))", keep_job_days)
+        await connection.execute("SELECT forget_light_parties(make_interval(days => $1))", keep_light_days)
+        if vault is not None:
+            await reseal(connection, vault)
         return run
     finally:
         await connection.close()

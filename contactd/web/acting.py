@@ -9,7 +9,7 @@ from aiohttp import web
 
 from contactd.core.errors import ContactdError
 from contactd.store.audit import Entry, Who
-from contactd.web import acts, asking, switching, views
+from contactd.web import acts, asking, customers, switching, views
 from contactd.web.requests import body_of, contact_of, json, who
 from contactd.web.surface import Surface
 
@@ -65,6 +65,20 @@ def add_acting(app: web.Application, surface: Surface) -> None:
             return json(views.candidates_view(floor, contact))
         return json({"code": done.code, "reason": done.reason}, status=done.http)
 
+    async def customer(request: web.Request) -> web.Response:
+        contact = contact_of(floor, request)
+        if isinstance(contact, web.Response):
+            return contact
+        said = await customers.say(surface, contact.id, await body_of(request))
+        if said.outcome:
+            surface.trail.put(Entry(who(request), "socket", "customer", contact=contact.id, outcome=said.outcome))
+        if said.code == acts.DONE:
+            return json({"contact": contact.id, "party": said.party})
+        return json({"code": said.code, "reason": said.reason}, status=said.http)
+
+    async def wipe(_: web.Request) -> web.Response:
+        return json({"empty": surface.wipe_spool()})
+
     async def switch(request: web.Request) -> web.Response:
         kind, name, act = (request.match_info[part] for part in ("kind", "name", "act"))
         done = await switching.switch(surface.engine, surface.now(), kind, name, act, body := await body_of(request))
@@ -94,6 +108,8 @@ def add_acting(app: web.Application, surface: Surface) -> None:
 
     app.router.add_post("/agents/{agent}/{act}", act)
     app.router.add_post("/contacts/{contact}/needs", needs)
+    app.router.add_post("/contacts/{contact}/customer", customer)
+    app.router.add_post("/spool/wipe", wipe)
     app.router.add_post("/hours/{kind}/{name}/{act}", switch)
     app.router.add_post("/reload", reload)
     app.router.add_post("/testcalls", testcall)

@@ -13,6 +13,7 @@ from contactd.core.ids import Instant
 from contactd.core.inputs import TimePassed
 from contactd.metrics import Readings
 from contactd.reload import Reload
+from contactd.services.crm.recogniser import Recogniser
 from contactd.store.audit import Entry
 from contactd.web import configuration
 from contactd.web.health import Check, Engine, Level, Probed, checks
@@ -54,6 +55,7 @@ class Surface:
     """reload: knows the settings in force, which change meanwhile.
 
     trail: keeps who acted; nobody waits for it. probes: by the names of their checks. tail: told what is kept.
+    recogniser: who knows the customers. wipe_spool: removes what PostgreSQL has from the local disk; True: all of it.
     """
 
     role = "active"
@@ -67,7 +69,11 @@ class Surface:
         trail: Trail,
         probes: Mapping[str, Probe] | None = None,
         tail: Tail | None = None,
+        recogniser: Recogniser | None = None,
+        wipe_spool: Callable[[], bool] = lambda: False,
     ) -> None:
+        self.recogniser = recogniser
+        self.wipe_spool = wipe_spool
         self.engine = engine
         self.reload = reload
         self.read = read

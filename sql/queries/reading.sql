@@ -36,5 +36,5 @@ SELECT seq, extract(epoch FROM at)::float8 AS at FROM event WHERE floor = $1 AND
 SELECT id::text, medium, pbx, call, dnis, queue, agent,
        extract(epoch FROM arrived_at)::float8 AS arrived_at, extract(epoch FROM queued_at)::float8 AS queued_at,
        extract(epoch FROM connected_at)::float8 AS connected_at, extract(epoch FROM ended_at)::float8 AS ended_at,
-       outcome, waited_s, talk_s, offers, seen_late, test
+       outcome, waited_s, talk_s, offers, seen_late, test, party::text, verified
 FROM contact ORDER BY arrived_at DESC LIMIT $1;

@@ -82,7 +82,9 @@ def test_the_sample_shows_and_documents_every_key(key: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("key", list(keys_of(SecretSections)), ids=".".join)
 def test_the_secrets_sample_shows_every_key(key: tuple[str, ...]) -> None:
-    assert list(holders(sample_secrets(), key))
+    shown = (DOCS / "secrets.sample.toml").read_text()
+    # One that nobody may copy as it stands there is shown as a comment.
+    assert list(holders(sample_secrets(), key)) or f"\n# {key[-1]} = " in shown
 
 
 def test_every_default_that_the_sample_shows_is_the_default(tmp_path: Path) -> None:
@@ -144,7 +146,9 @@ def test_a_misspelt_key_is_refused_wherever_it_stands(tmp_path: Path, data: st.D
     if typo in known or not typo:
         return
     table = sample_secrets() if secret else sample()
-    holder = next(holders(table, key))
+    holder = next(holders(table, key), None)
+    if holder is None:  # shown as a comment
+        return
     holder[typo] = holder.pop(key[-1])
     path = write(tmp_path, sample(), table) if secret else write(tmp_path, table)
     # Without its section, other keys may name what is not there: an agent, say.

@@ -27,8 +27,8 @@ def test_what_a_reload_takes_are_keys_that_exist(kind: type[msgspec.Struct], liv
 def test_the_reference_explains_every_key(key: tuple[str, ...]) -> None:
     lines = (DOCS / "configuration.rst").read_text().splitlines()
     name = key[-1] if key[-1] != "*" else key[-2]
-    below = f"``[{key[0]}.<id>.{name}.<n>]``"
-    assert {f"``{name}``", f"``[{name}]``", f"``[{name}.<id>]``", below} & set(lines)
+    below = {f"``[{key[0]}.<id>.{name}.<n>]``", f"``[{key[0]}.{name}.<n>]``"}
+    assert {f"``{name}``", f"``[{name}]``", f"``[{name}.<id>]``", *below} & set(lines)
 
 
 def test_a_key_without_a_text_below_it_is_told() -> None:

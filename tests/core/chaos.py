@@ -11,7 +11,7 @@ import msgspec
 
 from contactd.core import inputs as inp
 from contactd.core.agent import AgentState, By, Handset
-from contactd.core.contact import Contact, ContactState, Needs
+from contactd.core.contact import Contact, ContactState, Known, KnownBy, Needs
 from contactd.core.destination import Destination, ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import (
@@ -22,6 +22,7 @@ from contactd.core.ids import (
     GroupId,
     Instant,
     OfferId,
+    PartyId,
     PbxId,
     QueueId,
     SkillId,
@@ -147,6 +148,24 @@ def some_capacity(dice: random.Random) -> Capacity:
     return Capacity(media=media, own_calls_take_all=dice.random() < 0.3)
 
 
+PARTIES = tuple(PartyId(f"01900000-0000-7000-8000-00000000000{n}") for n in range(4))
+
+
+def some_known(dice: random.Random) -> Known:
+    """Nobody, several, or one of a few."""
+    by = dice.choice((KnownBy.NUMBER, KnownBy.NUMBER, KnownBy.PERSON))
+    if dice.random() < 0.2:
+        return Known(matches=dice.choice((0, 2)), by=by)
+    return Known(
+        party=dice.choice(PARTIES),
+        matches=1,
+        by=by,
+        skills=some_skills(dice, 6),
+        boost_s=dice.choice((0, 0, 30, 800)),
+        agents={queue: dice.choice(AGENTS) for queue in QUEUES if dice.random() < 0.5},
+    )
+
+
 def some_plan(dice: random.Random) -> FloorPlan:
     queues = QUEUES[: dice.randint(1, 3)]
     names = dice.sample(AGENTS, dice.choice((0, 2, 4, 6, 7)))
@@ -221,6 +240,8 @@ class Chaos:
             (1, lambda: inp.WrapUpEndAsked(agent=self._wrapping_up(), by=By.SUPERVISOR)),
             (2, self._command_failed),
             (4, lambda: inp.NeedsAsked(contact=self._contact(), needs=some_needs(dice))),
+            (3, lambda: inp.PartyKnown(contact=self._contact(), known=some_known(dice))),
+            (1, self._verification),
             (2, lambda: inp.SkillsAsked(agent=dice.choice(AGENTS), skills=dice.choice((None, some_skills(dice))))),
             (2, self._calendar),
             (1.5, self._switch),
@@ -245,6 +266,15 @@ class Chaos:
             endpoint=endpoint,
             agent=self.dice.choice((None, *AGENTS, *AGENTS)),
             pin_right=self.dice.random() < 0.8,
+        )
+
+    def _verification(self) -> inp.Input:
+        """Mostly of the party that the contact is known to be."""
+        contact = self._known()
+        known = contact.known.party if contact is not None and contact.known is not None else None
+        party = known if known is not None and self.dice.random() < 0.8 else self.dice.choice(PARTIES)
+        return inp.VerificationTold(
+            contact=contact.id if contact is not None else self._contact(), party=party, method="question", by="anna"
         )
 
     def _wrapping_up(self) -> AgentId:
@@ -539,7 +569,7 @@ class Hostile(Chaos):
 
     def next(self) -> tuple[inp.Input, Instant]:
         input_, at = super().next()
-        ours = inp.ConfigurationLoaded | inp.CalendarTurned | inp.SwitchAsked
+        ours = inp.ConfigurationLoaded | inp.CalendarTurned | inp.SwitchAsked | inp.PartyKnown
         if isinstance(input_, ours) or self.dice.random() < 0.5:
             return input_, at
         if isinstance(input_, inp.PbxCompared):

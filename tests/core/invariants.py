@@ -11,7 +11,7 @@ from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import AgentState, Status
 from contactd.core.commands import RingAgent
-from contactd.core.contact import Contact, ContactState
+from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.hours import opening
 from contactd.core.ids import AgentId, QueueId
@@ -27,6 +27,7 @@ from tests.core.rules import (
     kept,
     limit_at,
     merit,
+    needs_told,
     next_step_at,
     place,
     queue_of,
@@ -83,6 +84,9 @@ def _check_contacts(floor: LiveFloor) -> None:
         ]
         wanted = [(contact.agent, doing[contact.state], contact.offer, contact.medium)] if engaged else []
         assert with_it == wanted, (contact, with_it)
+        if contact.known is not None:
+            needs = contact.needs or Needs()
+            assert (dict(needs.skills), needs.preferred_agent, needs.boost_s) == needs_told(contact), contact
 
 
 def _check_agents(floor: LiveFloor) -> None:

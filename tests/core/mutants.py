@@ -35,6 +35,7 @@ STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
     "alarms.py",
     "decide.py",
 )
+NEEDS, CUSTOMER = "needs.py", "customer.py"
 PRESENCE, LIMITS, DESKS, STEP, COMPARE = "presence.py", "limits.py", "desks.py", "step.py", "compare.py"
 
 MUTANTS = (
@@ -290,7 +291,12 @@ MUTANTS = (
         "before_going(plan, 0, due_step(plan, prefers, queued_at, at))",
         "due_step(plan, prefers, queued_at, at)",
     ),
-    Mutant("needs pass over no step that goes", DECIDE, "step = before_going(queue, contact.step, due)", "step = due"),
+    Mutant(
+        "needs pass over no step that goes",
+        DEMAND,
+        "return before_going(queue, contact.step, due_step(queue, prefers, contact.queued_at, at))",
+        "return due_step(queue, prefers, contact.queued_at, at)",
+    ),
     Mutant(
         "who just came arrives, announced or not", DECIDE, "anew = input_.queued_at > at - _JUST_NOW_S", "anew = False"
     ),
@@ -362,7 +368,7 @@ MUTANTS = (
     Mutant(
         "what the floor knows goes before what the channel carries",
         "decision.py",
-        "    if known is not None and known.needs is not None:\n        return known.needs\n",
+        "    if known is not None and known.asked_before() is not None:\n        return known.asked_before()\n",
         "",
     ),
     Mutant("a wait begins with what the channel carries", "decision.py", "asked = needs or (", "asked = ("),
@@ -472,7 +478,7 @@ MUTANTS = (
     Mutant(
         "the same needs again say nothing",
         DECIDE,
-        "contact is None or contact.needs == input_.needs",
+        "contact is None or contact.asked_before() == input_.needs",
         "contact is None",
     ),
     Mutant(
@@ -537,6 +543,32 @@ MUTANTS = (
     Mutant("losses are bounded in time", "ring_back.py", " and losses[oldest].until >= at", ""),
     Mutant("who rings back has the old place", DECIDE, "queued_at = min(queued_at, loss.queued_at)", "pass"),
     Mutant("the old place outlives the static queue", DECIDE, "at, *_kept_place(contact)),", "at),"),
+    Mutant(
+        "a record adds to what was asked", NEEDS, "together(record, asked) if record != Needs()", "record if record"
+    ),
+    Mutant("who was asked for goes before the last agent", NEEDS, "together(record, asked)", "together(asked, record)"),
+    Mutant(
+        "the last agent is that of the queue",
+        NEEDS,
+        "known.agents.get(queue)",
+        "next(iter(known.agents.values()), None)",
+    ),
+    Mutant(
+        "a queue's last agent is asked for there",
+        CHANGES,
+        "WAITING)\n    floor.leave_line(contact)\n    contact.needs = needs_in(contact, event.queue)\n",
+        "WAITING)\n    floor.leave_line(contact)\n",
+    ),
+    Mutant("a number does not correct a person", CUSTOMER, "known.by is not KnownBy.PERSON:", "False:"),
+    Mutant("the same record again says nothing", CUSTOMER, " or contact.known == known", ""),
+    Mutant(
+        "who is learnt of late may go back to the last agent",
+        DEMAND,
+        "prefers = needs is not None and needs.preferred_agent is not None",
+        "prefers = False",
+    ),
+    Mutant("verified is who it is known to be", CUSTOMER, " or contact.known.party != input_.party", ""),
+    Mutant("another party is not verified", CUSTOMER, '        contact.verified = ""\n', "        pass\n"),
     Mutant("the same skills again say nothing", DECIDE, " and agent.skills_set != input_.skills", ""),
     Mutant(
         "a wrap-up is extended once",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from contactd.core.agent import Agent, AgentState, Engagement, Handset, Status
-from contactd.core.contact import STICKY, Contact, ContactState
+from contactd.core.contact import STICKY, Contact, ContactState, Needs
 from contactd.core.destination import Destination, ToQueue
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import AgentId, ContactId, PbxId, QueueId, SkillId
@@ -314,3 +314,16 @@ def reason_of_itself(agent: Agent, medium: Medium = Medium.VOICE, before: Contac
     if has and not room(agent, medium, before):
         return str(foremost(agent)[0])
     return str(agent.status) if agent.status is not Status.READY else "handset"
+
+
+def needs_told(contact: Contact) -> tuple[dict[str, int], str | None, int]:
+    """What is asked for a contact whose party is known: by people, and by the record for the queue where it is."""
+    known, asked = contact.known, contact.asked or Needs()
+    assert known is not None
+    last = {None: None, **known.agents}.get(contact.queue)
+    if not (known.skills or known.boost_s or last):
+        return dict(asked.skills), asked.preferred_agent, asked.boost_s
+    levels = [*known.skills.items(), *asked.skills.items()]
+    # Only what is added up is bounded: a PBX that lies may have said anything.
+    skills = {skill: max([0] + [level for one, level in levels if one == skill]) for skill, _ in levels}
+    return dict(skills), asked.preferred_agent or last, max(0, min(known.boost_s + asked.boost_s, 86400))

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 
+from contactd.core.contact import Known
+from contactd.core.ids import ContactId
 from contactd.pbx.ami import AmiLink, AmiSettings
 from contactd.pbx.fastagi import AgiSession, FastAgiServer
 from contactd.protocols.ami import Message
@@ -21,6 +23,22 @@ async def until(condition: Callable[[], object], timeout_s: float = 5.0) -> None
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 - what is waited for signals nothing
             await asyncio.sleep(0.001)
+
+
+class Strangers:
+    """A Recogniser that finds what it is told to find, and remembers for whom it was asked."""
+
+    def __init__(self, known: Known | None = None, languages: tuple[str, ...] = ()) -> None:
+        self.known = known
+        self.languages = languages
+        self.asked: list[tuple[ContactId, str | None]] = []
+
+    def speaks(self, language: str | None) -> bool:
+        return language in self.languages
+
+    async def recognise(self, contact: ContactId, ani: str | None) -> Known | None:
+        self.asked.append((contact, ani))
+        return self.known
 
 
 class FakeAsterisk:

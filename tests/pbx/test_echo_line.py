@@ -11,7 +11,7 @@ from contactd.engine.clock import Clock
 from contactd.pbx.ivr import AudioLine, Reception, echo
 from contactd.protocols import audiosocket as wire
 from tests.pbx.audio import FRAME, Line
-from tests.pbx.fakes import House
+from tests.pbx.fakes import House, Strangers
 
 SAID_YES = b"200 result=1\n"
 
@@ -30,6 +30,7 @@ async def reception(audio: Line) -> House:
         hung_up=lambda *_: None,
         audio=audio.server,
         audio_host="cc.example.org",
+        recogniser=Strangers(),  # type: ignore[arg-type]
     )
     await home.server.start()
     return home

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from contactd.core import inputs as inp
-from contactd.core.contact import Contact, Needs
+from contactd.core.contact import Contact, Known, Needs
 from contactd.core.errors import ContactdError
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import AgentId, PbxId, QueueId, SkillId, contact_id
@@ -22,6 +22,7 @@ from contactd.pbx.agi_session import AgiBroken, AgiTimedOut, CallerGone, Session
 from contactd.pbx.ivr import AudioLine, Entry, Menu, Reception, TokenCheck, audio_numbers, echo
 from contactd.pbx.needs import NeedsReader
 from contactd.protocols.agi import AgiRequest, parse_request
+from tests.pbx.fakes import Strangers
 
 PBX, NOW = PbxId("pbx1"), 1_800_000_000.0
 CALL = "pbx1-1799999990.7"
@@ -108,6 +109,7 @@ def reception(entry: Entry = MENU, *, accepting: bool = True, hung_up: int | Non
         hung_up=lambda *_: hung_up,
         audio=None,  # type: ignore[arg-type]
         audio_host="127.0.0.1",
+        recogniser=Strangers(),  # type: ignore[arg-type]
     )
     return made, circle
 
@@ -318,3 +320,22 @@ async def test_a_caller_who_comes_into_another_line_needs_what_is_said_there() -
     before = Needs(skills={SkillId("cards"): 5})
     assert (await says("", known=before))[1] == [Needs()]
     assert (await says("cards:5//", known=before))[1] == []
+
+
+async def test_a_caller_is_looked_up_after_the_arrival_and_before_the_menu() -> None:
+    desk, circle = reception()
+    strangers = Strangers(Known(language="de"), languages=("de",))
+    desk._recogniser = strangers  # type: ignore[assignment]
+    session = Session(request("menu", "token", "nonce", "5000", agi_callerid="030123"), ["1"])
+    await desk(session)  # type: ignore[arg-type]
+    assert kinds(circle)[0] == "CallArrived"
+    assert [ani for _, ani in strangers.asked] == ["030123"]
+    assert session.variables["CHANNEL(language)"] == "de"
+
+
+async def test_the_language_of_the_sounds_is_only_one_that_the_pbx_has() -> None:
+    desk, _ = reception()
+    desk._recogniser = Strangers(Known(language="fr"), languages=("de",))  # type: ignore[assignment]
+    session = Session(request("menu", "token", "nonce", "5000"), ["1"])
+    await desk(session)  # type: ignore[arg-type]
+    assert "CHANNEL(language)" not in session.variables

@@ -21,6 +21,14 @@ async def daemon(database: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 @pytest.fixture
+async def owner(database: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the database's owner."""
+    connection = await asyncpg.connect(database)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
 async def worker(database: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection with the workers' rights."""
     connection = await asyncpg.connect(database, server_settings={"role": "contactd_worker"})
@@ -33,10 +41,11 @@ OF_THE_WORKER = {"add_job", "floors", "seals", "bodies"}
 
 
 async def test_every_query_is_prepared_and_planned_by_whoever_asks_it(
-    daemon: asyncpg.Connection, worker: asyncpg.Connection
+    daemon: asyncpg.Connection, worker: asyncpg.Connection, owner: asyncpg.Connection
 ) -> None:
+    by_file = {"worker.sql": worker, "owner.sql": owner}
     for named in all_queries().values():
-        askers = [worker] if named.file == "worker.sql" else [daemon]
+        askers = [by_file.get(named.file, daemon)]
         if named.name in OF_THE_WORKER:
             askers = [daemon, worker]
         for asker in askers:

@@ -96,5 +96,15 @@ async def test_who_acts_and_reloads_is_written_down(centre: Centre) -> None:
 
 def test_the_paper_names_every_table_with_personal_data() -> None:
     paper = (ROOT / "docs/security.rst").read_text()
-    for table in ("contact_private", "agent_span", "audit", "event", "contact", "config_version"):
+    for table in (
+        "contact_private",
+        "agent_span",
+        "audit",
+        "event",
+        "contact",
+        "config_version",
+        "party_identity",
+        "party_private",
+        "party_note",
+    ):
         assert f"``{table}``" in paper

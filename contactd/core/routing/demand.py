@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from contactd.core.agent import Agent, Status
-from contactd.core.contact import STICKY, Contact
+from contactd.core.contact import STICKY, Contact, ContactState, Needs
 from contactd.core.ids import AgentId, GroupId, Instant, PbxId, QueueId, SkillId
 from contactd.core.plan import Medium, QueuePlan, RoutingStep, Strategy
 
@@ -52,6 +52,14 @@ def before_going(queue: QueuePlan, behind: int, reached: int) -> int:
 def goes_next(queue: QueuePlan, contact: Contact) -> bool:
     """Whether the contact's next step sends it away."""
     return 0 <= contact.step < len(queue.steps) and queue.steps[contact.step].go is not None
+
+
+def step_asking(queue: QueuePlan | None, contact: Contact, needs: Needs | None, at: Instant) -> int:
+    """The step at which a contact goes on that needs something else from now on."""
+    if contact.state is not ContactState.WAITING or queue is None or contact.queued_at is None:
+        return contact.step
+    prefers = needs is not None and needs.preferred_agent is not None
+    return before_going(queue, contact.step, due_step(queue, prefers, contact.queued_at, at))
 
 
 def next_step_at(queue: QueuePlan, contact: Contact) -> Instant | None:

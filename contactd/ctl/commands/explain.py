@@ -33,8 +33,13 @@ def command(door: Door, contact: str, reveal: bool, moment: str | None) -> None:
     from contactd.ctl.words import caller_words
 
     told, person = asyncio.run(telling.explain(door.config_path, contact, reveal=reveal))
-    caller = telling.caller(person)
+    caller, name = telling.caller(person), None
+    if reveal and told.row.party is not None:
+        from contactd.ctl.customers import name_of
+
+        name = asyncio.run(name_of(door.config_path, told.row.party))
     if door.json:
-        door.say_json({**telling.as_json(told), **({"caller": caller} if reveal else {})})
+        more = {"caller": caller, "customer_name": name} if reveal else {}
+        door.say_json({**telling.as_json(told), **more})
     else:
-        click.echo(telling.as_text(told, caller_words(caller) if reveal else None))
+        click.echo(telling.as_text(told, caller_words(caller) if reveal else None, name))

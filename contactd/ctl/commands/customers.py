@@ -1,0 +1,244 @@
+"""contactctl customers."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from contactd.ctl.command import CONTACT, Command
+from contactd.ctl.command import command as make
+from contactd.ctl.door import Door
+
+MERGED = "contactctl customers unmerge undoes it"
+
+
+@click.group("customers", context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    """Who is calling: look at customers, keep, merge, give out and erase them. Each look is written down.
+
+    PARTY is a customer's id, its beginning, or a number or address that is one customer's only.
+    """
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _edits(function: F) -> F:
+    """The options that add and set share."""
+    for option in reversed(
+        (
+            click.option("--name", help='The whole name; "" clears it.'),
+            click.option("--kind", type=click.Choice(["person", "organisation"])),
+            click.option("--language", help='As Asterisk names it: de, en_GB; "" clears it.'),
+            click.option("--medium", help='voice, tty, mail, chat, sms, or none: not to be called; "" clears it.'),
+            click.option("--vip/--no-vip", default=None, help="Goes before others, as [customers] says."),
+            click.option("--identity", "identities", multiple=True, help="+49..., a@b.example, external:system:id."),
+            click.option("--set", "values", multiple=True, metavar="FIELD=VALUE", help="A declared field."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def _words(options: dict[str, Any]) -> dict[str, Any]:
+    pairs = [text.partition("=") for text in options.pop("values")]
+    if any(not equals for _, equals, _ in pairs):
+        raise click.UsageError("--set takes FIELD=VALUE.")
+    return {**options, "values": {field: value for field, _, value in pairs}}
+
+
+def _added(name: str) -> Callable[[Callable[..., None]], Command]:
+    """As command(), into this group."""
+
+    def into(function: Callable[..., None]) -> Command:
+        made = make(name)(function)
+        command.add_command(made)
+        return made
+
+    return into
+
+
+@_added("show")
+@click.argument("party")
+@click.option("--last", type=click.IntRange(1, 1000), default=20, show_default=True, help="So much of the timeline.")
+def show(door: Door, party: str, last: int) -> None:
+    """Everything known of PARTY, and what happened: contacts on all media, notes, consents, the newest first."""
+    from contactd.ctl import customers
+    from contactd.ctl.customer_pages import show_customer
+
+    door.show(asyncio.run(customers.show(door.config_path, party, last)), show_customer)
+
+
+@_added("find")
+@click.argument("text")
+def find(door: Door, text: str) -> None:
+    """Whose number, address, handle or whole name TEXT is; - reads it from standard input. Prints ids."""
+    from contactd.ctl import customers
+
+    found = asyncio.run(customers.find(door.config_path, _or_input(text)))
+    door.show(found, lambda ids: click.echo("\n".join(ids)))
+
+
+@_added("add")
+@_edits
+def add(door: Door, **options: Any) -> None:
+    """A new customer. Prints the id."""
+    from contactd.ctl import customers
+
+    made = asyncio.run(customers.add(door.config_path, _words(options)))
+    door.show({"id": made}, lambda told: click.echo(told["id"]))
+
+
+@_added("set")
+@click.argument("party")
+@_edits
+@click.option("--drop-identity", "drop", type=int, multiple=True, metavar="REF", help="As customers show numbers them.")
+def set_(door: Door, party: str, **options: Any) -> None:
+    """Change what is known of PARTY: what is not named stays."""
+    from contactd.ctl import customers
+
+    changed = asyncio.run(customers.change(door.config_path, party, _words(options)))
+    door.show({"id": changed}, lambda told: click.echo(f"{told['id']}: changed"))
+
+
+@_added("note")
+@click.argument("party")
+@click.argument("text")
+@click.option("--contact", type=CONTACT, help="What it is about.")
+def note(door: Door, party: str, text: str, contact: str | None) -> None:
+    """Write TEXT down about PARTY; - reads it from standard input. Notes are not changed afterwards."""
+    from contactd.ctl import customers
+
+    body = _or_input(text)
+    if not body.strip() or len(body) > 10_000:
+        raise click.UsageError("Give a note of 1 to 10,000 characters.")
+    made = asyncio.run(customers.note(door.config_path, party, body, contact))
+    door.show({"note": made}, lambda told: click.echo(f"note {told['note']}"))
+
+
+@_added("consent")
+@click.argument("party")
+@click.argument("purpose", type=click.Choice(["recording", "marketing", "calls"]))
+@click.argument("answer", type=click.Choice(["given", "refused"]))
+@click.option("--how", required=True, help="In one word: phone, letter, web. No name.")
+def consent(door: Door, party: str, purpose: str, answer: str, how: str) -> None:
+    """What PARTY agreed to, or refused. The history stays; the last answer counts. calls refused: do not call."""
+    from contactd.ctl import customers
+
+    if not how.isascii() or not how.replace("-", "").isalnum() or len(how) > 32:
+        raise click.UsageError("--how takes one word of letters and digits, such as phone.")
+    done = asyncio.run(customers.consent(door.config_path, party, purpose, how, given=answer == "given"))
+    door.show({"id": done}, lambda told: click.echo(f"{told['id']}: {purpose} {answer}"))
+
+
+@_added("merge")
+@click.argument("party")
+@click.argument("into")
+def merge(door: Door, party: str, into: str) -> None:
+    """PARTY is the same person as INTO: one timeline, one answer to who is calling. It can be undone."""
+    from contactd.ctl import customers
+
+    one, other = asyncio.run(customers.merge(door.config_path, party, into))
+    told = {"merged": one, "into": other}
+    door.show(told, lambda _: click.echo(f"{one} is the same person as {other} now; {MERGED}."))
+
+
+@_added("unmerge")
+@click.argument("party")
+def unmerge(door: Door, party: str) -> None:
+    """Undo a merge: PARTY is a person of its own again. Calls of the time between stay with the other."""
+    from contactd.ctl import customers
+
+    one, other = asyncio.run(customers.unmerge(door.config_path, party))
+    door.show({"unmerged": one, "from": other}, lambda _: click.echo(f"{one} and {other} are two persons again."))
+
+
+@_added("duplicates")
+@click.option("--last", "most", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many pairs.")
+def duplicates(door: Door, most: int) -> None:
+    """Customers who share a number, an address or a name, and may be one person; a household shares a number too."""
+    from contactd.ctl import customers
+
+    def table(pairs: list[dict[str, str]]) -> None:
+        click.echo("\n".join(f"{p['one']}  {p['other']}  same {p['same']}" for p in pairs) or "none")
+
+    door.show(asyncio.run(customers.duplicates(door.config_path, most)), table)
+
+
+@_added("export")
+@click.argument("party")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+def export(door: Door, party: str, file: Path | None) -> None:
+    """Everything kept of PARTY as JSON, for whoever asks what you know of them. FILE is made with mode 0600."""
+    import json
+    import os
+
+    from contactd.ctl import customers
+
+    told = asyncio.run(customers.export(door.config_path, party))
+    if file is None:
+        door.say_json(told)
+        return
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be made ({error.strerror}): name one that is not there.") from None
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        json.dump(told, out, indent=2, ensure_ascii=False)
+    click.echo(f"{told['customer']}: {len(told['contacts'])} contacts, written to {file}")
+
+
+@_added("erase")
+@click.argument("party")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(door: Door, party: str, yes: bool) -> None:
+    """Erase everything about PARTY for good: record, merged records, notes, consents, number and name of each contact.
+
+    The contacts' stories stay and name nobody. It is written down who did.
+    """
+    from contactd.ctl import customers
+    from contactd.ctl.customer_pages import show_erased, wiped
+
+    if not yes:
+        click.confirm(f"Erase everything about {party} for good?", abort=True, err=True)
+    done = asyncio.run(customers.erase(door.config_path, party))
+    told = {"id": done.party, "records": done.parties, "contacts": done.private, "spool": wiped(door)}
+    door.show(told, show_erased)
+
+
+@_added("assign")
+@click.argument("contact", type=CONTACT)
+@click.argument("party")
+def assign(door: Door, contact: str, party: str) -> None:
+    """Say that CONTACT, on the floor now, is PARTY: where a number is several customers', or another's phone."""
+    _say(door, contact, party, {})
+
+
+@_added("verify")
+@click.argument("contact", type=CONTACT)
+@click.argument("party")
+@click.option("--by", "method", required=True, help="How, in one word: question, callback, document.")
+@click.option("--agent", help="Who made sure. Left out: a supervisor.")
+def verify(door: Door, contact: str, party: str, method: str, agent: str | None) -> None:
+    """Say that CONTACT was made sure to be PARTY. A number alone never says so."""
+    _say(door, contact, party, {"method": method, "agent": agent})
+
+
+def _say(door: Door, contact: str, party: str, more: dict[str, Any]) -> None:
+    from urllib.parse import quote
+
+    from contactd.ctl import customers
+
+    meant = asyncio.run(customers.whole_id(door.config_path, party))
+    answer = door.ask("POST", f"/contacts/{quote(contact, safe='')}/customer", {"party": meant, **more})
+    sure = f", verified by {more['method']}" if more else ""
+    door.show(answer, lambda told: click.echo(f"{told['contact']} is {told['party']}{sure}"))
+
+
+def _or_input(text: str) -> str:
+    return sys.stdin.read().strip() if text == "-" else text

@@ -1,0 +1,32 @@
+"""From a party's record to what routing is told: ids, skills, a boost; by the configuration in force."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from contactd.config import Customers
+from contactd.core.contact import Known, KnownBy
+from contactd.core.ids import SkillId
+from contactd.store.parties import Record
+
+
+def known_of(found: Sequence[Record], customers: Customers, by: KnownBy = KnownBy.NUMBER) -> Known:
+    """What follows from the records that an identity belongs to; of several, none: a guess would tell one household
+    member what another one asked."""
+    if len(found) != 1:
+        return Known(matches=len(found), by=by)
+    (record,) = found
+    skills: dict[SkillId, int] = {}
+    for more in (customers.vip_skills if record.vip else {}, customers.languages.get(record.language or "", {})):
+        for skill, level in more.items():
+            skills[skill] = max(level, skills.get(skill, 0))
+    return Known(
+        party=record.party,
+        matches=1,
+        by=by,
+        vip=record.vip,
+        language=record.language,
+        skills=skills,
+        boost_s=customers.vip_boost_s if record.vip else 0,
+        agents=dict(record.agents),
+    )

@@ -1,0 +1,81 @@
+"""Everything about one person: given out, or removed for good."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from contactd.core.ids import ContactId, PartyId
+from contactd.services.crm.identity import IdentityKind, Numbering, spellings
+from contactd.store import audit, parties, party_changes
+from contactd.store.audit import Who
+from contactd.store.parties import Connection, Profile
+from contactd.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """parties: records, with those merged into it. private: contacts whose number and name were removed."""
+
+    party: PartyId
+    parties: int
+    private: int
+
+
+async def export(connection: Connection, vault: Vault, who: Who, party: PartyId) -> dict[str, Any]:
+    """All that is kept, as JSON takes it; that it was given out is written down. Raises NotOpened."""
+    profile = await parties.profile(connection, vault, who, party)
+    contacts = await parties.contacts(connection, profile.ids)
+    people = await audit.reveal(connection, who, "contactctl customers", [ContactId(one["id"]) for one in contacts])
+    looks = await parties.looks(connection, profile.ids)
+    await parties.write_down(connection, who, "customer-export", party, f"{len(contacts)} contacts")
+    return {
+        "customer": party,
+        "records": [_told(row, "made_at", "changed_at") for row in profile.rows],
+        "identities": [_value(value) for value in profile.identities],
+        "fields": [_value(value) for value in profile.fields],
+        "notes": [{**_value(note), "id": note.ref, "who": note.name} for note in profile.notes],
+        "consents": [_told(consent, "at") for consent in profile.consents],
+        "contacts": [
+            {
+                **one,
+                "arrived_at": _time(one["arrived_at"]),
+                "ended_at": _time(one["ended_at"]),
+                "number": people[one["id"]].ani if one["id"] in people else None,
+                "name": people[one["id"]].name if one["id"] in people else None,
+            }
+            for one in contacts
+        ],
+        "who_looked": [{**look, "at": _time(look["at"])} for look in looks],
+    }
+
+
+async def erase(connection: Connection, vault: Vault, numbering: Numbering, who: Who, party: PartyId) -> Erased:
+    """Records, notes, consents, and number and name of the contacts; the contacts' stories stay, and name nobody.
+
+    Reads the numbers first (written down), so that contacts which nobody could assign are found as well.
+    """
+    profile: Profile = await parties.profile(connection, vault, who, party)
+    numbers = [
+        spelling
+        for value in profile.identities
+        if value.name == IdentityKind.PHONE
+        for spelling in spellings(value.text, numbering)
+    ]
+    removed, private = await party_changes.erase(connection, who, party, numbers)
+    return Erased(party, removed, private)
+
+
+def _value(value: parties.Value) -> dict[str, Any]:
+    return {"of": value.party, "name": value.name, "value": value.text, "at": _time(value.at)}
+
+
+def _told(row: Any, *times: str) -> dict[str, Any]:
+    told = dataclasses.asdict(row)
+    return {**told, **{name: _time(told[name]) for name in times}}
+
+
+def _time(at: float | None) -> str | None:
+    return datetime.fromtimestamp(at, UTC).isoformat() if at is not None else None

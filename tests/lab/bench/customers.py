@@ -1,0 +1,190 @@
+"""`make bench-customers`, or `python -m tests.lab.bench.customers --parties 50000`: matching, timeline, erasing.
+
+A private PostgreSQL outside the checkout is filled with a seeded population: every party has a name, a number and a
+mail address, sealed; one in twenty a second number, one in a hundred shares its number; ten contacts each over a
+year, a note and a consent for some. Then, one after the other as the daemon and contactctl ask: numbers are matched (a
+tenth of them nobody's), timelines read, persons erased whole.
+
+match_by_number_p99_ms (5 or less), timeline_p99_ms (20 or less), erase_person_s (2 or less; the slowest of them).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from contactd.core.ids import PartyId
+from contactd.services.crm.identity import Numbering
+from contactd.services.crm.whole import erase
+from contactd.store import parties
+from contactd.store.audit import Who
+from contactd.store.journal import open_pool
+from contactd.store.migrate import migrate
+from contactd.store.parties import NAME, Directory, about, same_name
+from contactd.store.reading import reader
+from contactd.store.vault import Vault
+from tests.lab.bench.figures import Figures, percentile, say
+from tests.lab.postgres import Postgres
+
+SEED, YEAR_S = 20261122, 365 * 86400
+LOOKS, ERASED = 2000, 20
+KEY = bytes(range(32))
+DE = Numbering("DE")
+
+
+def party_of(number: int) -> PartyId:
+    """A UUIDv7 of its own, the same in every run."""
+    return PartyId(f"01900000-{number >> 16:04x}-7{number & 0xFFF:03x}-8000-{number:012x}")
+
+
+def phone_of(number: int) -> str:
+    """One in a hundred has the number of the one before."""
+    return f"+4930{10_000_000 + number - (number % 100 == 99):08}"
+
+
+# A contact's id begins with the milliseconds of its arrival, as contact_id()'s.
+_CONTACTS = """
+    INSERT INTO contact (id, floor, medium, pbx, call, dnis, queue, agent, arrived_at, ended_at, outcome, waited_s,
+                         talk_s, party)
+    SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(md5(n || '/' || id), 1, 3)
+            || '8' || substr(md5(n || '/' || id), 4, 15))::uuid,
+           1, 'voice', 'pbx1', 'pbx1-' || n, '5001', 'queue' || n % 10, 'agent' || n % 200, at, at + interval '3 min',
+           'handled', 9, 120, id
+    FROM (SELECT p.id, n, to_timestamp($1::float8 + random() * $2::int) AS at
+          FROM party p, generate_series(1, $3::int) AS n) AS c
+"""
+_PRIVATE = """
+    INSERT INTO contact_private (contact, salt, ani, name)
+    SELECT c.id, '\\x00', '030' || right(md5(c.party::text), 8), 'Somebody'
+    FROM contact c WHERE c.arrived_at > now() - interval '90 days'
+"""
+_NOTES = """
+    INSERT INTO party_note (id, party, who, body)
+    SELECT gen_random_uuid(), id, 'anna', '=Called back.' FROM party WHERE vip
+"""
+_CONSENTS = """
+    INSERT INTO party_consent (party, purpose, given, how, who)
+    SELECT id, 'recording', true, 'phone', 'anna' FROM party WHERE vip
+"""
+
+
+class Population:
+    """size: how many parties. each: contacts of each."""
+
+    def __init__(self, size: int, each: int) -> None:
+        self.size = size
+        self.each = each
+        self.vault = Vault([KEY])
+        self._began = time.time() - YEAR_S
+
+    async def fill(self, owner: asyncpg.Connection) -> None:
+        columns = ["id", "light", "vip", "language"]
+        await owner.copy_records_to_table("party", records=self._parties(), columns=columns)
+        columns = ["party", "kind", "lookup", "value"]
+        await owner.copy_records_to_table("party_identity", records=self._identities(), columns=columns)
+        columns = ["party", "field", "value", "lookup"]
+        await owner.copy_records_to_table("party_private", records=self._names(), columns=columns)
+        say("parties are there")
+        await owner.execute(_CONTACTS, self._began, YEAR_S, self.each, timeout=3600)
+        for statement in (_PRIVATE, _NOTES, _CONSENTS):
+            await owner.execute(statement, timeout=3600)
+        await owner.execute("VACUUM ANALYZE", timeout=3600)
+
+    def _parties(self) -> Iterator[tuple[Any, ...]]:
+        for n in range(self.size):
+            yield party_of(n), False, n % 10 == 0, ("de", "en", None)[n % 3]
+
+    def _identities(self) -> Iterator[tuple[Any, ...]]:
+        for n in range(self.size):
+            party = party_of(n)
+            values = [("phone", phone_of(n)), ("mail", f"person{n}@example.org")]
+            if n % 20 == 0:
+                values.append(("phone", f"+4989{10_000_000 + n:08}"))
+            for kind, value in values:
+                yield party, kind, self.vault.lookup(kind, value), self.vault.seal(value, about(party, kind))
+
+    def _names(self) -> Iterator[tuple[Any, ...]]:
+        for n in range(self.size):
+            party, name = party_of(n), f"Person {n}"
+            yield (
+                party,
+                NAME,
+                self.vault.seal(name, about(party, f"field/{NAME}")),
+                self.vault.lookup(NAME, same_name(name)),
+            )
+
+
+async def measure(dsn: str, population: Population, figures: Figures) -> None:
+    dice = random.Random(SEED)
+    owner = await asyncpg.connect(dsn)
+    began = time.perf_counter()
+    await population.fill(owner)
+    figures.add("population_s", time.perf_counter() - began, "s")
+    size = await owner.fetchval("SELECT pg_database_size(current_database())")
+    figures.add("size_on_disk_mb", size / 1e6, "MB")
+    await owner.close()
+    say("filled")
+    pool = await open_pool(dsn, size=2)
+    directory = Directory(pool, timeout_s=5)
+    asked = [phone_of(dice.randrange(population.size)) for _ in range(LOOKS)]
+    asked = [number if n % 10 else f"+4940{n:07}" for n, number in enumerate(asked)]
+    took = []
+    for number in [*asked[:200], *asked]:
+        began = time.perf_counter()
+        await directory.arrives(population.vault, "phone", number, days=30, make=False)
+        took.append((time.perf_counter() - began) * 1000)
+    pool.terminate()
+    _add(figures, "match_by_number", took[200:])
+    async with reader(dsn, writes=True) as desk:
+        took = []
+        chosen = [party_of(dice.randrange(population.size)) for _ in range(LOOKS)]
+        for party in [*chosen[:200], *chosen]:
+            began = time.perf_counter()
+            entries = await parties.timeline(desk, party, time.time() + 60, 20)
+            took.append((time.perf_counter() - began) * 1000)
+            assert len(entries) >= min(population.each, 20)
+        _add(figures, "timeline", took[200:])
+        took = []
+        for party in list(dict.fromkeys(chosen))[:ERASED]:
+            began = time.perf_counter()
+            done = await erase(desk, population.vault, DE, Who(0), party)
+            took.append(time.perf_counter() - began)
+            assert done.parties == 1
+        figures.add("erase_person_s", max(took), "s")
+
+
+def _add(figures: Figures, name: str, took_ms: list[float]) -> None:
+    figures.add(f"{name}_p50_ms", percentile(took_ms, 50), "ms")
+    figures.add(f"{name}_p99_ms", percentile(took_ms, 99), "ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parties", type=int, default=1_000_000)
+    parser.add_argument("--contacts-each", type=int, default=10)
+    parser.add_argument("--folder", type=Path, help="Where PostgreSQL keeps it; left out: a new one.")
+    options = parser.parse_args()
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="contactd-customers-"))
+    figures = Figures()
+    try:
+        with Postgres(folder) as postgres:
+            dsn = postgres.create_database("customers")
+            asyncio.run(migrate(dsn))
+            asyncio.run(measure(dsn, Population(options.parties, options.contacts_each), figures))
+    finally:
+        if options.folder is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    print("\n".join(figures.lines()))
+
+
+if __name__ == "__main__":
+    main()
