@@ -28,7 +28,7 @@ def known() -> set[str]:
 
 
 def promtool(*words: str, cwd: Path = CASES.parent) -> str:
-    done = subprocess.run([*debs.tool("promtool"), *words], cwd=cwd, capture_output=True, text=True, timeout=100)
+    done = subprocess.run([*debs.tool("promtool"), *words], cwd=cwd, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
