@@ -233,7 +233,7 @@ class Agent(msgspec.Struct, kw_only=True):
 
     def wrap_up_ends(self) -> Instant | None:
         """When the first of the agent's wrap-ups does."""
-        if self.state is _WRAP_UP and len(self.engagements) == 1:
+        if len(self.engagements) < 2:
             return self.wrap_up_until
         return min((e.until for e in self.engagements if e.state is _WRAP_UP and e.until is not None), default=None)
 
@@ -247,7 +247,9 @@ class Agent(msgspec.Struct, kw_only=True):
 
     def settle(self, at: Instant) -> None:
         """Say anew what the agent does foremost: work before wrap-up before what rings, and of two the later one."""
-        first = max(reversed(self.engagements), key=_weighty, default=None)
+        has = self.engagements
+        # Most agents have one or none, at every turn.
+        first = max(reversed(has), key=_weighty) if len(has) > 1 else has[0] if has else None
         state = _IDLE if first is None else first.state
         if state is not self.state:
             self.state = state
