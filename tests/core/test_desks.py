@@ -12,6 +12,7 @@ from contactd.core.commands import ComparePbx, RingAgent
 from contactd.core.ids import AgentId
 from contactd.core.inputs import Place
 from contactd.core.plan import FloorPlan
+from tests.core.invariants import check_floor
 from tests.core.world import ANNA, BILAL, OTHER_PBX, PBX, SALES, World, open_world, plan, seen
 
 CARLA = AgentId("carla")
@@ -227,6 +228,23 @@ def test_a_guest_leaves_when_the_desk_becomes_the_own_handset_of_somebody_who_is
     world.put(inp.ConfigurationLoaded(plan=with_desks(agents=agents, sha256="b" * 64)))
     assert world.steps[-1].events[1] == ev.AgentSignedOut(agent=BILAL, by=By.SYSTEM, why=ev.SignedOutWhy.DESK_GONE)
     assert world.floor.by_endpoint[PBX, DESK].id == ANNA
+
+
+def test_two_are_never_signed_in_at_one_handset_though_it_became_somebody_s_own_in_a_talk() -> None:
+    world = open_world(with_desks())
+    world.sign_in(ANNA)
+    world.put(inp.NotReadyAsked(agent=ANNA, reason="break"))
+    sit(world, BILAL, DESK)
+    world.answer(world.arrive(SALES))
+    world.put(inp.SignOutAsked(agent=BILAL))
+    agents = tuple(
+        msgspec.structs.replace(one, endpoint=DESK) if one.id == ANNA else one for one in with_desks().agents
+    )
+    world.put(inp.ConfigurationLoaded(plan=with_desks(agents=agents, sha256="b" * 64)))
+    assert (world.agent(ANNA).status, world.agent(BILAL).endpoint) == (Status.NOT_READY, DESK)
+    world.put(inp.SignInAsked(agent=BILAL, pin_right=True))
+    check_floor(world.floor)
+    assert (world.agent(ANNA).status, world.agent(BILAL).status) == (Status.SIGNED_OUT, Status.READY)
 
 
 def test_who_loses_the_own_handset_is_signed_out_and_who_sits_at_a_desk_stays() -> None:
