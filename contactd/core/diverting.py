@@ -17,7 +17,7 @@ from contactd.core.floor import LiveFloor
 from contactd.core.hours import leaves, turned_away
 from contactd.core.ids import ContactId, Instant, PbxId, QueueId, diversion_id
 from contactd.core.plan import QueuePlan
-from contactd.core.routing.waits import remaining_wait
+from contactd.core.routing.waits import estimated_wait
 
 
 def arrive(
@@ -86,20 +86,7 @@ def _too_long(
     """By the rest of the wait of whoever comes now, whose place may be an earlier one. Nobody knows: not too long."""
     if plan.max_estimated_wait_s is None or plan.full is None:
         return None
-    comes = Contact(
-        id=waits.contact,
-        pbx=pbx,
-        call="",
-        channel="",
-        dnis="",
-        arrived_at=at,
-        state=ContactState.WAITING,
-        queue=plan.id,
-        queued_at=waits.queued_at,
-        needs=needs,
-        step=waits.step,
-    )
-    estimate = remaining_wait(floor, comes, at)
+    estimate = estimated_wait(floor, plan.id, at, pbx=pbx, needs=needs, since=waits.queued_at, exact=True)
     if estimate is None or estimate.median_s <= plan.max_estimated_wait_s:
         return None
     return DiversionReason.ESTIMATED_WAIT, plan.full

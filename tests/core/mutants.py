@@ -236,8 +236,8 @@ MUTANTS = (
     Mutant(
         "the estimate is of the place that the wait has earned",
         DIVERTING,
-        "        queued_at=waits.queued_at,\n        needs",
-        "        queued_at=at,\n        needs",
+        "since=waits.queued_at, exact",
+        "since=at, exact",
     ),
     Mutant("a staffed queue does not", DIVERTING, "not floor.queue_limits.staffed(pbx, plan.id)", "True"),
     Mutant(

@@ -25,9 +25,11 @@ from contactd.core.destination import (
     kind_of,
 )
 from contactd.core.events import DiversionFailure
-from contactd.core.ids import DiversionId, GroupId, OfferId, QueueId
+from contactd.core.ids import ContactId, DiversionId, GroupId, OfferId, QueueId
 from contactd.core.inputs import Place
-from contactd.core.plan import FloorPlan, RoutingStep
+from contactd.core.plan import FloorPlan, Medium, RoutingStep
+from contactd.core.routing.demand import target_of
+from contactd.core.routing.index import ASKED
 from contactd.core.routing.waits import estimated_wait
 from tests.core.invariants import check_floor, restarted
 from tests.core.world import (
@@ -225,6 +227,23 @@ def test_the_place_of_who_comes_from_another_queue_counts_in_the_estimate() -> N
     assert world.contact(young[-1]).state is S.DIVERTED, "the queue takes no newcomer"
     world.wait(25).put(inp.TimePassed())
     assert (world.contact(old).queue, world.contact(old).state) == (SUPPORT, S.WAITING)
+
+
+def test_a_crowd_is_counted_in_whole_where_something_is_decided_by_it() -> None:
+    """Of a large crowd an estimate counts a sample, which a floor from a snapshot draws otherwise."""
+    limit = {"max_estimated_wait_s": 86_400, "full": BOX}
+    world = open_world(planned(sales=limit))
+    world.sign_in(ANNA)
+    for number in range(2 * ASKED):
+        call = never_announced(number, world.now)
+        world.hold(call, SALES, since=world.now - number * 7919 % 100)
+    somebody = next(contact for contact in world.floor.contacts.values() if contact.held)
+    who = world.floor.routing.able(target_of(world.floor.queues[SALES], somebody, world.floor.agents))
+    here, medium = (world.now - 50.0, ContactId("~")), Medium.VOICE
+    again = restarted(world.floor)
+    exact = world.floor.routing.ahead(here, who, medium, exact=True)
+    assert exact == again.routing.ahead(here, who, medium, exact=True)
+    assert exact == sum(rank <= here[0] for rank, _ in world.floor.waiting)
 
 
 def test_a_queue_that_nobody_serves_now_sends_who_comes_away() -> None:

@@ -32,7 +32,7 @@ _ReadyEntry = tuple[float, Instant, AgentId, int]
 
 ASKED = 1024
 """With more that wait some stand for all where those before a rank are counted. Which ones hangs on the heaps' inner
-order, so nothing of it may become a fact."""
+order, so nothing of it may become a fact: for that everybody is counted."""
 _Plain = tuple[Medium, PbxId, QueueId, int]
 """Medium, PBX, queue and step: all that a contact asks for that needs nothing of its own."""
 _VOICE = Medium.VOICE
@@ -284,7 +284,7 @@ class RoutingIndex:
         """Those of them who are neither signed out nor without a handset while idle."""
         return [self._agents[agent] for agent in self._sets.members(who & self._sets.present(medium))]
 
-    def ahead(self, here: tuple[Instant, ContactId], who: AgentSet, medium: Medium) -> float:
+    def ahead(self, here: tuple[Instant, ContactId], who: AgentSet, medium: Medium, *, exact: bool = False) -> float:
         """How many of medium before this rank, and id where ranks are equal, are in the way of whom who can serve.
 
         A contact that others can serve as well counts by the share of these agents among all who can. Of a crowd some
@@ -293,7 +293,7 @@ class RoutingIndex:
         present = self._sets.present(medium)
         mine = who & present
         found: list[float] = []
-        stride = len(self.waiting) // ASKED + 1
+        stride = 1 if exact else len(self.waiting) // ASKED + 1
         live = self.waiting
         for demand in self._demands.values():
             if demand.size and demand.medium is medium and (shared := demand.who & mine):

@@ -39,10 +39,12 @@ def estimated_wait(
     pbx: PbxId,
     needs: Needs | None = None,
     since: Instant | None = None,
+    exact: bool = False,
 ) -> Estimate | None:
     """Of somebody who would begin to wait in queue now: from now until an agent answers. None: nobody knows.
 
-    since: when the wait began, for somebody who brings an older place.
+    since: when the wait began, for somebody who brings an older place. exact: no sample of a crowd, so that
+    something may be decided by it.
     That is so when nobody who can serve it is at work (signed out, or on a break without an end), when the PBX is not
     steered, and for a queue that there is not.
     """
@@ -65,7 +67,7 @@ def estimated_wait(
         needs=needs,
         step=step,
     )
-    return _estimate(floor, new, at)
+    return _estimate(floor, new, at, exact=exact)
 
 
 def remaining_wait(floor: LiveFloor, contact: Contact, at: Instant) -> Estimate | None:
@@ -91,7 +93,7 @@ def announced(estimate: Estimate | None, last_s: float | None) -> float | None:
 # --- how it is worked out -------------------------------------------------------------------------------------------
 
 
-def _estimate(floor: LiveFloor, contact: Contact, at: Instant) -> Estimate | None:
+def _estimate(floor: LiveFloor, contact: Contact, at: Instant, *, exact: bool = False) -> Estimate | None:
     queue = floor.queues.get(contact.queue) if contact.queue is not None else None
     if queue is None or contact.queued_at is None or contact.pbx not in floor.steered:
         return None
@@ -102,7 +104,7 @@ def _estimate(floor: LiveFloor, contact: Contact, at: Instant) -> Estimate | Non
             break
         then = contact if step == contact.step else msgspec.structs.replace(contact, step=step)
         here = contact.queued_at - boost_s(queue, then), contact.id
-        waits = _at_step(floor, target_of(queue, then, floor.agents), here, expected, at)
+        waits = _at_step(floor, target_of(queue, then, floor.agents), here, expected, at, exact=exact)
         if waits is None:
             continue
         # Whom a later step asks for cannot help before it begins.
@@ -124,7 +126,13 @@ def _steps(queue: QueuePlan, contact: Contact, waited_s: float) -> Iterator[tupl
 
 
 def _at_step(
-    floor: LiveFloor, target: Target, here: tuple[Instant, ContactId], expected: Handling, at: Instant
+    floor: LiveFloor,
+    target: Target,
+    here: tuple[Instant, ContactId],
+    expected: Handling,
+    at: Instant,
+    *,
+    exact: bool,
 ) -> tuple[float, ...] | None:
     """The three waits until an agent is free for who asks for target and has this place in line."""
     index = floor.routing
@@ -134,7 +142,7 @@ def _at_step(
     freed = _freed(floor, index.present(who, target.medium), expected, at)
     if not freed.known and not freed.talking:
         return None
-    return _waits(index.ahead(here, who, target.medium) + 1.0, freed, expected)
+    return _waits(index.ahead(here, who, target.medium, exact=exact) + 1.0, freed, expected)
 
 
 class _Talking(NamedTuple):
