@@ -304,3 +304,12 @@ def test_old_failures_are_forgotten() -> None:
     for _ in range(5):
         assert guess(world, None) == [("unknown_agent", False)]
         world.wait(301)
+
+
+def test_of_two_whose_handset_it_is_the_one_who_signs_in_is_there() -> None:
+    """A configuration says so to nobody; a floor may have been told it by an older one."""
+    world = open_world(plan({ANNA: [SALES], BILAL: [SALES]}, endpoints={ANNA: ANNAS, BILAL: ANNAS}))
+    world.sign_in(ANNA)
+    made = world.put(inp.SignInAsked(agent=BILAL, pin_right=True))
+    assert ev.AgentSignedOut(agent=ANNA, by=By.SYSTEM, why=ev.SignedOutWhy.DESK_TAKEN) in made.events
+    assert world.agent(BILAL).status is Status.READY and world.agent(ANNA).status is Status.SIGNED_OUT
