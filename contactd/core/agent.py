@@ -161,11 +161,9 @@ class Agent(msgspec.Struct, kw_only=True):
 
     def available(self, medium: Medium = Medium.VOICE) -> bool:
         """May be offered a contact of medium now."""
-        return (
-            self.status is Status.READY
-            and self.has_room(medium)
-            and (medium is not Medium.VOICE or self.handset is Handset.FREE)
-        )
+        if self.status is not _READY or (medium is _VOICE and self.handset is not _FREE):
+            return False
+        return self.has_room(medium)
 
     def has_room(self, medium: Medium) -> bool:
         """Whether one more contact of medium fits: nothing is being offered, nothing goes on that would park it, there
@@ -178,6 +176,8 @@ class Agent(msgspec.Struct, kw_only=True):
         asked = capacity.media.get(medium)
         if asked is None:
             return False
+        if not self.engagements and medium is _VOICE:
+            return True
         left, most = WHOLE - asked.weight, asked.most
         for engagement in self.engagements:
             if engagement.state is _OFFERED:
@@ -189,7 +189,7 @@ class Agent(msgspec.Struct, kw_only=True):
                 return False
             if engagement.medium not in asked.interrupts:
                 left -= load.weight
-        if medium is not Medium.VOICE and self.in_own_call():
+        if medium is not _VOICE and self.in_own_call():
             if capacity.own_calls_take_all:
                 return False
             left -= capacity.media.get(Medium.VOICE, ALL_OF_IT).weight
@@ -263,6 +263,7 @@ class Agent(msgspec.Struct, kw_only=True):
 
 
 _IDLE, _OFFERED, _BUSY, _WRAP_UP = AgentState
+_READY, _FREE, _VOICE = Status.READY, Handset.FREE, Medium.VOICE
 """Asked for at every turn; a member of an enum takes longer to find than all else here."""
 _RANK = {_OFFERED: 1, _WRAP_UP: 2, _BUSY: 3}
 

@@ -25,10 +25,12 @@ class Alarms(Generic[K]):
         return self._times
 
     def set(self, key: K, at: Instant) -> None:
-        if self._times.get(key) != at:
+        before = self._times.get(key)
+        if before != at:
             self._times[key] = at
             heappush(self._heap, (at, key))
-            self._forget()
+            if before is not None:
+                self._forget()
 
     def clear(self, key: K) -> None:
         if self._times.pop(key, None) is not None:
@@ -39,8 +41,10 @@ class Alarms(Generic[K]):
 
     def due(self, at: Instant) -> list[K]:
         """Those whose time has come, in their order. Changes nothing: it walks the heap's top only."""
-        found: set[tuple[Instant, K]] = set()
         heap, times = self._heap, self._times
+        if not heap or heap[0][0] > at:
+            return []
+        found: set[tuple[Instant, K]] = set()
         left = [0]
         while left:
             index = left.pop()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from contactd.core import customer
 from contactd.core import events as ev
 from contactd.core.agent import AgentState, Status, Tries
-from contactd.core.contact import Contact, ContactState, Outcome
+from contactd.core.contact import Contact, ContactState, Outcome, Sent
 from contactd.core.destination import ToQueue
 from contactd.core.errors import FloorBug
 from contactd.core.hours import BY_HOURS, calendar_changed, hours_switched
@@ -105,7 +105,7 @@ def _diverted(floor: LiveFloor, event: ev.ContactDiverted, at: Instant) -> None:
     contact.needs = needs_in(contact, event.queue)
     contact.queue, contact.step = event.queue, event.step
     floor.enter(contact, ContactState.DIVERTED)
-    contact.diversion, contact.diverted_to, contact.diverted_at = event.diversion, event.to, at
+    contact.sent = Sent(diversion=event.diversion, to=event.to, at=at)
 
 
 def _diversion_failed(floor: LiveFloor, event: ev.DiversionFailed, at: Instant) -> None:

@@ -109,6 +109,14 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Queue -> who last handled this party's contact there."""
 
 
+class Sent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Out of all queues, by which diversion, where to and when."""
+
+    diversion: DiversionId | None
+    to: Outside
+    at: Instant
+
+
 STICKY = -1
 """The step before the first: the preferred agent alone."""
 
@@ -158,10 +166,20 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     """Was sent where callers of the closed queue go, and is not sent there again."""
     passed: tuple[QueueId, ...] = ()
     """The queues that this wait went through before: the PBX still names one of them, and no way leads back."""
-    diversion: DiversionId | None = None
-    """These three while DIVERTED only."""
-    diverted_to: Outside | None = None
-    diverted_at: Instant | None = None
+    sent: Sent | None = None
+    """While DIVERTED only."""
+
+    @property
+    def diversion(self) -> DiversionId | None:
+        return self.sent.diversion if self.sent is not None else None
+
+    @property
+    def diverted_to(self) -> Outside | None:
+        return self.sent.to if self.sent is not None else None
+
+    @property
+    def diverted_at(self) -> Instant | None:
+        return self.sent.at if self.sent is not None else None
 
     def prefers(self) -> bool:
         """Whether there is an agent who comes before all others."""

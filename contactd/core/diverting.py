@@ -35,6 +35,8 @@ def arrive(
     Who was in the queue before, and comes back from an offer, the static queue or a silence, does not arrive.
     """
     into.events.append(waits)
+    if waits.queue not in floor.refusing:
+        return
     plan = floor.queues.get(waits.queue)
     joined = into.joined.get(waits.queue, 0)
     found = None

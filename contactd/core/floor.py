@@ -103,6 +103,9 @@ class LiveFloor:
         self._limits: Alarms[AgentId] = Alarms()
         self.limits = Limits(None)
         self._planned: set[AgentId] = set()
+        self._sending: set[QueueId] = set()
+        self.refusing: set[QueueId] = set()
+        """Queues that may send somebody on who comes to them."""
         for agent in self.agents.values():
             _lift(agent)
         self._index_plan()
@@ -220,11 +223,11 @@ class LiveFloor:
         self.leave_line(contact)
         contact.state = state
         contact.held = held
-        if state is not ContactState.FALLBACK:
+        if contact.return_by is not None and state is not ContactState.FALLBACK:
             self.expect_back(contact, None)
-        if contact.diverted_to is not None:
-            contact.diversion = contact.diverted_to = contact.diverted_at = None
-        self.queue_limits.see_contact(contact)
+        contact.sent = None
+        if self.queue_limits.any:
+            self.queue_limits.see_contact(contact)
         self._join_line(contact)
 
     def ask_for(self, contact: Contact, *, step: int, needs: Needs | None) -> None:
@@ -265,12 +268,13 @@ class LiveFloor:
 
     def _time_step(self, queue: QueuePlan, contact: Contact) -> None:
         """Who is to go elsewhere goes from the hold, and by the PBX's hand."""
-        if leaves(self, queue, contact) is not None:
+        sends = queue.id in self._sending
+        if sends and leaves(self, queue, contact) is not None:
             # At once: no time is earlier.
             self._steps.set(contact.id, 0.0)
             return
         due = next_step_at(queue, contact)
-        if due is None or (goes_next(queue, contact) and not self.can_go(contact)):
+        if due is None or (sends and goes_next(queue, contact) and not self.can_go(contact)):
             self._steps.clear(contact.id)
         else:
             self._steps.set(contact.id, due)
@@ -283,21 +287,14 @@ class LiveFloor:
         """A queue has opened or closed, perhaps: whoever may not wait any more goes."""
         for contact in self.contacts.values():
             queue = self.queues.get(contact.queue) if contact.state is _WAITING and contact.queue is not None else None
-            if queue is not None and (queue.closed is not None or queue.closed_by_hand is not None):
+            if queue is not None and queue.closes():
                 self._time_step(queue, contact)
 
     def time_steps(self, pbx: PbxId) -> None:
         """The PBX is steered now, or is not any more."""
-        going = {
-            queue.id: queue
-            for queue in self.queues.values()
-            if queue.closed is not None
-            or queue.closed_by_hand is not None
-            or any(step.go is not None for step in queue.steps)
-        }
-        for contact in self.contacts.values() if going else ():
-            if contact.state is _WAITING and contact.pbx == pbx and contact.queue in going:
-                self._time_step(going[contact.queue], contact)
+        for contact in self.contacts.values() if self._sending else ():
+            if contact.state is _WAITING and contact.pbx == pbx and contact.queue in self._sending:
+                self._time_step(self.queues[contact.queue], contact)
 
     def engage(
         self,
@@ -517,6 +514,8 @@ class LiveFloor:
         """Everything that follows from the plan: all of the indexes."""
         plan = self.state.plan
         self.queues = {queue.id: queue for queue in plan.queues} if plan else {}
+        self._sending = {queue.id for queue in self.queues.values() if queue.sends_who_waits()}
+        self.refusing = {queue.id for queue in self.queues.values() if queue.refuses()}
         self.limits = Limits(plan)
         self._limits = Alarms()
         profiles = plan.agents if plan else ()
@@ -542,12 +541,11 @@ class LiveFloor:
     def _index_agent(self, agent: Agent) -> None:
         if self._doubled and (key := (agent.profile.pbx, agent.endpoint)) in self._doubled:
             self._seat(key)
-        if agent.available():
+        if _VOICE in self.routing.see(agent) and _VOICE in agent.profile.capacity.media:
             self.available[agent.id] = agent
         else:
             self.available.pop(agent.id, None)
-        self.routing.see(agent)
-        ends = agent.wrap_up_ends()
+        ends = agent.wrap_up_ends() if agent.engagements else None
         if ends is not None:
             self._wrap_ups.set(agent.id, ends)
         else:
@@ -558,6 +556,8 @@ class LiveFloor:
             self._pauses.clear(agent.id)
         if self.limits.any:
             self._time_agent(agent)
+        if not self.mixed:
+            return
         for engagement in agent.engagements:
             if engagement.state is _OFFERED and engagement.until is not None:
                 self._offers.set(engagement.contact, engagement.until)

@@ -37,6 +37,8 @@ def turned_away(
 
     passed: the queues that it went through before; no way leads back.
     """
+    if not queue.closes():
+        return None
     now = opening_of(queue, floor.state.calendars, floor.state.switches)
     if may_wait(queue, now, queued_at):
         return None

@@ -130,6 +130,18 @@ class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     expected_talk_s: int = 180
     """How long a talk takes, until the floor has learnt it."""
 
+    def closes(self) -> bool:
+        """Whether it says where callers go while it is closed."""
+        return self.closed is not None or self.closed_by_hand is not None
+
+    def sends_who_waits(self) -> bool:
+        """Whether a contact that waits may be sent elsewhere."""
+        return self.closes() or any(step.go is not None for step in self.steps)
+
+    def refuses(self) -> bool:
+        """Whether a contact that comes may be sent elsewhere."""
+        return self.closes() or self.unstaffed is not None or self.full is not None
+
 
 class AgentProfile(msgspec.Struct, frozen=True, kw_only=True):
     """Who may be offered what, and on which handset."""

@@ -21,6 +21,8 @@ class QueueLimits:
         self, queues: Mapping[QueueId, QueuePlan], contacts: Iterable[Contact], agents: Iterable[Agent]
     ) -> None:
         self._limited = {queue.id for queue in queues.values() if queue.max_waiting is not None}
+        self.any = bool(self._limited)
+        """Whether contacts are counted."""
         self._staffed = {queue.id for queue in queues.values() if queue.unstaffed is not None}
         self._of_group: dict[GroupId, set[QueueId]] = {}
         for queue in queues.values():
@@ -37,8 +39,6 @@ class QueueLimits:
 
     def see_contact(self, contact: Contact) -> None:
         """contact's state or queue may have changed."""
-        if not self._limited:
-            return
         queue = contact.queue if contact.state in IN_LINE and contact.queue in self._limited else None
         was = self._queue_of.get(contact.id)
         if queue == was:

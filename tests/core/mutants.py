@@ -41,7 +41,7 @@ PRESENCE, LIMITS, DESKS, STEP, COMPARE = "presence.py", "limits.py", "desks.py",
 MUTANTS = (
     Mutant("the first in line goes first, for one agent", INDEX, "place < best", "place > best"),
     Mutant("the first in line goes first, for several", ROUTE, "    heapify(line)\n", "    line.reverse()\n"),
-    Mutant("a boost counts as waiting", INDEX, ") - boost_s(queue", ") + boost_s(queue"),
+    Mutant("a boost counts as waiting", INDEX, "return queued_at - boost if", "return queued_at + boost if"),
     Mutant("the queue's boost counts", DEMAND, "return queue.boost_s + step +", "return step +"),
     Mutant("the step's boost counts", DEMAND, "return queue.boost_s + step +", "return queue.boost_s +"),
     Mutant("the contact's boost counts", DEMAND, " + (contact.needs.boost_s if contact.needs is not None else 0)", ""),
@@ -134,7 +134,10 @@ MUTANTS = (
     Mutant("the preferred agent comes alone", DEMAND, "return target._replace(agent=agent.id)", "return target"),
     Mutant("the sticky time ends when it is over", DEMAND, "prefers and at < queued_at", "prefers and at <= queued_at"),
     Mutant(
-        "a step comes when its time does", DEMAND, "queued_at + step.after_s <= at", "queued_at + step.after_s < at"
+        "a step comes when its time does",
+        DEMAND,
+        "if queued_at + step.after_s > at:",
+        "if queued_at + step.after_s >= at:",
     ),
     Mutant("steps have timers", DEMAND, "return queued_at + queue.steps[contact.step].after_s if", "return None if"),
     Mutant(
@@ -354,9 +357,9 @@ MUTANTS = (
     ),
     Mutant(
         "a queue that closes is timed when its PBX is steered",
-        FLOOR,
-        "            if queue.closed is not None\n",
-        "            if False\n",
+        "plan.py",
+        "return self.closes() or any(",
+        "return any(",
     ),
     Mutant("a new queue may send again", CHANGES, "    contact.turned_away = False\n", ""),
     Mutant(

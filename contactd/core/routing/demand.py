@@ -38,7 +38,12 @@ def due_step(queue: QueuePlan, prefers: bool, queued_at: Instant, at: Instant) -
     """The step of the queue's plan that a wait since queued_at has reached."""
     if prefers and at < queued_at + queue.sticky_s:
         return STICKY
-    return sum(queued_at + step.after_s <= at for step in queue.steps)
+    reached = 0
+    for step in queue.steps:
+        if queued_at + step.after_s > at:
+            break
+        reached += 1
+    return reached
 
 
 def before_going(queue: QueuePlan, behind: int, reached: int) -> int:

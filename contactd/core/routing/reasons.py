@@ -47,6 +47,8 @@ def condition(agent: Agent, medium: Medium) -> Reason:
     if agent.state is not _IDLE or medium is not _VOICE:
         room = agent.has_room(medium)
         if not room and agent.engagements:
+            if len(agent.engagements) == 1:
+                return _DOING[agent.state]
             offered = any(engagement.state is AgentState.OFFERED for engagement in agent.engagements)
             return Reason.OFFERED if offered else _DOING[agent.state]
     if agent.status is not _READY:
