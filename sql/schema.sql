@@ -130,7 +130,7 @@ CREATE TABLE snapshot (
     body    bytea       NOT NULL,
     PRIMARY KEY (floor, seq)
 );
-COMMENT ON TABLE snapshot IS 'The floor as msgpack after event seq, so that a start reads minutes and not months. Three are kept.';
+COMMENT ON TABLE snapshot IS 'The floor as msgpack after event seq, so that a start reads minutes and not months. The newest three are kept, and the last one of each hour for 35 days.';
 
 -- --- History: read from the journal by a follower, and made anew from it at any time ---------------------------------
 

@@ -204,3 +204,6 @@ REVOKE ALL ON FUNCTION party_root(uuid), party_family(uuid), match_party(bytea[]
 GRANT EXECUTE ON FUNCTION party_root(uuid), party_family(uuid), match_party(bytea[]),
     meet_party(uuid, bytea[], text, bytea, text), reveal_party(bigint[]), duplicate_parties(integer),
     erase_party(bigint, uuid, text[]) TO contactd_daemon;
+
+-- contactctl explain --at looks back by them.
+COMMENT ON TABLE snapshot IS 'The floor as msgpack after event seq, so that a start reads minutes and not months. The newest three are kept, and the last one of each hour for 35 days.';
