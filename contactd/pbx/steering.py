@@ -261,6 +261,9 @@ class Steering:
         self._static_served = False
         callers = callers_in(self.pbx, statuses, now)
         for call in calls:
+            if call.place is inp.Place.DIVERTED:
+                # What the channel shows outside is the site's own number.
+                continue
             contact = self._circle.floor.contacts.get(call.contact)
             if (contact is None or contact.known is None) and not is_test_call(call.call):
                 self._recogniser.ask(call.contact, callers[call.contact].ani, callers[call.contact])

@@ -156,6 +156,12 @@ class Asterisk:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        self.release()
+
+    def release(self) -> None:
+        """Others may have its ports: it is not started again. What a test holds of it may live as long as the run."""
+        for reservation in (self._sip, self._ami, self._http, self._rtp):
+            reservation.release()
 
     @property
     def sip_port(self) -> int:

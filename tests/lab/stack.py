@@ -288,7 +288,7 @@ class Stack:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self.close()
 
     @property
     def daemon(self) -> Contactd:
@@ -331,6 +331,13 @@ class Stack:
             self.contactd.stop()
         self.asterisk.stop()
         self.postgres.stop()
+
+    def close(self) -> None:
+        """Stopped for good: others may have the ports, though whoever holds this lives on."""
+        self.stop()
+        self.asterisk.release()
+        for port in self._held_ports:
+            port.release()
 
     def toml(self, folder: Path, agi_port: int, web_port: int, audio_port: int) -> str:
         """A whole contactd.toml for this lab."""

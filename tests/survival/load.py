@@ -92,7 +92,7 @@ class Floor:
         if self._arrivals is not None:
             self._arrivals.cancel()
         await self.swarm.__aexit__()
-        await asyncio.to_thread(self.stack.stop)
+        await asyncio.to_thread(self.stack.close)
 
     async def register(self) -> None:
         """Every handset, as after a restart of the PBX."""

@@ -55,7 +55,7 @@ class Centre:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.phones.__aexit__(kind, error, trace)
-        await asyncio.to_thread(self.stack.stop)
+        await asyncio.to_thread(self.stack.close)
 
     # --- people -----------------------------------------------------------------------------------------------------
 

@@ -219,7 +219,8 @@ async def test_a_caller_who_is_turned_away_hears_the_tone(files: Files, tone: st
     call = await centre.dial("5001")
     await centre.until_fact("ContactDiverted")
     # Asterisk's indications.conf of the lab.
-    assert await call.tone() in (480, 425, 620)
+    heard = await call.tone()
+    assert any(abs(heard - hz) < 5 for hz in (480, 425, 620)), heard
     await call.hangup()
     assert body(await centre.story(), "ContactEnded")["outcome"] == "diverted_hang_up"
 
