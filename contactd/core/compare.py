@@ -40,9 +40,9 @@ def compare(floor: LiveFloor, input_: PbxCompared, at: Instant, into: Decision) 
 
     The gone come first, since an agent must be free of the old contact before being found with the next one.
     """
-    if input_.unsure:
+    if input_.unsure or not floor.contacts.keys() >= input_.late:
         into.commands.append(ComparePbx(pbx=input_.pbx, why="calls moved while their lists were read"))
-    input_ = msgspec.structs.replace(input_, unsure=input_.unsure | _moving(floor, input_.asked_at))
+    input_ = msgspec.structs.replace(input_, unsure=input_.unsure | input_.late | _moving(floor, input_.asked_at))
     seen = {call.contact: call for call in input_.calls}
     engaged = {a.id: phone.contact for a in floor.agents.values() if (phone := a.on_voice()) is not None}
     for contact in list(floor.contacts.values()):

@@ -75,6 +75,9 @@ class PbxCompared(Input, frozen=True, kw_only=True):
     calls: tuple[CallSeen, ...]
     unsure: frozenset[ContactId] = frozenset()
     """Calls that moved while the inventory was taken: they exist, but nothing is concluded from where they stood."""
+    late: frozenset[ContactId] = frozenset()
+    """Calls of which something was told just after their list was read, which may show it already: it is concluded from
+    what was told."""
     handsets: dict[str, Handset]
     static_served: bool = False
     """Nobody had steered for so long before this that the static queue took callers, and may have served some."""

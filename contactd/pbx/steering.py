@@ -40,6 +40,7 @@ _NO_LEAVE = (
     " Run contactctl doctor."
 )
 _SOON_S = 1.0
+_TOLD_S = 0.05
 _REMEMBERED = 1000
 """Callers who hung up: as many as may do so while one AGI connection is read."""
 _BOOT_TIME_S = 2.5
@@ -237,6 +238,9 @@ class Steering:
         self._touched = set()
         try:
             statuses = await self.link.collect({"Action": "Status", "Variables": ",".join(VARIABLES)}, "StatusComplete")
+            moved = frozenset(self._touched)
+            # Events follow what they tell of by some milliseconds: a transfer that the list shows is told of after it.
+            await asyncio.sleep(_TOLD_S)
             states = await self.link.collect({"Action": "DeviceStateList"}, "DeviceStateListComplete")
         finally:
             touched, self._touched = self._touched, None
@@ -253,7 +257,8 @@ class Steering:
                 asked_at=asked_at,
                 booted_at=self._booted_at,
                 calls=calls,
-                unsure=frozenset(touched),
+                unsure=moved,
+                late=frozenset(touched) - moved,
                 handsets=handsets_seen(states),
                 static_served=self._static_served,
             )

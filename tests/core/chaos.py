@@ -443,6 +443,7 @@ class Chaos:
             booted_at=dice.choice((0.0, self.now - 3, START)),
             calls=tuple(seen),
             unsure=frozenset(call.contact for call in seen if dice.random() < 0.1),
+            late=frozenset(call.contact for call in seen if dice.random() < 0.1),
             handsets={str(n): dice.choice(list(Handset)) for n in range(1001, 1012) if dice.random() < 0.3},
         )
 
@@ -581,7 +582,9 @@ class Hostile(Chaos):
     def _bent(self, told: S) -> S:
         """One field of it is a lie."""
         fields = [
-            name for name in told.__struct_fields__ if name not in ("contact", "callers", "calls", "handsets", "unsure")
+            name
+            for name in told.__struct_fields__
+            if name not in ("contact", "callers", "calls", "handsets", "unsure", "late")
         ]
         if not fields:
             return told

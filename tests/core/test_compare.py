@@ -9,10 +9,10 @@ import pytest
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import UNREGISTERED, AgentState, Handset
-from contactd.core.commands import ReturnToHold
+from contactd.core.commands import ComparePbx, ReturnToHold
 from contactd.core.contact import ContactState, Outcome
 from contactd.core.destination import ToVoicemail
-from contactd.core.ids import DiversionId, OfferId
+from contactd.core.ids import ContactId, DiversionId, OfferId
 from contactd.core.inputs import CallSeen, Place
 from tests.core.world import (
     ANNA,
@@ -155,6 +155,21 @@ def test_comparing_twice_says_nothing_new(state: ContactState, place: Place) -> 
     world.compare(stands(world, call, place))
     if MATRIX[state, place][1] is not S.OFFERED or place is P.OFFER:
         assert world.compare(stands(world, call, place)).events == []
+
+
+@pytest.mark.parametrize(("state", "place"), MATRIX)
+def test_a_contact_of_which_something_was_told_meanwhile_is_not_touched(state: ContactState, place: Place) -> None:
+    """The list shows a transfer some milliseconds before it is told of."""
+    world, call = in_state(state)
+    assert world.compare(stands(world, call, place), late=[call.contact]).commands == []
+    assert world.compare(late=[call.contact]).events == []
+    assert world.contact(call).state is state
+
+
+def test_nobody_knows_a_contact_of_which_something_was_told_meanwhile_so_it_is_looked_for_again() -> None:
+    world = open_world()
+    found = world.compare(late=[ContactId("01900000-0000-7000-8000-000000000000")])
+    assert [type(command) for command in found.commands] == [ComparePbx]
 
 
 @pytest.mark.parametrize(("state", "place"), MATRIX)

@@ -207,6 +207,7 @@ class World:
         self,
         *calls: CallSeen,
         unsure: Sequence[ContactId] = (),
+        late: Sequence[ContactId] = (),
         handsets: Mapping[str, Handset] | None = None,
         asked_at: Instant | None = None,
         booted_at: Instant = START - 9000,
@@ -220,6 +221,7 @@ class World:
                 booted_at=booted_at,
                 calls=calls,
                 unsure=frozenset(unsure),
+                late=frozenset(late),
                 handsets=dict(handsets or {}),
                 static_served=static_served,
             )
