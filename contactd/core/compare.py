@@ -62,7 +62,7 @@ def compare(floor: LiveFloor, input_: PbxCompared, at: Instant, into: Decision) 
         if ours and call.contact not in input_.unsure:
             _stands(floor, call, input_, at, engaged, into)
     for endpoint, handset in input_.handsets.items():
-        for agent in floor.at(input_.pbx, endpoint):
+        for agent in floor.seats.at(input_.pbx, endpoint):
             see_handset(agent, handset, into)
     if input_.pbx not in floor.steered:
         into.events.append(ev.PbxSteered(pbx=input_.pbx))
@@ -204,7 +204,7 @@ def _who_is_found(
     engaged: dict[AgentId, ContactId],
 ) -> Agent | None:
     """The agent with whom the caller rings or talks, when that is news."""
-    agent = floor.by_endpoint.get((input_.pbx, call.endpoint or ""))
+    agent = floor.seats.by_endpoint.get((input_.pbx, call.endpoint or ""))
     if agent is None or (call.place is Place.OFFER and call.offer is None):
         return None
     if contact is not None and contact.agent is not None and engaged.get(contact.agent) == contact.id:

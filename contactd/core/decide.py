@@ -255,7 +255,7 @@ def _transfer_completed(floor: LiveFloor, input_: inp.TransferCompleted, at: Ins
     in_line = consult is not None and consult.state in IN_LINE
     if consult is not None:
         _merge(floor, consult, at, into)
-    agent = floor.by_endpoint.get((contact.pbx, input_.endpoint or ""))
+    agent = floor.seats.by_endpoint.get((contact.pbx, input_.endpoint or ""))
     call = agent.on_voice() if agent is not None else None
     if agent is not None and (call is None or call.contact == other):
         into.events.append(
@@ -295,7 +295,7 @@ def _command_failed(floor: LiveFloor, input_: inp.CommandFailed, at: Instant, in
 
 
 def _handset_changed(floor: LiveFloor, input_: inp.HandsetChanged, at: Instant, into: Decision) -> None:
-    for agent in floor.at(input_.pbx, input_.endpoint):
+    for agent in floor.seats.at(input_.pbx, input_.endpoint):
         see_handset(agent, input_.handset, into)
 
 

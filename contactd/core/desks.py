@@ -31,7 +31,7 @@ def desk_sign_in_asked(floor: LiveFloor, input_: inp.DeskSignInAsked, at: Instan
     elif refuses(floor, agent, input_.pin_right, at, into):
         _count(floor, input_, "wrong_pin", at, into)
     else:
-        sit_down(floor, agent, input_.endpoint, By.AGENT, floor.at(input_.pbx, input_.endpoint), into)
+        sit_down(floor, agent, input_.endpoint, By.AGENT, floor.seats.at(input_.pbx, input_.endpoint), into)
 
 
 def _count(floor: LiveFloor, input_: inp.DeskSignInAsked, reason: str, at: Instant, into: Decision) -> None:

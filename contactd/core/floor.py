@@ -6,7 +6,6 @@ A floor rebuilt from the journal by apply() alone equals the live one, since a l
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -29,6 +28,7 @@ from contactd.core.queue_limits import QueueLimits
 from contactd.core.ring_back import Loss
 from contactd.core.routing.demand import goes_next, next_step_at
 from contactd.core.routing.index import RoutingIndex
+from contactd.core.seats import Seats
 
 SNAPSHOT_VERSION = 1
 
@@ -72,9 +72,6 @@ class Due(NamedTuple):
     limits: list[AgentId]
 
 
-_by_id = attrgetter("id")
-
-
 class LiveFloor:
     """A Floor with the indexes that routing reads."""
 
@@ -84,12 +81,6 @@ class LiveFloor:
         self.agents = self.state.agents
         self.steered = self.state.steered
         self.queues: dict[QueueId, QueuePlan] = {}
-        self.by_endpoint: dict[tuple[PbxId, str], Agent] = {}
-        """Who sits at a handset: who is signed in there, else whose it is."""
-        self.owners: dict[tuple[PbxId, str], AgentId] = {}
-        self._here: dict[tuple[PbxId, str], list[Agent]] = {}
-        self._doubled: set[tuple[PbxId, str]] = set()
-        """Handsets of several: an owner, and who sits there."""
         self.available: dict[AgentId, Agent] = {}
         """For a call."""
         self.mixed = False
@@ -102,7 +93,6 @@ class LiveFloor:
         self._switches: Alarms[SwitchKey] = Alarms()
         self._limits: Alarms[AgentId] = Alarms()
         self.limits = Limits(None)
-        self._planned: set[AgentId] = set()
         self._sending: set[QueueId] = set()
         self.refusing: set[QueueId] = set()
         """Queues that may send somebody on who comes to them."""
@@ -409,57 +399,16 @@ class LiveFloor:
         for key in [known for known in self.state.switches if known not in kept]:
             self.set_switch(key, None)
 
-    def at(self, pbx: PbxId, endpoint: str) -> list[Agent]:
-        """Whose handset it is, and who is signed in there; by id."""
-        here = self._here.get((pbx, endpoint), [])
-        return sorted(here, key=_by_id) if len(here) > 1 else here
-
     def sit(self, agent: Agent, desk: str) -> None:
         """Move an agent to a desk; empty: to their own handset. What it does is known when somebody else is there."""
         if desk == agent.desk:
             return
-        self._rise(agent)
+        self.seats.leave(agent)
         agent.desk = desk
-        others = self.at(agent.profile.pbx, agent.endpoint)
+        others = self.seats.at(agent.profile.pbx, agent.endpoint)
         agent.handset = others[0].handset if others else Handset.UNAVAILABLE
-        self._sit_at(agent)
+        self.seats.take(agent)
         self._index_agent(agent)
-
-    def _rise(self, agent: Agent) -> None:
-        key = (agent.profile.pbx, agent.endpoint)
-        if key in self._here:
-            self._here[key] = [one for one in self._here[key] if one is not agent]
-            self._seat(key)
-
-    def _sit_at(self, agent: Agent) -> None:
-        if agent.endpoint:
-            key = (agent.profile.pbx, agent.endpoint)
-            self._here.setdefault(key, []).append(agent)
-            self._seat(key)
-
-    def _seat(self, key: tuple[PbxId, str]) -> None:
-        """Name the one of those at a handset to whom its calls belong."""
-        here = self._here.get(key)
-        if not here:
-            self._here.pop(key, None)
-            self.by_endpoint.pop(key, None)
-            self._doubled.discard(key)
-            return
-        if len(here) > 1:
-            self._doubled.add(key)
-        else:
-            self._doubled.discard(key)
-        self.by_endpoint[key] = max(here, key=self._sits) if len(here) > 1 else here[0]
-
-    def _sits(self, agent: Agent) -> tuple[bool, bool, bool, bool, str]:
-        return (
-            # Somebody who left the plan in the middle of a talk may have left the handset to somebody else.
-            agent.id in self._planned,
-            agent.on_voice() is not None,
-            agent.status is not Status.SIGNED_OUT,
-            not agent.desk,
-            agent.id,
-        )
 
     def extend_wrap_up(self, agent: Agent, until: Instant) -> None:
         """Of the wrap-up that is shown."""
@@ -518,12 +467,7 @@ class LiveFloor:
         self.refusing = {queue.id for queue in self.queues.values() if queue.refuses()}
         self.limits = Limits(plan)
         self._limits = Alarms()
-        profiles = plan.agents if plan else ()
-        self._planned = {profile.id for profile in profiles}
-        self.owners = {(profile.pbx, profile.endpoint): profile.id for profile in profiles if profile.endpoint}
-        self.by_endpoint, self._here, self._doubled = {}, {}, set()
-        for agent in self.agents.values():
-            self._sit_at(agent)
+        self.seats = Seats(plan.agents if plan else (), self.agents.values())
         self.mixed = any(
             agent.profile.capacity != VOICE_ONLY or any(e.medium is not _VOICE for e in agent.engagements)
             for agent in self.agents.values()
@@ -539,8 +483,8 @@ class LiveFloor:
             self._index_agent(agent)
 
     def _index_agent(self, agent: Agent) -> None:
-        if self._doubled and (key := (agent.profile.pbx, agent.endpoint)) in self._doubled:
-            self._seat(key)
+        if self.seats.doubled:
+            self.seats.see(agent)
         if _VOICE in self.routing.see(agent) and _VOICE in agent.profile.capacity.media:
             self.available[agent.id] = agent
         else:

@@ -22,7 +22,7 @@ def _sign_in_asked(floor: LiveFloor, input_: inp.SignInAsked, at: Instant, into:
         return
     # Where they are, else at their own handset. Somebody may have it for a desk; or have it now for their own, while
     # this one signed out in a talk and still sits there.
-    here = floor.at(agent.profile.pbx, agent.endpoint)
+    here = floor.seats.at(agent.profile.pbx, agent.endpoint)
     sitting = [other for other in here if other.desk or other.status is not Status.SIGNED_OUT]
     sit_down(floor, agent, agent.endpoint, input_.by, sitting, into)
 

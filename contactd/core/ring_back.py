@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from contactd.core.contact import Contact, ContactState, Outcome
+from contactd.core.contact import IN_LINE, Contact, ContactState, Outcome
 from contactd.core.ids import ContactId, Instant, QueueId
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ MOST = 5_000
 NETWORK_CAUSES = frozenset({27, 34, 38, 41, 42, 44, 102})
 """Q.850 causes with which no person ends a talk: destination or network out of order, no circuit, temporary failure,
 congestion, Asterisk's rtp_timeout (44), a timer that ran out."""
-_IN_LINE = (ContactState.WAITING, ContactState.OFFERED, ContactState.FALLBACK)
 _WAITED = frozenset({Outcome.ABANDONED_WAITING, Outcome.ABANDONED_RINGING, Outcome.PBX_LOST})
 
 
@@ -41,7 +40,7 @@ def place_kept_until(floor: LiveFloor, contact: Contact, outcome: Outcome, cause
         return None
     if contact.state is ContactState.DIVERTED:
         return None
-    waits = outcome in _WAITED or (outcome is Outcome.HANDLED and contact.state in _IN_LINE)
+    waits = outcome in _WAITED or (outcome is Outcome.HANDLED and contact.state in IN_LINE)
     if not waits and not (contact.state is ContactState.CONNECTED and cause in NETWORK_CAUSES):
         return None
     queue = floor.queues.get(contact.queue)

@@ -40,7 +40,7 @@ class FeatureCodes:
     async def sign_in(self, session: AgiSession) -> None:
         """At the agent's own handset the PIN is enough; at a desk the number comes before it."""
         pbx, endpoint = self._handset(session)
-        agent = self._circle.floor.owners.get((pbx, endpoint))
+        agent = self._circle.floor.seats.owners.get((pbx, endpoint))
         shared = self.settings.is_shared(endpoint)
         await session.answer()
         if agent is None and not shared:
@@ -102,7 +102,7 @@ class FeatureCodes:
 
     def _agent(self, session: AgiSession) -> AgentId | None:
         """Who sits there."""
-        agent = self._circle.floor.by_endpoint.get(self._handset(session))
+        agent = self._circle.floor.seats.by_endpoint.get(self._handset(session))
         return agent.id if agent is not None else None
 
     async def _ask(self, session: AgiSession, request: inp.Input) -> None:

@@ -539,7 +539,7 @@ class Desks(Chaos):
     def _handset(self) -> inp.Input:
         """Somebody picks it up for a call of their own, or hangs up."""
         endpoint = str(self.dice.randint(1001, 1000 + len(AGENTS)))
-        agent = self.floor.by_endpoint[PBXES[0], endpoint]
+        agent = self.floor.seats.by_endpoint[PBXES[0], endpoint]
         handset = Handset.IN_USE if agent.handset is Handset.FREE and self.dice.random() < 0.5 else Handset.FREE
         return inp.HandsetChanged(pbx=PBXES[0], endpoint=endpoint, handset=handset)
 

@@ -154,7 +154,7 @@ def _check_indexes(floor: LiveFloor) -> None:
     )
     due = [until for until in timers if until is not None]
     assert floor.wake_at() == min(due, default=None)
-    for (pbx, endpoint), agent in floor.by_endpoint.items():
+    for (pbx, endpoint), agent in floor.seats.by_endpoint.items():
         assert agent is floor.agents[agent.id]
         assert endpoint and agent.id == sitter(floor, pbx, endpoint)
     signed_in = [
@@ -167,10 +167,13 @@ def _check_indexes(floor: LiveFloor) -> None:
     plan = floor.state.plan
     for profile in plan.agents if plan else ():
         assert floor.agents[profile.id].profile == profile
-        assert not profile.endpoint or floor.owners[profile.pbx, profile.endpoint] == profile.id
+        assert not profile.endpoint or floor.seats.owners[profile.pbx, profile.endpoint] == profile.id
     for agent in floor.agents.values():
-        assert (agent.profile.pbx, agent.desk or agent.profile.endpoint) in floor.by_endpoint or not agent.endpoint
-        together = floor.at(agent.profile.pbx, agent.endpoint) if agent.endpoint else []
+        assert (
+            agent.profile.pbx,
+            agent.desk or agent.profile.endpoint,
+        ) in floor.seats.by_endpoint or not agent.endpoint
+        together = floor.seats.at(agent.profile.pbx, agent.endpoint) if agent.endpoint else []
         assert not agent.desk or agent.status is not Status.SIGNED_OUT or agent.state is not AgentState.IDLE, agent
         assert [one.id for one in together] == sorted(
             a.id

@@ -631,7 +631,7 @@ MUTANTS = (
     ),
     Mutant(
         "the calls of a handset belong to who sits there",
-        FLOOR,
+        "seats.py",
         "max(here, key=self._sits) if len(here) > 1 else here[0]",
         "here[0]",
     ),

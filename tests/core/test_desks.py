@@ -62,7 +62,7 @@ def test_a_second_sign_in_elsewhere_moves_the_agent_and_frees_the_desk() -> None
     sit(world, BILAL, DESK)
     sit(world, BILAL, OTHER_DESK)
     assert world.agent(BILAL).endpoint == OTHER_DESK
-    assert (PBX, DESK) not in world.floor.by_endpoint
+    assert (PBX, DESK) not in world.floor.seats.by_endpoint
     world.put(inp.HandsetChanged(pbx=PBX, endpoint=DESK, handset=Handset.UNAVAILABLE))
     assert world.agent(BILAL).available()
     world.arrive(SALES)
@@ -73,7 +73,7 @@ def test_an_agent_moves_between_a_desk_and_the_own_handset() -> None:
     world = open_world(with_desks())
     world.sign_in(ANNA)
     sit(world, ANNA, DESK)
-    assert (world.agent(ANNA).desk, (PBX, ANNAS) in world.floor.by_endpoint) == (DESK, False)
+    assert (world.agent(ANNA).desk, (PBX, ANNAS) in world.floor.seats.by_endpoint) == (DESK, False)
     world.put(inp.HandsetChanged(pbx=PBX, endpoint=ANNAS, handset=Handset.UNAVAILABLE))
     assert world.agent(ANNA).available()
     sit(world, ANNA, ANNAS)
@@ -84,7 +84,7 @@ def test_signing_out_leaves_the_desk() -> None:
     world = open_world(with_desks())
     sit(world, BILAL, DESK)
     world.put(inp.SignOutAsked(agent=BILAL))
-    assert world.agent(BILAL).endpoint == "" and world.floor.by_endpoint.keys() == {(PBX, ANNAS)}
+    assert world.agent(BILAL).endpoint == "" and world.floor.seats.by_endpoint.keys() == {(PBX, ANNAS)}
     assert sit(world, CARLA, DESK)[0] == ev.AgentSignedIn(agent=CARLA, by=By.AGENT, endpoint=DESK)
 
 
@@ -94,7 +94,7 @@ def test_who_signs_out_in_a_talk_keeps_the_desk_until_it_is_over() -> None:
     call = world.arrive(SALES)
     world.answer(call)
     world.put(inp.SignOutAsked(agent=BILAL))
-    assert world.floor.by_endpoint[PBX, DESK].id == BILAL
+    assert world.floor.seats.by_endpoint[PBX, DESK].id == BILAL
     assert sit(world, CARLA, DESK) == [ev.SignInRefused(agent=CARLA, endpoint=DESK, reason="occupied")]
     world.hang_up(call)
     assert world.agent(BILAL).endpoint == DESK, "in wrap-up"
@@ -161,10 +161,10 @@ def test_a_wrap_up_moves_along() -> None:
 def test_the_owner_of_a_handset_that_is_somebody_s_desk_takes_it_back() -> None:
     world = open_world(with_desks())
     sit(world, BILAL, ANNAS)
-    assert world.floor.by_endpoint[PBX, ANNAS].id == BILAL
+    assert world.floor.seats.by_endpoint[PBX, ANNAS].id == BILAL
     world.put(inp.SignInAsked(agent=ANNA, pin_right=True, by=By.SUPERVISOR))
     assert world.kinds()[:2] == ["AgentSignedOut", "AgentSignedIn"]
-    assert world.floor.by_endpoint[PBX, ANNAS].id == ANNA
+    assert world.floor.seats.by_endpoint[PBX, ANNAS].id == ANNA
     assert world.agent(ANNA).handset is Handset.FREE, "seen while it was another's"
 
 
@@ -180,7 +180,7 @@ def test_when_the_guest_leaves_the_handset_is_the_owner_s_again() -> None:
     world = open_world(with_desks())
     sit(world, BILAL, ANNAS)
     world.put(inp.SignOutAsked(agent=BILAL))
-    assert world.floor.by_endpoint[PBX, ANNAS].id == ANNA
+    assert world.floor.seats.by_endpoint[PBX, ANNAS].id == ANNA
 
 
 def test_a_supervisor_cannot_sign_in_who_has_no_handset() -> None:
@@ -227,7 +227,7 @@ def test_a_guest_leaves_when_the_desk_becomes_the_own_handset_of_somebody_who_is
     )
     world.put(inp.ConfigurationLoaded(plan=with_desks(agents=agents, sha256="b" * 64)))
     assert world.steps[-1].events[1] == ev.AgentSignedOut(agent=BILAL, by=By.SYSTEM, why=ev.SignedOutWhy.DESK_GONE)
-    assert world.floor.by_endpoint[PBX, DESK].id == ANNA
+    assert world.floor.seats.by_endpoint[PBX, DESK].id == ANNA
 
 
 def test_two_are_never_signed_in_at_one_handset_though_it_became_somebody_s_own_in_a_talk() -> None:

@@ -108,9 +108,6 @@ class AgentSets:
             agents ^= 1 << number
         return found
 
-    def is_in(self, agent: AgentId, agents: AgentSet) -> bool:
-        return bool(self.bit[agent] & agents)
-
     def ready(self, medium: Medium) -> AgentSet:
         known = self._conditions.get(medium)
         return known.agents[_READY] if known is not None else 0
