@@ -22,7 +22,7 @@ help:
 	@echo "make call   call into it as a customer"
 	@echo "make test   every test, against real servers (TESTARGS='-k words -x')"
 	@echo "make lint   style, types, and the contracts between layers"
-	@echo "make docs   the samples and the reference of the configuration, from contactd/config/sections.py"
+	@echo "make docs   the samples and the reference of the configuration, from contactd/config/sections"
 	@echo "make bench  the latency and load figures; make bench-acd those of the routing alone, in three minutes"
 	@echo "make bench-customers  matching, timeline and erasing with a million customers"
 	@echo "make clean  remove everything generated"

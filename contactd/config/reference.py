@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -23,7 +22,7 @@ from contactd.config.writing import toml_key, toml_value
 
 Key = tuple[str, ...]
 NO_EXAMPLE: Mapping[str, Any] = MappingProxyType({})
-MARK = ".. made from contactd/config/sections.py by `make docs`; what is above this line is written by hand"
+MARK = ".. made from contactd/config/sections by `make docs`; what is above this line is written by hand"
 _WIDTH = 118
 
 SAMPLE_HEAD = """\
@@ -344,7 +343,8 @@ def _texts() -> dict[tuple[str, str], str]:
     """(class, key) -> the text below the key; (class, "") -> that of the class. Python keeps no text of a key, so the
     source is read."""
     found: dict[tuple[str, str], str] = {}
-    for node in ast.parse(inspect.getsource(sections)).body:
+    files = [Path(file) for folder in sections.__path__ for file in sorted(Path(folder).glob("*.py"))]
+    for node in [node for file in files for node in ast.parse(file.read_text(encoding="utf-8")).body]:
         if not isinstance(node, ast.ClassDef):
             continue
         found[node.name, ""] = ast.get_docstring(node) or ""
@@ -362,7 +362,7 @@ def _text(kind: type[msgspec.Struct], key: str = "") -> str:
         text = _TEXTS.get((one.__name__, key))
         if text:
             return text
-    raise ValueError(f"sections.py: {kind.__name__}.{key} needs a text below it that says what it is for")
+    raise ValueError(f"sections: {kind.__name__}.{key} needs a text below it that says what it is for")
 
 
 def _wrapped(text: str) -> list[str]:

@@ -1,0 +1,69 @@
+"""The sections of the configuration, each a frozen struct. The samples and the reference in docs/ are made from here.
+
+A description is what the operator reads after "Give": it says what the key takes. The text below a key says what it
+is for, to admins; `make docs` after a change. A new section stands with its subject, or in a file of its own, and in
+whole.py; what several sections take is in words.py, what a reload takes in live.py.
+"""
+
+from contactd.config.sections.agents import AgentSecrets, AgentSection, Handsets, Profile, ProfileMedium, Reason, SignIn
+from contactd.config.sections.calendars import Calendar, CalendarSections, SpecialDay
+from contactd.config.sections.customers import CustomerField, Customers, CustomerSecrets
+from contactd.config.sections.lines import Line, Menu, MenuNeeds
+from contactd.config.sections.live import LIVE, LIVE_SECRETS, is_live, same_place
+from contactd.config.sections.machine import (
+    Agi,
+    AudioSocket,
+    Ctl,
+    Database,
+    DatabaseSecrets,
+    Door,
+    Jobs,
+    Pbx,
+    PbxSecrets,
+    Privacy,
+    Spool,
+    Web,
+)
+from contactd.config.sections.queues import DestinationTable, Queue, QueueStep
+from contactd.config.sections.whole import SECRETS_FILE, SecretSections, Sections
+
+__all__ = [
+    "LIVE",
+    "LIVE_SECRETS",
+    "SECRETS_FILE",
+    "AgentSecrets",
+    "AgentSection",
+    "Agi",
+    "AudioSocket",
+    "Calendar",
+    "CalendarSections",
+    "Ctl",
+    "CustomerField",
+    "CustomerSecrets",
+    "Customers",
+    "Database",
+    "DatabaseSecrets",
+    "DestinationTable",
+    "Door",
+    "Handsets",
+    "Jobs",
+    "Line",
+    "Menu",
+    "MenuNeeds",
+    "Pbx",
+    "PbxSecrets",
+    "Privacy",
+    "Profile",
+    "ProfileMedium",
+    "Queue",
+    "QueueStep",
+    "Reason",
+    "SecretSections",
+    "Sections",
+    "SignIn",
+    "SpecialDay",
+    "Spool",
+    "Web",
+    "is_live",
+    "same_place",
+]

@@ -1,0 +1,108 @@
+"""Queues, the steps of their plans, and where callers go instead of waiting."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from contactd.config.sections import words
+
+
+class DestinationTable(Struct, frozen=True, kw_only=True):
+    """Where a caller goes instead of waiting for an agent. Exactly one of these."""
+
+    queue: words.Queue | None = None
+    """Another queue. The caller waits there with the wait so far, by that queue's plan."""
+    voicemail: words.Box | None = None
+    """A box of the PBX's app_voicemail."""
+    external: words.External | None = None
+    """A number outside, one of ``external_numbers``; the PBX's own list must have it too."""
+    message: words.Message | None = None
+    """A sound, and the call ends."""
+    hang_up: Annotated[Literal["busy", "congestion"], Meta(description='"busy" or "congestion"')] | None = None
+    """The call ends with this tone."""
+
+
+_Destination = (
+    Annotated[
+        DestinationTable,
+        Meta(
+            description='a destination: { queue = "<id>" }, { voicemail = "100" }, { external = "030123456" }, '
+            '{ message = "custom/closed" } or { hang_up = "busy" }',
+            examples=[{"voicemail": "100"}],
+        ),
+    ]
+    | None
+)
+
+
+class QueueStep(Struct, frozen=True, kw_only=True):
+    """How the queue routes a contact that has waited for so many seconds, until the next step begins. What is left out
+    is as the queue says, but for the groups: a step without them has none."""
+
+    strategy: words.Strategy | None = None
+    """In place of the queue's."""
+    boost_s: words.Boost = 0
+    """On top of the queue's."""
+    lower_by: Annotated[int, Meta(ge=0, le=10, description="levels, 0 to 10")] = 0
+    """All levels that are asked for, the queue's and the contact's own, count so much lower; what falls below 1 is not
+    asked for."""
+    only_groups: tuple[words.Group, ...] = ()
+    """Of the agents who serve the queue, only those of these groups. Empty: all of them."""
+    also_groups: tuple[words.Group, ...] = ()
+    """Agents of these groups as well, though they do not serve the queue."""
+    go: _Destination = None
+    """Instead of another rule: whoever still waits goes there. Alone in its step."""
+    skills: dict[words.Skill, words.Level] | None = None
+    """Skill = the least level, in place of the queue's. ``{}``: none."""
+
+
+class Queue(Struct, frozen=True, kw_only=True):
+    """One section for each queue, at least one. The name is its id, as reports and the dialplan use it."""
+
+    ring_s: Annotated[int, Meta(ge=5, le=120, description="seconds, 5 to 120")] = 20
+    """How long a handset rings before the offer counts as not answered."""
+    wrap_up_s: Annotated[int, Meta(ge=0, le=3600, description="seconds, 0 to 3600")] = 30
+    """After-contact work; 0: ready at once."""
+    wrap_up_extend_s: Annotated[int, Meta(ge=0, le=3600, description="seconds, 0 to 3600")] = 60
+    """By how much an agent may extend the wrap-up, once; 0: not at all."""
+    label: words.Label = ""
+    """The name for people. Empty: the id."""
+    ring_back_s: Annotated[int, Meta(ge=0, le=600, description="seconds, 0 to 600")] = 60
+    """Who was cut off while waiting, and rings back within this time, gets the old place in line. 0: a new one."""
+    expected_talk_s: Annotated[int, Meta(ge=5, le=14400, description="seconds, 5 to 14400")] = 180
+    """How long a talk takes. The estimated wait goes by it until contactd has learnt better from the first talks."""
+    strategy: words.Strategy = "longest_idle"
+    """Which of the agents who may be offered a contact gets it (docs/routing.rst)."""
+    boost_s: words.Boost = 0
+    """The queue's contacts go before those of other queues that have waited for up to so much longer."""
+    sticky_s: Annotated[int, Meta(ge=0, le=3600, description="seconds, 0 to 3600")] = 0
+    """How long a contact that prefers an agent waits for that one alone."""
+    preferred_skills: tuple[words.Skill, ...] = ()
+    """Nobody must have them; ``best_skill`` counts their levels too."""
+    only_groups: tuple[words.Group, ...] = ()
+    """Of the agents who serve the queue, at first only those of these groups. Empty: all of them."""
+    also_groups: tuple[words.Group, ...] = ()
+    """Agents of these groups as well, though they do not serve the queue."""
+    max_waiting: Annotated[int, Meta(ge=1, le=100000, description="a number of contacts, 1 to 100000")] | None = None
+    """When so many wait or ring, whoever comes next goes to ``full``. Left out: no limit."""
+    max_estimated_wait_s: Annotated[int, Meta(ge=1, le=86400, description="seconds, 1 to 86400")] | None = None
+    """When whoever comes next would wait for longer, by the median of the estimate (docs/routing.rst), they go to
+    ``full``. Left out: no limit."""
+    full: _Destination = None
+    """Where who comes goes while the queue is at one of its limits."""
+    unstaffed: _Destination = None
+    """Where who comes goes while nobody is signed in who serves the queue. Left out: they wait."""
+    calendar: words.Calendar | None = None
+    """When the queue is open. Left out: always."""
+    closed: _Destination = None
+    """Where who comes goes while the queue is closed. To be given with ``calendar``; and without, ``contactctl close``
+    can close no queue."""
+    closed_by_hand: _Destination = None
+    """The same, while a supervisor has closed it (``contactctl close``). Left out: as ``closed``."""
+    at_closing: Literal["serve", "send"] = "serve"
+    """What becomes of those who wait when it closes: they are served, or sent where ``closed`` says."""
+    skills: dict[words.Skill, words.Level] = {}
+    """Skill = the least level. Who lacks one is not offered the queue's contacts."""
+    steps: dict[words.After, QueueStep] = {}

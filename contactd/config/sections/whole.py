@@ -1,0 +1,85 @@
+"""The whole: every section of the configuration, and of the secrets file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from contactd.config.sections import words
+from contactd.config.sections.agents import AgentSecrets, AgentSection, Handsets, Profile, Reason, SignIn
+from contactd.config.sections.calendars import Calendar
+from contactd.config.sections.customers import Customers, CustomerSecrets
+from contactd.config.sections.lines import Menu
+from contactd.config.sections.machine import (
+    Agi,
+    AudioSocket,
+    Ctl,
+    Database,
+    DatabaseSecrets,
+    Jobs,
+    Pbx,
+    PbxSecrets,
+    Privacy,
+    Spool,
+    Web,
+)
+from contactd.config.sections.queues import Queue
+
+SECRETS_FILE = "secrets.toml"
+
+
+class Sections(Struct, frozen=True, kw_only=True):
+    """The keys above all sections. They stand before the first [section] of their file."""
+
+    floor: Annotated[int, Meta(ge=1, le=32767, description="a number, 1 to 32767")] = 1
+    """The floor's number in the journal. One organisation has one floor; it is never changed."""
+    state_dir: words.Path = "/var/lib/contactd"
+    """Where the spool lives: a local disk, not a network file system."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much is logged: JSON, one object a line, on standard output; read it with ``journalctl -u contactd``."""
+    secrets_file: Annotated[str, Meta(min_length=1, description="a path, absolute or beside this file")] = SECRETS_FILE
+    """The secrets file. Refused unless its mode keeps it from others: 0600 and contactd's own is right, for members of
+    the group contactd only look. A systemd credential named secrets.toml goes before it."""
+    default_queue: words.Queue
+    """Where a caller waits whose choice is unknown: the menu broke off, or the dialplan names no queue."""
+    emergency_numbers: tuple[words.Dialled, ...] = ("112", "911", "999")
+    """What the dialplan sends straight to the trunk, as [contactd-emergency] of extensions_contactd_site.conf lists it.
+    None of them may be a line. Where one is an ordinary number in your country, write the list without it."""
+    external_numbers: tuple[words.External, ...] = ()
+    """The numbers outside to which callers may be sent, written as a destination has them. Empty: none, since each such
+    call is made at your cost. The PBX has a list of its own, [contactd-external] of extensions_contactd_site.conf."""
+    shared_numbers: tuple[words.Shared, ...] = ()
+    """Callers' numbers behind which many people are, as the PBX shows them: other firms' switchboards. Whoever rings
+    back from one of them (``ring_back_s``) cannot be known again. A * at the end stands for any extension."""
+    database: Database
+    spool: Spool = Spool()
+    pbx: dict[words.Pbx, Pbx] = {}
+    agi: Agi = Agi()
+    audiosocket: AudioSocket = AudioSocket()
+    web: Web = Web()
+    ctl: Ctl = Ctl()
+    privacy: Privacy = Privacy()
+    calendars: dict[words.Calendar, Calendar] = {}
+    jobs: Jobs = Jobs()
+    customers: Customers = Customers()
+    queues: dict[words.Queue, Queue] = {}
+    menus: dict[words.Menu, Menu] = {}
+    lines: dict[words.Dialled, Annotated[str, Meta(description='"menu:<id>", "queue:<id>" or "echo"')]] = {}
+    """The dialled number = where it leads. A number that is not here goes to ``default_queue``. echo: callers hear what
+    they say, by way of contactd, for five minutes at most; to try a headset and the network. It is no contact: neither
+    the journal nor a report knows of it."""
+    sign_in: SignIn = SignIn()
+    handsets: Handsets = Handsets()
+    reasons: dict[words.Reason, Reason] = {}
+    profiles: dict[words.Profile, Profile] = {}
+    agents: dict[words.Agent, AgentSection] = {}
+
+
+class SecretSections(Struct, frozen=True, kw_only=True):
+    """What contactd must know and nobody else may read. It is neither logged nor stored anywhere."""
+
+    database: DatabaseSecrets = DatabaseSecrets()
+    pbx: dict[words.Pbx, PbxSecrets] = {}
+    agents: dict[words.Agent, AgentSecrets] = {}
+    customers: CustomerSecrets = CustomerSecrets()
