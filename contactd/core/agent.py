@@ -245,6 +245,20 @@ class Agent(msgspec.Struct, kw_only=True):
             for other in self.engagements
         )
 
+    def lift(self) -> None:
+        """From a snapshot of before agents could do several things at once, which says one thing of each."""
+        if self.state is _IDLE or self.engagements:
+            return
+        self.engagements = [
+            Engagement(
+                contact=self.contact or ContactId(""),
+                state=self.state,
+                since=self.since,
+                offer=self.offer,
+                until=self.wrap_up_until,
+            )
+        ]
+
     def settle(self, at: Instant) -> None:
         """Say anew what the agent does foremost: work before wrap-up before what rings, and of two the later one."""
         has = self.engagements

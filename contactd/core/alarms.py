@@ -36,6 +36,10 @@ class Alarms(Generic[K]):
         if self._times.pop(key, None) is not None:
             self._forget()
 
+    def reset(self) -> None:
+        self._times.clear()
+        self._heap.clear()
+
     def first(self) -> Instant | None:
         return self._heap[0][0] if self._heap else None
 

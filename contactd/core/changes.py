@@ -46,7 +46,7 @@ def _steered(floor: LiveFloor, event: ev.PbxSteered, at: Instant) -> None:
 def _lost(floor: LiveFloor, event: ev.PbxLost, at: Instant) -> None:
     floor.steered.discard(event.pbx)
     floor.time_steps(event.pbx)
-    for contact_id in [c for c in floor.returning if floor.contacts[c].pbx == event.pbx]:
+    for contact_id in [c for c in floor.timers.returning.times if floor.contacts[c].pbx == event.pbx]:
         floor.expect_back(floor.contacts[contact_id], None)
     floor.time_agents(event.pbx)
 

@@ -5,42 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import BUSY_AGAIN_S, By, Status
-from contactd.core.commands import ComparePbx, MoveToHold, ReturnToHold
+from contactd.core.commands import ComparePbx, MoveToHold
 from contactd.core.compare import compare
-from contactd.core.contact import IN_LINE, STICKY, Contact, ContactState, Outcome
+from contactd.core.contact import IN_LINE, Contact, ContactState, Outcome
 from contactd.core.customer import party_known, verification_told
 from contactd.core.decision import (
     Decision,
-    adopt,
-    carried_needs,
     connect,
     diverted_outcome,
     end_contact,
     end_offer,
     end_talk,
-    expecting,
-    queue_or_default,
     queued,
     see_handset,
     waited,
 )
 from contactd.core.desks import leave_lost_desks
-from contactd.core.diverting import arrive, closing_sends, destination_failed, step_goes, still_there
+from contactd.core.diverting import destination_failed
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
-from contactd.core.hours import calendar_turned, switch_asked, switches_over
-from contactd.core.ids import ContactId, Instant, OfferId, is_test_call
-from contactd.core.needs import with_record
+from contactd.core.hold import call_arrived, call_fell_back, call_held, menu_answered, needs_asked
+from contactd.core.hours import calendar_turned, switch_asked
+from contactd.core.ids import ContactId, Instant, OfferId
+from contactd.core.passing import time_passed
 from contactd.core.plan import Medium
-from contactd.core.presence import PRESENCE, limit_reached
-from contactd.core.ring_back import lost_place, place_kept_until
-from contactd.core.routing.demand import before_going, due_step, step_asking
-from contactd.core.written import offer_overdue, received
+from contactd.core.presence import PRESENCE
+from contactd.core.ring_back import place_kept_until
+from contactd.core.written import received
 
 
 def decide(floor: LiveFloor, input_: inp.Input, at: Instant) -> Decision:
@@ -51,110 +45,6 @@ def decide(floor: LiveFloor, input_: inp.Input, at: Instant) -> Decision:
 
 
 # --- contacts -------------------------------------------------------------------------------------------------------
-
-
-def _call_arrived(floor: LiveFloor, input_: inp.CallArrived, at: Instant, into: Decision) -> None:
-    if input_.contact in floor.contacts:
-        return
-    into.events.append(
-        ev.ContactArrived(
-            contact=input_.contact,
-            pbx=input_.pbx,
-            call=input_.call,
-            channel=input_.channel,
-            dnis=input_.dnis,
-            test=is_test_call(input_.call),
-            callers=input_.callers[:2],
-        )
-    )
-
-
-def _menu_answered(floor: LiveFloor, input_: inp.MenuAnswered, at: Instant, into: Decision) -> None:
-    contact = floor.contacts.get(input_.contact)
-    if contact is None or contact.state is not ContactState.MENU:
-        return
-    into.events.append(
-        ev.MenuChosen(
-            contact=contact.id,
-            menu=input_.menu,
-            choice=input_.choice,
-            queue=queue_or_default(floor, input_.queue),
-        )
-    )
-
-
-def _call_held(floor: LiveFloor, input_: inp.CallHeld, at: Instant, into: Decision) -> None:
-    contact = floor.contacts.get(input_.contact)
-    queue = queue_or_default(floor, input_.queue)
-    # Transferred into a queue, or sent back into the hold by a dialplan of the site's own: a new wait begins.
-    anew = contact is not None and contact.state in (ContactState.CONNECTED, ContactState.RELEASED)
-    if not anew:
-        # Unless that one is gone from the plan.
-        queue = queue_or_default(floor, still_there(contact, queue))
-    if contact is None:
-        into.events.append(adopt(input_, input_.pbx, at))
-    needs = carried_needs(input_, contact, into)
-    queued_at = min(input_.queued_at, at)
-    loss = lost_place(floor, contact, queue, at) if contact is not None and contact.queued_at is None else None
-    if loss is not None:
-        queued_at = min(queued_at, loss.queued_at)
-    waits = queued(input_.contact, queue, queued_at, at, plan=floor.queues.get(queue), known=contact, needs=needs)
-    if loss is not None:
-        waits = msgspec.structs.replace(waits, resumed=loss.contact)
-    if contact is None or contact.queued_at is None or contact.queue != queue:
-        record = contact.known if contact is not None else None
-        waits = expecting(floor, waits, input_.pbx, with_record(needs, record, queue), at)
-    if contact is None:
-        anew = input_.queued_at > at - _JUST_NOW_S
-    elif contact.state is ContactState.OFFERED:
-        end_offer(contact, OfferOutcome.LOST, 0, into)
-    elif contact.state is ContactState.CONNECTED:
-        end_talk(floor, contact, "transfer", at, into)
-    if anew or (contact is not None and contact.queued_at is None):
-        caller = contact or input_
-        arrive(floor, waits, pbx=caller.pbx, channel=caller.channel, known=contact, at=at, into=into)
-    elif contact is None or contact.queue != queue:
-        into.events.append(waits)
-    elif not contact.held:
-        into.events.append(ev.ContactHeld(contact=contact.id))
-
-
-_JUST_NOW_S = 2.0
-"""Somebody whom nobody announced and who has waited for longer has not just arrived: we were away."""
-
-
-def _needs_asked(floor: LiveFloor, input_: inp.NeedsAsked, at: Instant, into: Decision) -> None:
-    contact = floor.contacts.get(input_.contact)
-    if contact is None or contact.asked_before() == input_.needs:
-        return
-    queue = floor.queues.get(contact.queue) if contact.queue is not None else None
-    needs = with_record(input_.needs, contact.known, contact.queue)
-    step = step_asking(queue, contact, needs, at)
-    into.events.append(ev.ContactNeedsSet(contact=contact.id, needs=input_.needs, step=step))
-
-
-def _call_fell_back(floor: LiveFloor, input_: inp.CallFellBack, at: Instant, into: Decision) -> None:
-    contact = floor.contacts.get(input_.contact)
-    if contact is None:
-        into.events.append(adopt(input_, input_.pbx, at))
-    elif contact.state is ContactState.OFFERED:
-        end_offer(contact, OfferOutcome.LOST, 0, into)
-    elif contact.state not in (ContactState.MENU, ContactState.WAITING, ContactState.DIVERTED):
-        return
-    into.events.append(
-        ev.ContactFellBack(
-            contact=input_.contact,
-            queue=queue_or_default(floor, still_there(contact, queue_or_default(floor, input_.queue))),
-            queued_at=min(input_.queued_at, at, *_kept_place(contact)),
-        )
-    )
-    if input_.pbx in floor.steered:
-        into.commands.append(ReturnToHold(pbx=input_.pbx, contact=input_.contact, channel=input_.channel))
-
-
-def _kept_place(contact: Contact | None) -> tuple[Instant, ...]:
-    """The dialplan does not know that a caller who rang back has an older place."""
-    return () if contact is None or contact.queued_at is None else (contact.queued_at,)
 
 
 def _caller_hung_up(floor: LiveFloor, input_: inp.CallerHungUp, at: Instant, into: Decision) -> None:
@@ -305,36 +195,6 @@ def _skills_asked(floor: LiveFloor, input_: inp.SkillsAsked, at: Instant, into: 
         into.events.append(ev.AgentSkillsSet(agent=agent.id, skills=input_.skills))
 
 
-def _time_passed(floor: LiveFloor, input_: inp.TimePassed, at: Instant, into: Decision) -> None:
-    due = floor.due(at)
-    for agent_id in due.wrap_ups:
-        wrap_ups = floor.agents[agent_id].wrap_ups()
-        over = [engagement for engagement in wrap_ups if engagement.until is not None and engagement.until <= at]
-        # The same contact may have come back and gone again.
-        named = [None] if len(over) == len(wrap_ups) else dict.fromkeys(engagement.contact for engagement in over)
-        into.events += [ev.WrapUpEnded(agent=agent_id, contact=contact, by=By.SYSTEM) for contact in named]
-    for contact_id in due.offers:
-        offer_overdue(floor, contact_id, into)
-    into.events += [ev.AgentReady(agent=agent, by=By.SYSTEM) for agent in due.pauses]
-    into.events += [ev.ReturnOverdue(contact=contact) for contact in due.returning]
-    switches_over(due.switches, into)
-    for contact in map(floor.contacts.__getitem__, due.steps):
-        queue = floor.queues.get(contact.queue) if contact.queue is not None else None
-        if queue is not None and contact.queued_at is not None:
-            if closing_sends(floor, contact, queue, at, into):
-                continue
-            reached = due_step(queue, contact.step == STICKY and contact.prefers(), contact.queued_at, at)
-            reached = max(reached, contact.step + 1)
-            step = before_going(queue, contact.step, reached)
-            if step < reached and floor.can_go(contact):
-                step_goes(floor, contact, queue, step + 1, at, into)
-            else:
-                into.events.append(ev.ContactRelaxed(contact=contact.id, step=step))
-    # After all that was decided on a floor where these were signed in.
-    for agent_id in due.limits:
-        limit_reached(floor, floor.agents[agent_id], at, into)
-
-
 # --- the floor itself -----------------------------------------------------------------------------------------------
 
 
@@ -376,12 +236,12 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.ConfigurationLoaded: _configuration_loaded,
     inp.PbxAbsent: _pbx_absent,
     inp.PbxCompared: compare,
-    inp.CallArrived: _call_arrived,
-    inp.MenuAnswered: _menu_answered,
-    inp.CallHeld: _call_held,
+    inp.CallArrived: call_arrived,
+    inp.MenuAnswered: menu_answered,
+    inp.CallHeld: call_held,
     inp.ContactReceived: received,
-    inp.CallFellBack: _call_fell_back,
-    inp.NeedsAsked: _needs_asked,
+    inp.CallFellBack: call_fell_back,
+    inp.NeedsAsked: needs_asked,
     inp.PartyKnown: party_known,
     inp.VerificationTold: verification_told,
     inp.DestinationFailed: destination_failed,
@@ -396,5 +256,5 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.CalendarTurned: calendar_turned,
     inp.SwitchAsked: switch_asked,
     inp.CommandFailed: _command_failed,
-    inp.TimePassed: _time_passed,
+    inp.TimePassed: time_passed,
 }

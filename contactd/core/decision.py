@@ -48,6 +48,8 @@ def queued(
     known: Contact | None,
     needs: Needs | None = None,
     passed: tuple[QueueId, ...] = (),
+    resumed: ContactId | None = None,
+    estimate: Estimate | None = None,
 ) -> ev.ContactQueued:
     """A wait that began at queued_at, at the step of the queue's plan that it has reached.
 
@@ -58,7 +60,15 @@ def queued(
     wanted = with_record(asked, known.known if known is not None else None, queue)
     prefers = wanted is not None and wanted.preferred_agent is not None
     step = before_going(plan, 0, due_step(plan, prefers, queued_at, at)) if plan is not None else 0
-    return ev.ContactQueued(contact=contact_id, queue=queue, queued_at=queued_at, step=step, passed=passed)
+    return ev.ContactQueued(
+        contact=contact_id,
+        queue=queue,
+        queued_at=queued_at,
+        step=step,
+        passed=passed,
+        resumed=resumed,
+        estimate=estimate,
+    )
 
 
 def carried_needs(call: inp.CallHeld | inp.CallSeen, known: Contact | None, into: Decision) -> Needs | None:
@@ -72,24 +82,23 @@ def carried_needs(call: inp.CallHeld | inp.CallSeen, known: Contact | None, into
     return call.needs
 
 
-def expecting(
-    floor: LiveFloor, waits: ev.ContactQueued, pbx: PbxId, needs: Needs | None, at: Instant
-) -> ev.ContactQueued:
-    """waits, with an estimate where somebody must wait; in a crowd not of everybody, so that it costs nothing, and in a
+def expected(
+    floor: LiveFloor, queue: QueueId, queued_at: Instant, pbx: PbxId, needs: Needs | None, at: Instant
+) -> Estimate | None:
+    """Of a wait that begins, where somebody must wait; in a crowd not of everybody, so that it costs nothing, and in a
     large one of nobody."""
     crowd = len(floor.routing.waiting)
     if crowd >= ASKED or at < floor.state.estimated_at + max(_ESTIMATE_S, _ESTIMATE_WAITING_S * crowd):
-        return waits
-    estimate = estimated_wait(floor, waits.queue, at, pbx=pbx, needs=needs, since=waits.queued_at)
+        return None
+    estimate = estimated_wait(floor, queue, at, pbx=pbx, needs=needs, since=queued_at)
     if estimate is None or estimate.high_s == estimate.low_s:
-        return waits
-    before_s = since(waits.queued_at, at)
-    whole = Estimate(
+        return None
+    before_s = since(queued_at, at)
+    return Estimate(
         low_s=round(before_s + estimate.low_s, 1),
         median_s=round(before_s + estimate.median_s, 1),
         high_s=round(before_s + estimate.high_s, 1),
     )
-    return msgspec.structs.replace(waits, estimate=whole)
 
 
 def end_offer(contact: Contact, outcome: OfferOutcome, cause: int, into: Decision) -> None:

@@ -5,30 +5,29 @@ A floor rebuilt from the journal by apply() alone equals the live one, since a l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import msgspec
 
 from contactd.core import events as ev
 from contactd.core.agent import TRANSITIONS as AGENT_TRANSITIONS
 from contactd.core.agent import Agent, AgentState, By, Engagement, Handset, Status, Tries
-from contactd.core.alarms import Alarms
 from contactd.core.changes import CHANGES
 from contactd.core.contact import TRANSITIONS as CONTACT_TRANSITIONS
 from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.errors import FloorBug
-from contactd.core.hours import leaves
+from contactd.core.hours import forget_hours, leaves
 from contactd.core.ids import AgentId, CalendarId, ContactId, Instant, PbxId, QueueId
 from contactd.core.learnt import Learnt
 from contactd.core.limits import Limits
-from contactd.core.opening import CalendarState, Switch, SwitchKey, switch_key
+from contactd.core.opening import CalendarState, Switch, SwitchKey
 from contactd.core.plan import VOICE_ONLY, FloorPlan, Medium, QueuePlan, Skills
 from contactd.core.queue_limits import QueueLimits
 from contactd.core.ring_back import Loss
 from contactd.core.routing.demand import goes_next, next_step_at
 from contactd.core.routing.index import RoutingIndex
 from contactd.core.seats import Seats
+from contactd.core.timers import Timers
 
 SNAPSHOT_VERSION = 1
 
@@ -60,18 +59,6 @@ _VOICE = Medium.VOICE
 """Asked for at every turn; a member of an enum takes longer to find than all else here."""
 
 
-class Due(NamedTuple):
-    """Whose time has come, each in its order."""
-
-    wrap_ups: list[AgentId]
-    offers: list[ContactId]
-    pauses: list[AgentId]
-    returning: list[ContactId]
-    steps: list[ContactId]
-    switches: list[SwitchKey]
-    limits: list[AgentId]
-
-
 class LiveFloor:
     """A Floor with the indexes that routing reads."""
 
@@ -85,26 +72,20 @@ class LiveFloor:
         """For a call."""
         self.mixed = False
         """Whether there is anybody who does, or might do, anything but one call at a time."""
-        self._wrap_ups: Alarms[AgentId] = Alarms()
-        self._offers: Alarms[ContactId] = Alarms()
-        self._pauses: Alarms[AgentId] = Alarms()
-        self._returning: Alarms[ContactId] = Alarms()
-        self._steps: Alarms[ContactId] = Alarms()
-        self._switches: Alarms[SwitchKey] = Alarms()
-        self._limits: Alarms[AgentId] = Alarms()
+        self.timers = Timers()
         self.limits = Limits(None)
         self._sending: set[QueueId] = set()
         self.refusing: set[QueueId] = set()
         """Queues that may send somebody on who comes to them."""
         for agent in self.agents.values():
-            _lift(agent)
+            agent.lift()
         self._index_plan()
         for contact in self.contacts.values():
             if contact.return_by is not None:
-                self._returning.set(contact.id, contact.return_by)
+                self.timers.returning.set(contact.id, contact.return_by)
         for key, switch in self.state.switches.items():
             if switch.until is not None:
-                self._switches.set(key, switch.until)
+                self.timers.switches.set(key, switch.until)
 
     @property
     def epoch(self) -> int:
@@ -123,63 +104,12 @@ class LiveFloor:
 
     def wake_at(self) -> Instant | None:
         """When TimePassed is due; None while nothing is timed."""
-        timers = (
-            self._wrap_ups,
-            self._offers,
-            self._pauses,
-            self._returning,
-            self._steps,
-            self._switches,
-            self._limits,
-        )
-        return min((at for alarms in timers if (at := alarms.first()) is not None), default=None)
+        return self.timers.first()
 
     @property
     def waiting(self) -> list[tuple[Instant, ContactId]]:
         """Contacts that may be offered now, in line: the rank, and who."""
         return [(rank, contact) for rank, contact, _ in sorted(self.routing.waiting.values())]
-
-    @property
-    def wrap_ups(self) -> Mapping[AgentId, Instant]:
-        """When an agent's first one ends."""
-        return self._wrap_ups.times
-
-    @property
-    def offers(self) -> Mapping[ContactId, Instant]:
-        """When an offer that no PBX carries is over by itself."""
-        return self._offers.times
-
-    @property
-    def pauses(self) -> Mapping[AgentId, Instant]:
-        """Agents who are not ready, and when they are so again by themselves."""
-        return self._pauses.times
-
-    @property
-    def returning(self) -> Mapping[ContactId, Instant]:
-        """Callers on their way back from the static queue, and until when their places are kept free."""
-        return self._returning.times
-
-    @property
-    def steps_due(self) -> Mapping[ContactId, Instant]:
-        """When the wait of who waits reaches the next step of the queue's plan."""
-        return self._steps.times
-
-    @property
-    def limits_due(self) -> Mapping[AgentId, Instant]:
-        """When the time of who may not stay as they are is over."""
-        return self._limits.times
-
-    def due(self, at: Instant) -> Due:
-        """What the time has come for."""
-        return Due(
-            self._wrap_ups.due(at),
-            self._offers.due(at),
-            self._pauses.due(at),
-            self._returning.due(at),
-            self._steps.due(at),
-            self._switches.due(at),
-            self._limits.due(at),
-        )
 
     def apply(self, event: ev.Event, at: Instant) -> None:
         """The only way in. at: when it happened."""
@@ -236,15 +166,15 @@ class LiveFloor:
         contact.return_by = by
         self.routing.expect_no_more(contact.id)
         if by is None:
-            self._returning.clear(contact.id)
+            self.timers.returning.clear(contact.id)
         else:
-            self._returning.set(contact.id, by)
+            self.timers.returning.set(contact.id, by)
             self.routing.expect(contact)
 
     def leave_line(self, contact: Contact) -> None:
         """To be said before anything changes that the line is sorted by."""
         if contact.state is _WAITING:
-            self._steps.clear(contact.id)
+            self.timers.steps.clear(contact.id)
             if contact.held:
                 self.routing.leave(contact)
 
@@ -261,13 +191,13 @@ class LiveFloor:
         sends = queue.id in self._sending
         if sends and leaves(self, queue, contact) is not None:
             # At once: no time is earlier.
-            self._steps.set(contact.id, 0.0)
+            self.timers.steps.set(contact.id, 0.0)
             return
         due = next_step_at(queue, contact)
         if due is None or (sends and goes_next(queue, contact) and not self.can_go(contact)):
-            self._steps.clear(contact.id)
+            self.timers.steps.clear(contact.id)
         else:
-            self._steps.set(contact.id, due)
+            self.timers.steps.set(contact.id, due)
 
     def can_go(self, contact: Contact) -> bool:
         """Whether a waiting contact can be sent elsewhere now."""
@@ -306,13 +236,13 @@ class LiveFloor:
             engagement = Engagement(contact=contact.id, medium=contact.medium, state=state, since=at)
             agent.engagements.append(engagement)
         if engagement.state is _OFFERED and engagement.until is not None:
-            self._offers.clear(contact.id)
+            self.timers.offers.clear(contact.id)
         engagement.state, engagement.since = state, at
         engagement.offer, engagement.parked = contact.offer, False
         engagement.queue = contact.queue if not contact.test else None
         engagement.until, engagement.extend_s = until, extend_s
         if state is _OFFERED and until is not None:
-            self._offers.set(contact.id, until)
+            self.timers.offers.set(contact.id, until)
         agent.settle(at)
         self._index_agent(agent)
 
@@ -321,7 +251,7 @@ class LiveFloor:
         for engagement in engagements:
             agent.engagements.remove(engagement)
             if engagement.state is _OFFERED and engagement.until is not None:
-                self._offers.clear(engagement.contact)
+                self.timers.offers.clear(engagement.contact)
         if worked:
             agent.idle_since = at
         agent.settle(at)
@@ -385,19 +315,10 @@ class LiveFloor:
         else:
             self.state.switches[key] = switch
         if switch is None or switch.until is None:
-            self._switches.clear(key)
+            self.timers.switches.clear(key)
         else:
-            self._switches.set(key, switch.until)
+            self.timers.switches.set(key, switch.until)
         self.time_hours()
-
-    def _forget_hours(self, plan: FloorPlan) -> None:
-        """Of what left the plan, or whose calendar did."""
-        for calendar in [known for known in self.state.calendars if known not in plan.calendars]:
-            del self.state.calendars[calendar]
-        kept = {switch_key(queue.id, None) for queue in plan.queues}
-        kept |= {switch_key(None, calendar) for calendar in plan.calendars}
-        for key in [known for known in self.state.switches if known not in kept]:
-            self.set_switch(key, None)
 
     def sit(self, agent: Agent, desk: str) -> None:
         """Move an agent to a desk; empty: to their own handset. What it does is known when somebody else is there."""
@@ -432,14 +353,14 @@ class LiveFloor:
     def _time_agent(self, agent: Agent) -> None:
         until = self.limits.first(agent) if agent.profile.pbx in self.steered else None
         if until is None:
-            self._limits.clear(agent.id)
+            self.timers.limits.clear(agent.id)
         else:
-            self._limits.set(agent.id, until)
+            self.timers.limits.set(agent.id, until)
 
     def configure(self, plan: FloorPlan) -> None:
         """Take a new plan; people in the middle of something stay until they are done."""
         self.state.plan = plan
-        self._forget_hours(plan)
+        forget_hours(self, plan)
         kept = {queue.id for queue in plan.queues}
         self.state.learnt = {queue: learnt for queue, learnt in self.state.learnt.items() if queue in kept}
         wanted = {profile.id: profile for profile in plan.agents}
@@ -453,7 +374,7 @@ class LiveFloor:
             if agent.state is AgentState.IDLE:
                 del self.agents[agent_id]
                 self.available.pop(agent_id, None)
-                self._pauses.clear(agent_id)
+                self.timers.pauses.clear(agent_id)
             else:
                 agent.status, agent.reason, agent.ready_at = Status.SIGNED_OUT, "", None
                 agent.status_by, agent.overdue = By.SYSTEM, False
@@ -466,7 +387,8 @@ class LiveFloor:
         self._sending = {queue.id for queue in self.queues.values() if queue.sends_who_waits()}
         self.refusing = {queue.id for queue in self.queues.values() if queue.refuses()}
         self.limits = Limits(plan)
-        self._limits = Alarms()
+        self.timers.limits.reset()
+        self.timers.steps.reset()
         self.seats = Seats(plan.agents if plan else (), self.agents.values())
         self.mixed = any(
             agent.profile.capacity != VOICE_ONLY or any(e.medium is not _VOICE for e in agent.engagements)
@@ -475,7 +397,6 @@ class LiveFloor:
         self.routing = RoutingIndex(self.contacts, self.agents, self.queues)
         self.queue_limits = QueueLimits(self.queues, self.contacts.values(), self.agents.values())
         for contact in self.contacts.values():
-            self._steps.clear(contact.id)
             self._join_line(contact)
             if contact.return_by is not None:
                 self.routing.expect(contact)
@@ -491,32 +412,17 @@ class LiveFloor:
             self.available.pop(agent.id, None)
         ends = agent.wrap_up_ends() if agent.engagements else None
         if ends is not None:
-            self._wrap_ups.set(agent.id, ends)
+            self.timers.wrap_ups.set(agent.id, ends)
         else:
-            self._wrap_ups.clear(agent.id)
+            self.timers.wrap_ups.clear(agent.id)
         if agent.ready_at is not None:
-            self._pauses.set(agent.id, agent.ready_at)
+            self.timers.pauses.set(agent.id, agent.ready_at)
         else:
-            self._pauses.clear(agent.id)
+            self.timers.pauses.clear(agent.id)
         if self.limits.any:
             self._time_agent(agent)
         if not self.mixed:
             return
         for engagement in agent.engagements:
             if engagement.state is _OFFERED and engagement.until is not None:
-                self._offers.set(engagement.contact, engagement.until)
-
-
-def _lift(agent: Agent) -> None:
-    """A snapshot of before agents could do several things at once says one thing of each."""
-    if agent.state is _IDLE or agent.engagements:
-        return
-    agent.engagements = [
-        Engagement(
-            contact=agent.contact or ContactId(""),
-            state=agent.state,
-            since=agent.since,
-            offer=agent.offer,
-            until=agent.wrap_up_until,
-        )
-    ]
+                self.timers.offers.set(engagement.contact, engagement.until)

@@ -14,7 +14,7 @@ from contactd.core.contact import Contact
 from contactd.core.destination import Destination, ToQueue
 from contactd.core.ids import Instant, QueueId
 from contactd.core.opening import CalendarState, Opening, Switch, SwitchKey, may_wait, opening_of, switch_key
-from contactd.core.plan import QueuePlan
+from contactd.core.plan import FloorPlan, QueuePlan
 
 if TYPE_CHECKING:
     from contactd.core.decision import Decision
@@ -95,13 +95,12 @@ def switch_asked(floor: LiveFloor, input_: inp.SwitchAsked, at: Instant, into: D
     )
 
 
-def switches_over(due: list[SwitchKey], into: Decision) -> None:
-    """The time is over for which these were switched."""
-    for key in due:
-        kind, _, name = key.partition(":")
-        # A key of the floor's own: it was made from one of the two.
-        queue, calendar = (name, None) if kind == "queue" else (None, name)
-        into.events.append(ev.HoursSwitched(queue=queue, calendar=calendar, open=None, why=TIME_IS_OVER))  # type: ignore[arg-type]
+def switch_over(floor: LiveFloor, key: SwitchKey, at: Instant, into: Decision) -> None:
+    """The time is over for which it was switched."""
+    kind, _, name = key.partition(":")
+    # A key of the floor's own: it was made from one of the two.
+    queue, calendar = (name, None) if kind == "queue" else (None, name)
+    into.events.append(ev.HoursSwitched(queue=queue, calendar=calendar, open=None, why=TIME_IS_OVER))  # type: ignore[arg-type]
 
 
 # --- changed ----------------------------------------------------------------------------------------------------------
@@ -114,6 +113,16 @@ def calendar_changed(floor: LiveFloor, event: ev.CalendarChanged, at: Instant) -
         open=event.open, why=event.why, until=event.until, since=since
     )
     floor.time_hours()
+
+
+def forget_hours(floor: LiveFloor, plan: FloorPlan) -> None:
+    """Of what left the plan, or whose calendar did."""
+    for calendar in [known for known in floor.state.calendars if known not in plan.calendars]:
+        del floor.state.calendars[calendar]
+    kept = {switch_key(queue.id, None) for queue in plan.queues}
+    kept |= {switch_key(None, calendar) for calendar in plan.calendars}
+    for key in [known for known in floor.state.switches if known not in kept]:
+        floor.set_switch(key, None)
 
 
 def hours_switched(floor: LiveFloor, event: ev.HoursSwitched, at: Instant) -> None:

@@ -13,7 +13,7 @@ from contactd.core.decision import Decision
 from contactd.core.desks import desk_sign_in_asked, refuses, sit_down
 from contactd.core.events import SignedOutWhy
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import Instant
+from contactd.core.ids import AgentId, Instant
 
 
 def _sign_in_asked(floor: LiveFloor, input_: inp.SignInAsked, at: Instant, into: Decision) -> None:
@@ -71,8 +71,9 @@ def _wrap_up_end_asked(floor: LiveFloor, input_: inp.WrapUpEndAsked, at: Instant
         into.events.append(ev.WrapUpEnded(agent=agent.id, by=input_.by))
 
 
-def limit_reached(floor: LiveFloor, agent: Agent, at: Instant, into: Decision) -> None:
+def limit_reached(floor: LiveFloor, agent_id: AgentId, at: Instant, into: Decision) -> None:
     """The agent has been as they are for as long as the configuration allows."""
+    agent = floor.agents[agent_id]
     limits = floor.limits
     overdue_at = limits.overdue_at(agent)
     if overdue_at is not None and overdue_at <= at:

@@ -41,7 +41,7 @@ def received(floor: LiveFloor, input_: inp.ContactReceived, at: Instant, into: D
     into.events.append(queued(input_.contact, queue, since, at, plan=floor.queues.get(queue), known=contact))
 
 
-def offer_overdue(floor: LiveFloor, contact_id: ContactId, into: Decision) -> None:
+def offer_overdue(floor: LiveFloor, contact_id: ContactId, at: Instant, into: Decision) -> None:
     """Nobody took the offer in time."""
     contact = floor.contacts[contact_id]
     end_offer(contact, OfferOutcome.RONA, 0, into)

@@ -123,19 +123,19 @@ def _check_indexes(floor: LiveFloor) -> None:
     assert all(floor.available[agent] is floor.agents[agent] for agent in floor.available)
     ends = [(a.id, e.until) for a in floor.agents.values() for e in a.engagements if e.state is AgentState.WRAP_UP]
     timed = {agent: min(until or 0.0 for other, until in ends if other == agent) for agent, _ in ends}
-    assert floor.wrap_ups == timed
+    assert floor.timers.wrap_ups.times == timed
     taken_by = {
         e.contact: e.until
         for agent in floor.agents.values()
         for e in agent.engagements
         if e.state is AgentState.OFFERED and e.until is not None
     }
-    assert floor.offers == taken_by
+    assert floor.timers.offers.times == taken_by
     back = {c.id: c.return_by for c in floor.contacts.values() if c.return_by is not None}
-    assert floor.returning == back
+    assert floor.timers.returning.times == back
     assert all(floor.contacts[c].state is ContactState.FALLBACK for c in back)
     steps = {c.id: at for c in floor.contacts.values() if (at := next_step_at(floor, c)) is not None}
-    assert floor.steps_due == steps
+    assert floor.timers.steps.times == steps
     for queue in floor.state.plan.queues if floor.state.plan else ():
         if queue.max_waiting is not None:
             assert floor.queue_limits.in_line(queue.id) == in_line(floor, queue.id)
@@ -143,11 +143,11 @@ def _check_indexes(floor: LiveFloor) -> None:
             for pbx in {agent.profile.pbx for agent in floor.agents.values()}:
                 assert floor.queue_limits.staffed(pbx, queue.id) == staffed(floor, pbx, queue), (pbx, queue)
     paused = {a.id: a.ready_at for a in floor.agents.values() if a.ready_at is not None}
-    assert floor.pauses == paused
+    assert floor.timers.pauses.times == paused
     assert all(floor.agents[agent].status is Status.NOT_READY for agent in paused)
     switched = [switch.until for switch in floor.state.switches.values()]
     limits = {a.id: at for a in floor.agents.values() if (at := limit_at(floor, a)) is not None}
-    assert floor.limits_due == limits
+    assert floor.timers.limits.times == limits
     timers = (
         *(*timed.values(), *taken_by.values(), *back.values(), *steps.values(), *paused.values()),
         *(*switched, *limits.values()),

@@ -35,6 +35,7 @@ STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
     "alarms.py",
     "decide.py",
 )
+HOLD, PASSING = "hold.py", "passing.py"
 NEEDS, CUSTOMER = "needs.py", "customer.py"
 PRESENCE, LIMITS, DESKS, STEP, COMPARE = "presence.py", "limits.py", "desks.py", "step.py", "compare.py"
 
@@ -301,10 +302,10 @@ MUTANTS = (
         "return due_step(queue, prefers, contact.queued_at, at)",
     ),
     Mutant(
-        "who just came arrives, announced or not", DECIDE, "anew = input_.queued_at > at - _JUST_NOW_S", "anew = False"
+        "who just came arrives, announced or not", HOLD, "return input_.queued_at > at - _JUST_NOW_S", "return False"
     ),
     Mutant(
-        "who has waited for long does not arrive", DECIDE, "anew = input_.queued_at > at - _JUST_NOW_S", "anew = True"
+        "who has waited for long does not arrive", HOLD, "return input_.queued_at > at - _JUST_NOW_S", "return True"
     ),
     Mutant(
         "a destination that failed is not tried again",
@@ -339,8 +340,8 @@ MUTANTS = (
     Mutant(
         "a switch looks at who waits",
         FLOOR,
-        "            self._switches.set(key, switch.until)\n        self.time_hours()\n",
-        "            self._switches.set(key, switch.until)\n",
+        "            self.timers.switches.set(key, switch.until)\n        self.time_hours()\n",
+        "            self.timers.switches.set(key, switch.until)\n",
     ),
     Mutant(
         "who comes from another queue begins now",
@@ -351,9 +352,9 @@ MUTANTS = (
     Mutant("a closed queue refuses who comes", DIVERTING, "found = closed or sends_away", "found = sends_away"),
     Mutant(
         "a closing sends who waits",
-        DECIDE,
-        "            if closing_sends(floor, contact, queue, at, into):\n",
-        "            if False:\n",
+        PASSING,
+        " or closing_sends(floor, contact, queue, at, into):\n",
+        ":\n",
     ),
     Mutant(
         "a queue that closes is timed when its PBX is steered",
@@ -365,7 +366,7 @@ MUTANTS = (
     Mutant(
         "a switch ends at its time",
         FLOOR,
-        "            self._switches.set(key, switch.until)\n        self",
+        "            self.timers.switches.set(key, switch.until)\n        self",
         "            pass\n        self",
     ),
     Mutant(
@@ -458,7 +459,7 @@ MUTANTS = (
     Mutant(
         "a taken offer has no timer",
         FLOOR,
-        "            self._offers.clear(contact.id)\n",
+        "            self.timers.offers.clear(contact.id)\n",
         "            pass\n",
     ),
     Mutant(
@@ -480,7 +481,7 @@ MUTANTS = (
     Mutant("a demand has one medium", INDEX, "same = (target.medium, target.pbx,", "same = (Medium.VOICE, target.pbx,"),
     Mutant(
         "the same needs again say nothing",
-        DECIDE,
+        HOLD,
         "contact is None or contact.asked_before() == input_.needs",
         "contact is None",
     ),
@@ -544,8 +545,8 @@ MUTANTS = (
     Mutant("who did not wait lost no place", "ring_back.py", "    if not waits and not", "    if False and not"),
     Mutant("losses are bounded in number", "ring_back.py", "len(losses) <= MOST and ", ""),
     Mutant("losses are bounded in time", "ring_back.py", " and losses[oldest].until >= at", ""),
-    Mutant("who rings back has the old place", DECIDE, "queued_at = min(queued_at, loss.queued_at)", "pass"),
-    Mutant("the old place outlives the static queue", DECIDE, "at, *_kept_place(contact)),", "at),"),
+    Mutant("who rings back has the old place", HOLD, "queued_at = min(queued_at, loss.queued_at)", "pass"),
+    Mutant("the old place outlives the static queue", HOLD, "at, *_kept_place(contact)),", "at),"),
     Mutant(
         "a record adds to what was asked", NEEDS, "together(record, asked) if record != Needs()", "record if record"
     ),

@@ -206,7 +206,7 @@ async def test_the_end_of_a_wrap_up_fires_by_itself(database: str, tmp_path: Pat
         assert isinstance(command, RingAgent)
         it.circle.put(inp.OfferAnswered(contact=call.contact, offer=command.offer))
         it.circle.put(inp.CallerHungUp(contact=call.contact, cause=16))
-        await until(lambda: it.circle.floor.wrap_ups)
+        await until(lambda: it.circle.floor.timers.wrap_ups.times)
         ends_at = it.circle.floor.wake_at()
         await until(it.circle.floor.agents[ANNA].available)
         assert ends_at is not None and 0 <= it.circle.clock.now() - ends_at < 4
