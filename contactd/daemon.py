@@ -40,7 +40,7 @@ from contactd.store import jobs
 from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, FloorRow, Journal, open_pool
-from contactd.store.parties import Directory
+from contactd.store.parties import Directory, open_directory_pool
 from contactd.web import Lobby, Surface, serve_control, serve_standby, serve_web
 from contactd.web.tail import Tail
 
@@ -186,7 +186,7 @@ class Daemon:
     async def _recogniser(self, stack: contextlib.AsyncExitStack, settings: Settings, circle: Circle) -> Recogniser:
         """With connections of its own: a caller who is looked up waits for no append, and no append for a caller."""
         password = settings.secrets.database.password
-        pool = await open_pool(settings.database.dsn, password=password, size=_CRM_POOL)
+        pool = await open_directory_pool(settings.database.dsn, password=password, size=_CRM_POOL)
         stack.callback(pool.terminate)
         made = Recogniser(
             Directory(pool, timeout_s=ANSWER_S),

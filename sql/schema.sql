@@ -319,13 +319,24 @@ BEGIN
     RETURN NEXT;
 END $$;
 
-CREATE FUNCTION party_root(one uuid) RETURNS uuid LANGUAGE sql STABLE AS $$
--- Whom a party was merged into in the end; itself when into nobody.
-    WITH RECURSIVE up AS (
-        SELECT p.id, p.merged_into FROM party p WHERE p.id = one
-        UNION SELECT p.id, p.merged_into FROM party p JOIN up ON p.id = up.merged_into
-    ) SELECT id FROM up WHERE merged_into IS NULL
-$$;
+CREATE FUNCTION party_root(one uuid) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
+-- Whom a party was merged into in the end; itself when into nobody. In plpgsql, which keeps its plans for the session.
+DECLARE
+    here uuid := one;
+    up   uuid;
+BEGIN
+    -- Bounded: a ring, which merges do not make, ends as nobody.
+    FOR step IN 1..1000 LOOP
+        SELECT p.merged_into INTO up FROM party p WHERE p.id = here;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        ELSIF up IS NULL THEN
+            RETURN here;
+        END IF;
+        here := up;
+    END LOOP;
+    RETURN NULL;
+END $$;
 
 CREATE FUNCTION party_family(one uuid) RETURNS SETOF uuid LANGUAGE sql STABLE ROWS 2 AS $$
 -- A party and all that were merged into it.
@@ -335,28 +346,30 @@ CREATE FUNCTION party_family(one uuid) RETURNS SETOF uuid LANGUAGE sql STABLE RO
 $$;
 
 CREATE FUNCTION match_party(tried bytea[]) RETURNS SETOF uuid
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp ROWS 2 AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp ROWS 2 AS $$
 -- Whose identity or name has one of these hashes. It tells ids only, and only to who knows the value (and the key).
-    SELECT DISTINCT party_root(f.party) FROM (
+BEGIN
+    RETURN QUERY SELECT DISTINCT party_root(f.party) FROM (
         SELECT i.party FROM party_identity i WHERE i.lookup = ANY (tried)
-        UNION ALL SELECT p.party FROM party_private p WHERE p.lookup = ANY (tried)) AS f
-    LIMIT 100
-$$;
+        UNION ALL SELECT p.party FROM party_private p WHERE p.lookup = ANY (tried) LIMIT 1000) AS f
+    LIMIT 100;
+END $$;
 
 CREATE FUNCTION meet_party(fresh uuid, tried bytea[], of_kind text, made bytea, sealed text) RETURNS SETOF uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp ROWS 2 AS $$
--- As match_party; an identity of nobody becomes that of a light record with the id fresh (null: of none). Two calls at
--- once make one: the second waits, looks again, and finds the first one's.
+-- Whose identity has one of these hashes; one of nobody becomes that of a light record with the id fresh (null: of none). Two
+-- calls at once make one: the second waits, looks again, and finds the first one's.
 BEGIN
-    RETURN QUERY SELECT match_party(tried);
-    IF FOUND OR fresh IS NULL THEN
-        RETURN;
-    END IF;
-    PERFORM pg_advisory_xact_lock(1668247413, hashtext(encode(made, 'hex')));
-    RETURN QUERY SELECT match_party(tried);
-    IF FOUND THEN
-        RETURN;
-    END IF;
+    FOR look IN 1..2 LOOP
+        RETURN QUERY SELECT DISTINCT party_root(f.party) FROM (
+            SELECT i.party FROM party_identity i WHERE i.lookup = ANY (tried) LIMIT 1000) AS f LIMIT 100;
+        IF FOUND OR fresh IS NULL THEN
+            RETURN;
+        END IF;
+        IF look = 1 THEN
+            PERFORM pg_advisory_xact_lock(1668247413, hashtext(encode(made, 'hex')));
+        END IF;
+    END LOOP;
     INSERT INTO party (id, light) VALUES (fresh, true);
     INSERT INTO party_identity (party, kind, lookup, value) VALUES (fresh, of_kind, made, sealed);
     RETURN NEXT fresh;
@@ -398,19 +411,20 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 -- that came from their numbers and are nobody else's. Written down before, in the same transaction or earlier.
 DECLARE
     family uuid[];
+    theirs uuid[];
 BEGIN
     IF NOT EXISTS (SELECT FROM audit a WHERE a.id = audited AND a.act = 'erase' AND a.party = one
                    AND a.login = session_user AND a.at > now() - interval '1 minute') THEN
         RAISE EXCEPTION 'erase_party: write it down first';
     END IF;
     family := ARRAY(SELECT party_family(party_root(one)));
-    -- The audit says whose values were removed; it keeps no value.
-    WITH theirs AS (
+    -- The audit says whose values were removed; it keeps no value. Ids first: joined, all callers of 90 days could be read.
+    theirs := ARRAY(
         SELECT c.id FROM contact c WHERE c.party = ANY (family)
         UNION
         SELECT p.contact FROM contact_private p LEFT JOIN contact c ON c.id = p.contact
-        WHERE p.ani = ANY (numbers) AND (c.party IS NULL OR c.party = ANY (family)))
-    DELETE FROM contact_private p USING theirs WHERE p.contact = theirs.id;
+        WHERE p.ani = ANY (numbers) AND (c.party IS NULL OR c.party = ANY (family)));
+    DELETE FROM contact_private p WHERE p.contact = ANY (theirs);
     GET DIAGNOSTICS private = ROW_COUNT;
     DELETE FROM party p WHERE p.id = ANY (family);
     GET DIAGNOSTICS parties = ROW_COUNT;

@@ -108,7 +108,8 @@ async def consent(
 async def merge(connection: asyncpg.Connection, who: Who, loser: PartyId, winner: PartyId) -> None:
     """From now on loser is the same person as winner. Nothing moves, so unmerge() undoes it. Raises MergeRefused."""
     async with connection.transaction():
-        # Both are held still, in one order: two people who merge them crosswise at once make no ring.
+        # One merge at a time: two crosswise, or of those above them, would make a ring.
+        await connection.execute(query("party_merging"))
         held = {row["id"]: row["merged_into"] for row in await connection.fetch(query("party_lock"), [loser, winner])}
         if held.get(loser) is not None:
             raise MergeRefused(f"{loser} was merged already, into {held[loser]}; unmerge it first.")

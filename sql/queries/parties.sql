@@ -63,6 +63,10 @@ FROM party_family($1::text::uuid) AS member JOIN party p ON p.id = member ORDER 
 -- Whom it was merged into in the end; null: there is none. $1 party text (a uuid)
 SELECT party_root($1::text::uuid)::text;
 
+-- name: party_merging
+-- Merges wait for one another, until the transaction ends.
+SELECT pg_advisory_xact_lock(1668247414);
+
 -- name: party_lock
 -- Hold parties still until the transaction ends, in one order. $1 parties text[] (uuids)
 SELECT id::text, merged_into::text FROM party WHERE id = ANY ($1::text[]::uuid[]) ORDER BY id FOR UPDATE;

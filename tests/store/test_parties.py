@@ -16,9 +16,8 @@ from contactd.services.crm.identity import Numbering
 from contactd.services.crm.whole import erase, export
 from contactd.store import parties, party_changes
 from contactd.store.audit import Who
-from contactd.store.journal import open_pool
 from contactd.store.migrate import migrate
-from contactd.store.parties import NAME, Directory, fresh_id
+from contactd.store.parties import NAME, Directory, fresh_id, open_directory_pool
 from contactd.store.party_changes import Edit, MergeRefused
 from contactd.store.queries import query
 from contactd.store.reading import reader
@@ -46,7 +45,7 @@ async def desk(database: str) -> AsyncIterator[asyncpg.Connection]:
 
 @contextlib.asynccontextmanager
 async def directory(database: str) -> AsyncIterator[Directory]:
-    pool = await open_pool(database, size=4)
+    pool = await open_directory_pool(database, size=4)
     try:
         yield Directory(pool, timeout_s=5)
     finally:
@@ -259,6 +258,38 @@ async def test_two_merges_crosswise_at_once_make_no_ring(database: str, desk: as
                 return_exceptions=True,
             )
         assert sorted(type(result).__name__ for result in done) == ["MergeRefused", "NoneType"]
+
+
+async def test_merges_at_once_of_those_above_make_no_ring(
+    database: str, desk: asyncpg.Connection, vault: Vault
+) -> None:
+    for _ in range(5):
+        one, other, above = [await customer(desk, vault) for _ in range(3)]
+        below = await customer(desk, vault)
+        await party_changes.merge(desk, ME, other, above)
+        await party_changes.merge(desk, ME, below, one)
+        async with reader(database, writes=True) as second:
+            done = await asyncio.gather(
+                party_changes.merge(desk, ME, one, other),
+                party_changes.merge(second, ME, above, below),
+                return_exceptions=True,
+            )
+        assert sorted(type(result).__name__ for result in done) == ["MergeRefused", "NoneType"]
+        roots = {await parties.root(desk, party) for party in (one, other, above, below)}
+        assert len(roots) == 1 and roots != {None}
+
+
+async def test_a_number_of_very_many_is_told_as_that_of_many(
+    database: str, desk: asyncpg.Connection, vault: Vault
+) -> None:
+    """A switchboard's: nobody waits until thousands are looked at."""
+    await fetch(database, "INSERT INTO party (id) SELECT gen_random_uuid() FROM generate_series(1, 3000)")
+    insert = "INSERT INTO party_identity (party, kind, lookup, value) SELECT id, 'phone', $1, '=x' FROM party"
+    await fetch(database, insert, vault.lookup("phone", NUMBER))
+    async with directory(database) as asked:
+        found = await asked.arrives(vault, "phone", NUMBER, days=30, make=True)
+    assert len(found) == 100
+    assert await fetch(database, "SELECT count(*) FROM party WHERE light") == [0]
 
 
 async def test_duplicates_share_a_number_or_a_name(desk: asyncpg.Connection, vault: Vault) -> None:
