@@ -69,6 +69,7 @@ class Batch:
     private_salt: list[bytes] = field(default_factory=list)
     private_ani: list[str | None] = field(default_factory=list)
     private_name: list[str | None] = field(default_factory=list)
+    private_lookup: list[bytes | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Journal:
             *(b.event_seq, b.event_at, b.event_kind, b.event_version),
             *(b.event_contact, b.event_agent, b.event_body),
             *(b.private_contact, b.private_salt, b.private_ani, b.private_name),
-            *(b.seal_month, b.chain_before),
+            *(b.seal_month, b.chain_before, b.private_lookup),
         )
         return row is not None and row["appended"] == 1
 

@@ -134,12 +134,15 @@ async def unmerge(connection: asyncpg.Connection, who: Who, party: PartyId) -> P
     return was
 
 
-async def erase(connection: asyncpg.Connection, who: Who, party: PartyId, numbers: Sequence[str]) -> tuple[int, int]:
-    """Remove everything about a person for good. numbers: theirs, in every spelling that a PBX may have used.
+async def erase(
+    connection: asyncpg.Connection, who: Who, party: PartyId, numbers: Sequence[str], lookups: Sequence[bytes]
+) -> tuple[int, int]:
+    """Remove everything about a person for good. numbers: theirs, in every spelling that a PBX may have used; lookups:
+    the hashes that these may have been kept with.
 
     Returns how many records and how many contacts' numbers and names were removed.
     """
     async with connection.transaction():
         audited = await write_down(connection, who, "erase", party, "done")
-        row = await connection.fetchrow(query("erase_party"), audited, party, list(numbers))
+        row = await connection.fetchrow(query("erase_party"), audited, party, list(numbers), list(lookups))
     return row["parties"], row["private"]

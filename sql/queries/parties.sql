@@ -169,5 +169,6 @@ SELECT party::text, source, ref, name, value, extract(epoch FROM at)::float8 AS 
 SELECT one::text, other::text, why FROM duplicate_parties($1::int);
 
 -- name: erase_party
--- $1 id of the audit row 'erase' bigint, $2 party text (a uuid), $3 the ways to write their numbers text[]
-SELECT parties, private FROM erase_party($1, $2::text::uuid, $3::text[]);
+-- $1 id of the audit row 'erase' bigint, $2 party text (a uuid), $3 the ways to write their numbers text[], $4 the hashes that
+-- these are found by bytea[]
+SELECT parties, private FROM erase_party($1, $2::text::uuid, $3::text[], $4::bytea[]);

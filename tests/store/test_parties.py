@@ -12,10 +12,11 @@ import asyncpg
 import pytest
 
 from contactd.core.ids import AgentId, ContactId, PartyId, PbxId, QueueId, contact_id
+from contactd.services.crm.callers import found_by, searched
 from contactd.services.crm.identity import Numbering
 from contactd.services.crm.whole import erase, export
-from contactd.store import parties, party_changes
-from contactd.store.audit import Who
+from contactd.store import audit, parties, party_changes
+from contactd.store.audit import Person, Who
 from contactd.store.migrate import migrate
 from contactd.store.parties import NAME, Directory, fresh_id, open_directory_pool
 from contactd.store.party_changes import Edit, MergeRefused
@@ -393,6 +394,33 @@ async def test_a_new_key_finds_at_once_and_seals_at_night(postgres: Postgres, da
                 assert await parties.find(desk, before, ME, "phone", NUMBER) == []
         values = {value.text for _, value in await parties.reveal(desk, Vault([OTHER_KEY]), ME, [one])}
     assert values == {NUMBER, "Rumpelstilzchen", "Spins gold."}
+
+
+async def test_a_new_key_seals_callers_at_night_and_both_versions_rows_are_found_and_erased(
+    postgres: Postgres, database: str
+) -> None:
+    async with reader(database, writes=True) as desk:
+        # As a version before wrote it: no hash. And one without a number.
+        before = await contact_of(database, None, 1)
+        nameless = await contact_of(database, None, 2)
+        await fetch(database, "UPDATE contact_private SET name = NULL WHERE contact = $1", nameless)
+        nobody = await contact_of(database, None, 3)
+        await fetch(database, "UPDATE contact_private SET ani = NULL WHERE contact = $1", nobody)
+        for keys in ((), (KEY,), (OTHER_KEY, KEY), (OTHER_KEY,), (KEY, OTHER_KEY)):
+            now = Vault(keys)
+            await migrate(database, vault=now, found_by=found_by(DE))
+            assert await audit.find(desk, ME, "x", *searched(now, DE, [NUMBER])) == [nameless, before]
+            shown = await audit.reveal(desk, now, ME, "x", [before, nameless, nobody])
+            assert shown[before] == Person("030887766551", "Eve")
+            assert shown[nameless] == Person("030887766551", None)
+            assert shown[nobody] == Person(None, "Eve")
+            dumped = dump(postgres, database)
+            assert ("887766551" in dumped) == ("'Eve'" in dumped) == (not keys)
+        assert await migrate(database, vault=Vault([KEY]), found_by=found_by(DE)) == []
+        one = await customer(desk, Vault([KEY]), ("phone", NUMBER))
+        done = await erase(desk, Vault([KEY]), DE, ME, one)
+        assert (done.parties, done.private) == (1, 2)
+    assert await fetch(database, "SELECT contact::text FROM contact_private") == [nobody]
 
 
 async def test_light_records_are_forgotten_by_their_age(database: str, vault: Vault) -> None:
