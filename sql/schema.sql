@@ -188,15 +188,11 @@ CREATE TABLE contact_private (
     contact uuid  PRIMARY KEY,
     salt    bytea NOT NULL,
     ani     text,
-    name    text,
-    lookup  bytea
+    name    text
 );
 COMMENT ON TABLE contact_private IS 'The only place of a caller''s number and name. Deleting the row erases the person; the journal keeps nothing.';
 -- Whoever searches or erases by number has it; without this each reads all callers of 90 days.
-CREATE INDEX contact_private_lookup ON contact_private (lookup) WHERE lookup IS NOT NULL;
-CREATE INDEX contact_private_ani ON contact_private (ani) WHERE ani IS NOT NULL AND lookup IS NULL;
-COMMENT ON COLUMN contact_private.lookup IS 'Keyed hash of the number, as party_identity.lookup; null in rows of a version that knew none.';
-COMMENT ON COLUMN contact_private.ani IS 'As the PBX showed it, or sealed (store/callers.py). So is name.';
+CREATE INDEX contact_private_ani ON contact_private (ani) WHERE ani IS NOT NULL;
 
 -- --- Who is calling ---------------------------------------------------------------------------------------------------
 
@@ -263,6 +259,93 @@ CREATE TABLE party_consent (
 COMMENT ON TABLE party_consent IS 'Consents and refusals with their history: appended, never changed; the last one of a purpose counts.';
 CREATE INDEX party_consent_party ON party_consent (party, at DESC);
 
+-- --- What customers want done -----------------------------------------------------------------------------------------
+
+CREATE TABLE customer_case (
+    id         uuid        PRIMARY KEY,
+    number     text        NOT NULL UNIQUE CHECK (number ~ '^[0-9]{10}$'),
+    type       text        NOT NULL,
+    topic      text,
+    status     text        NOT NULL,
+    phase      text        NOT NULL CHECK (phase IN ('open', 'waiting', 'closed')),
+    party      uuid,
+    agent      text,
+    queue      text        CHECK (num_nonnulls(agent, queue) <= 1),
+    follows    uuid        REFERENCES customer_case CHECK (follows <> id),
+    made_at    timestamptz NOT NULL DEFAULT now(),
+    changed_at timestamptz NOT NULL DEFAULT now(),
+    closed_at  timestamptz CHECK ((closed_at IS NULL) = (phase <> 'closed'))
+);
+COMMENT ON TABLE customer_case IS 'Something that a customer wants done. No personal value is in it: those are in case_word.';
+COMMENT ON COLUMN customer_case.number IS 'Nine random digits and a check digit; shown as C-10473-62946.';
+COMMENT ON COLUMN customer_case.phase IS 'What the status meant by the configuration when it was set: waiting is for the customer.';
+COMMENT ON COLUMN customer_case.party IS 'Whose it is; erasing the person leaves the id, which then names nobody.';
+COMMENT ON COLUMN customer_case.agent IS 'Who owns it: an agent, or a queue, or nobody.';
+COMMENT ON COLUMN customer_case.follows IS 'The closed case that the customer came back about when it was too late to open it again.';
+CREATE INDEX case_made ON customer_case (made_at DESC);
+CREATE INDEX case_open ON customer_case (made_at DESC) INCLUDE (type, phase) WHERE phase <> 'closed';
+CREATE INDEX case_agent ON customer_case (agent, made_at DESC) WHERE agent IS NOT NULL AND phase <> 'closed';
+CREATE INDEX case_queue ON customer_case (queue, made_at DESC) WHERE queue IS NOT NULL AND phase <> 'closed';
+CREATE INDEX case_party ON customer_case (party, made_at DESC) WHERE party IS NOT NULL;
+CREATE INDEX case_follows ON customer_case (follows) WHERE follows IS NOT NULL;
+
+CREATE TABLE case_contact (
+    case_id uuid        NOT NULL REFERENCES customer_case,
+    contact uuid        NOT NULL,
+    at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (case_id, contact)
+);
+COMMENT ON TABLE case_contact IS 'Which contacts, on any medium, are about a case. case_change has who linked and unlinked them.';
+CREATE INDEX case_contact_contact ON case_contact (contact);
+
+CREATE TABLE case_change (
+    id      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    case_id uuid        NOT NULL REFERENCES customer_case,
+    at      timestamptz NOT NULL DEFAULT now(),
+    who     text        NOT NULL,
+    what    text        NOT NULL,
+    was     text,
+    now     text
+);
+COMMENT ON TABLE case_change IS 'Every change of a case but of its words: from what to what. Appended only. No personal value is in it.';
+CREATE INDEX case_change_case ON case_change (case_id, id);
+
+CREATE TABLE case_word (
+    id      uuid        PRIMARY KEY,
+    case_id uuid        NOT NULL REFERENCES customer_case,
+    field   text        NOT NULL,
+    at      timestamptz NOT NULL DEFAULT now(),
+    who     text        NOT NULL,
+    contact uuid,
+    value   text
+);
+COMMENT ON TABLE case_word IS 'What people wrote of a case: subject, declared fields, notes. Appended only: the last one of a field counts, every note does.';
+COMMENT ON COLUMN case_word.value IS 'As store/vault.py seals it; null: cleared.';
+CREATE INDEX case_word_case ON case_word (case_id, at);
+CREATE INDEX case_word_contact ON case_word (contact) WHERE contact IS NOT NULL;
+
+CREATE TABLE case_target (
+    case_id   uuid             NOT NULL REFERENCES customer_case,
+    kind      text             NOT NULL CHECK (kind IN ('first_answer', 'resolution')),
+    calendar  text,
+    left_s    double precision NOT NULL,
+    since     timestamptz,
+    warn_at   timestamptz,
+    due       timestamptz,
+    met_at    timestamptz,
+    broken_at timestamptz,
+    warned_at timestamptz,
+    PRIMARY KEY (case_id, kind)
+);
+COMMENT ON TABLE case_target IS 'By when a case is to be answered and resolved, in business hours. A target runs (since), is paused, or has ended (met_at).';
+COMMENT ON COLUMN case_target.calendar IS 'In whose hours it counts; null: around the clock.';
+COMMENT ON COLUMN case_target.left_s IS 'Seconds of business hours that were left at since, when it was paused, or when it ended; less than 0: so much too late.';
+COMMENT ON COLUMN case_target.due IS 'What follows from since and left_s by the calendar; null while it does not run, or where the calendar does not open.';
+COMMENT ON COLUMN case_target.broken_at IS 'It was due then and not met; stays when it is met later.';
+COMMENT ON COLUMN case_target.warned_at IS 'Since when the worker has told that it is about to break.';
+CREATE INDEX case_target_due ON case_target (due) WHERE due IS NOT NULL;
+CREATE INDEX case_target_warn ON case_target (warn_at) WHERE warn_at IS NOT NULL AND warned_at IS NULL;
+
 -- --- Who looked, and what is forgotten ------------------------------------------------------------------------------
 
 CREATE TABLE audit (
@@ -278,13 +361,15 @@ CREATE TABLE audit (
     outcome text        NOT NULL DEFAULT '',
     login   name        NOT NULL DEFAULT session_user,
     client  inet        DEFAULT inet_client_addr(),
-    party   uuid
+    party   uuid,
+    case_id uuid
 );
 COMMENT ON TABLE audit IS 'Who read or erased a personal value, and who acted for others. Never a personal value itself. Appended only.';
 COMMENT ON COLUMN audit.fields IS 'Which kinds of values were read: ani, name.';
 COMMENT ON COLUMN audit.login IS 'The database''s own word, as are at and client: a writer cannot choose them.';
 CREATE INDEX audit_contact ON audit (contact, id) WHERE contact IS NOT NULL;
 CREATE INDEX audit_party ON audit (party, id) WHERE party IS NOT NULL;
+CREATE INDEX audit_case ON audit (case_id, id) WHERE case_id IS NOT NULL;
 
 CREATE FUNCTION reveal(audited bigint[]) RETURNS TABLE (contact uuid, ani text, name text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -306,19 +391,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     ORDER BY p.contact DESC
 $$;
 
-CREATE FUNCTION find_callers(audited bigint, numbers text[], tried bytea[]) RETURNS SETOF uuid
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
--- The contacts of a number, by its hashes or (rows that have none) its spellings, for a search that was written down and
--- committed, as in reveal(). Of more than 10,000 the newest.
-    SELECT f.contact FROM (
-        SELECT p.contact FROM contact_private p WHERE p.lookup = ANY (tried)
-        UNION ALL SELECT p.contact FROM contact_private p WHERE p.lookup IS NULL AND p.ani = ANY (numbers)) AS f
-    WHERE EXISTS (
-        SELECT FROM audit a WHERE a.id = audited AND a.act = 'search' AND a.login = session_user
-        AND a.at < now() AND a.at > now() - interval '1 minute')
-    ORDER BY f.contact DESC LIMIT 10000
-$$;
-
 CREATE FUNCTION forget(keep_private interval, keep_audit interval) RETURNS TABLE (private bigint, audited bigint)
 LANGUAGE plpgsql AS $$
 -- Remove the personal values of contacts that arrived longer ago than keep_private, and audit rows older than keep_audit.
@@ -336,24 +408,13 @@ BEGIN
     RETURN NEXT;
 END $$;
 
-CREATE FUNCTION party_root(one uuid) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
--- Whom a party was merged into in the end; itself when into nobody. In plpgsql, which keeps its plans for the session.
-DECLARE
-    here uuid := one;
-    up   uuid;
-BEGIN
-    -- Bounded: a ring, which merges do not make, ends as nobody.
-    FOR step IN 1..1000 LOOP
-        SELECT p.merged_into INTO up FROM party p WHERE p.id = here;
-        IF NOT FOUND THEN
-            RETURN NULL;
-        ELSIF up IS NULL THEN
-            RETURN here;
-        END IF;
-        here := up;
-    END LOOP;
-    RETURN NULL;
-END $$;
+CREATE FUNCTION party_root(one uuid) RETURNS uuid LANGUAGE sql STABLE AS $$
+-- Whom a party was merged into in the end; itself when into nobody.
+    WITH RECURSIVE up AS (
+        SELECT p.id, p.merged_into FROM party p WHERE p.id = one
+        UNION SELECT p.id, p.merged_into FROM party p JOIN up ON p.id = up.merged_into
+    ) SELECT id FROM up WHERE merged_into IS NULL
+$$;
 
 CREATE FUNCTION party_family(one uuid) RETURNS SETOF uuid LANGUAGE sql STABLE ROWS 2 AS $$
 -- A party and all that were merged into it.
@@ -363,30 +424,28 @@ CREATE FUNCTION party_family(one uuid) RETURNS SETOF uuid LANGUAGE sql STABLE RO
 $$;
 
 CREATE FUNCTION match_party(tried bytea[]) RETURNS SETOF uuid
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp ROWS 2 AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp ROWS 2 AS $$
 -- Whose identity or name has one of these hashes. It tells ids only, and only to who knows the value (and the key).
-BEGIN
-    RETURN QUERY SELECT DISTINCT party_root(f.party) FROM (
+    SELECT DISTINCT party_root(f.party) FROM (
         SELECT i.party FROM party_identity i WHERE i.lookup = ANY (tried)
-        UNION ALL SELECT p.party FROM party_private p WHERE p.lookup = ANY (tried) LIMIT 1000) AS f
-    LIMIT 100;
-END $$;
+        UNION ALL SELECT p.party FROM party_private p WHERE p.lookup = ANY (tried)) AS f
+    LIMIT 100
+$$;
 
 CREATE FUNCTION meet_party(fresh uuid, tried bytea[], of_kind text, made bytea, sealed text) RETURNS SETOF uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp ROWS 2 AS $$
--- Whose identity has one of these hashes; one of nobody becomes that of a light record with the id fresh (null: of none). Two
--- calls at once make one: the second waits, looks again, and finds the first one's.
+-- As match_party; an identity of nobody becomes that of a light record with the id fresh (null: of none). Two calls at
+-- once make one: the second waits, looks again, and finds the first one's.
 BEGIN
-    FOR look IN 1..2 LOOP
-        RETURN QUERY SELECT DISTINCT party_root(f.party) FROM (
-            SELECT i.party FROM party_identity i WHERE i.lookup = ANY (tried) LIMIT 1000) AS f LIMIT 100;
-        IF FOUND OR fresh IS NULL THEN
-            RETURN;
-        END IF;
-        IF look = 1 THEN
-            PERFORM pg_advisory_xact_lock(1668247413, hashtext(encode(made, 'hex')));
-        END IF;
-    END LOOP;
+    RETURN QUERY SELECT match_party(tried);
+    IF FOUND OR fresh IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(1668247413, hashtext(encode(made, 'hex')));
+    RETURN QUERY SELECT match_party(tried);
+    IF FOUND THEN
+        RETURN;
+    END IF;
     INSERT INTO party (id, light) VALUES (fresh, true);
     INSERT INTO party_identity (party, kind, lookup, value) VALUES (fresh, of_kind, made, sealed);
     RETURN NEXT fresh;
@@ -428,51 +487,19 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 -- that came from their numbers and are nobody else's. Written down before, in the same transaction or earlier.
 DECLARE
     family uuid[];
-    theirs uuid[];
 BEGIN
     IF NOT EXISTS (SELECT FROM audit a WHERE a.id = audited AND a.act = 'erase' AND a.party = one
                    AND a.login = session_user AND a.at > now() - interval '1 minute') THEN
         RAISE EXCEPTION 'erase_party: write it down first';
     END IF;
     family := ARRAY(SELECT party_family(party_root(one)));
-    -- The audit says whose values were removed; it keeps no value. Ids first: joined, all callers of 90 days could be read.
-    theirs := ARRAY(
+    -- The audit says whose values were removed; it keeps no value.
+    WITH theirs AS (
         SELECT c.id FROM contact c WHERE c.party = ANY (family)
         UNION
         SELECT p.contact FROM contact_private p LEFT JOIN contact c ON c.id = p.contact
-        WHERE p.ani = ANY (numbers) AND (c.party IS NULL OR c.party = ANY (family)));
-    DELETE FROM contact_private p WHERE p.contact = ANY (theirs);
-    GET DIAGNOSTICS private = ROW_COUNT;
-    DELETE FROM party p WHERE p.id = ANY (family);
-    GET DIAGNOSTICS parties = ROW_COUNT;
-    RETURN NEXT;
-END $$;
-
-CREATE FUNCTION erase_party(audited bigint, one uuid, numbers text[], tried bytea[])
-RETURNS TABLE (parties bigint, private bigint)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
--- All that is kept of a person: the party, whatever was merged into it, number and name of their contacts, and of contacts
--- that came from their numbers (hashes, or spellings of rows that have none) and are nobody else's. Written down before, in
--- the same transaction or earlier.
-DECLARE
-    family uuid[];
-    theirs uuid[];
-BEGIN
-    IF NOT EXISTS (SELECT FROM audit a WHERE a.id = audited AND a.act = 'erase' AND a.party = one
-                   AND a.login = session_user AND a.at > now() - interval '1 minute') THEN
-        RAISE EXCEPTION 'erase_party: write it down first';
-    END IF;
-    family := ARRAY(SELECT party_family(party_root(one)));
-    -- The audit says whose values were removed; it keeps no value. Ids first: joined, all callers of 90 days could be read.
-    theirs := ARRAY(
-        SELECT c.id FROM contact c WHERE c.party = ANY (family)
-        UNION
-        SELECT f.contact FROM (
-            SELECT p.contact FROM contact_private p WHERE p.lookup = ANY (tried)
-            UNION ALL SELECT p.contact FROM contact_private p WHERE p.lookup IS NULL AND p.ani = ANY (numbers)) AS f
-        LEFT JOIN contact c ON c.id = f.contact
-        WHERE c.party IS NULL OR c.party = ANY (family));
-    DELETE FROM contact_private p WHERE p.contact = ANY (theirs);
+        WHERE p.ani = ANY (numbers) AND (c.party IS NULL OR c.party = ANY (family)))
+    DELETE FROM contact_private p USING theirs WHERE p.contact = theirs.id;
     GET DIAGNOSTICS private = ROW_COUNT;
     DELETE FROM party p WHERE p.id = ANY (family);
     GET DIAGNOSTICS parties = ROW_COUNT;
@@ -496,6 +523,44 @@ BEGIN
         VALUES ('contactd', 'migrate', 'forget', format('%s light records', removed));
     END IF;
     RETURN removed;
+END $$;
+
+CREATE FUNCTION reveal_case(audited bigint[])
+RETURNS TABLE (id uuid, case_id uuid, field text, at timestamptz, who text, contact uuid, value text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- The words of the cases whose reading was written down and committed, as in reveal(); sealed, where they are.
+    SELECT w.id, w.case_id, w.field, w.at, w.who, w.contact, w.value FROM case_word w WHERE w.case_id IN (
+        SELECT a.case_id FROM audit a
+        WHERE a.id = ANY (audited) AND a.act = 'read' AND 'case' = ANY (a.fields) AND a.login = session_user
+          AND a.at < now() AND a.at > now() - interval '1 minute')
+$$;
+
+CREATE FUNCTION erase_cases(audited bigint, one uuid, contacts uuid[]) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- All words of a person's cases, and of cases of nobody that one of their contacts is about; and in other people's cases what
+-- was noted of their contacts. contacts: such as are theirs by the number alone. To be called before erase_party(), for the
+-- same row of the audit. Returns how many cases lost words.
+DECLARE
+    family uuid[];
+    erased bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM audit a WHERE a.id = audited AND a.act = 'erase' AND a.party = one
+                   AND a.login = session_user AND a.at > now() - interval '1 minute') THEN
+        RAISE EXCEPTION 'erase_cases: write it down first';
+    END IF;
+    family := ARRAY(SELECT party_family(party_root(one)));
+    WITH theirs AS (
+        SELECT c.id FROM contact c WHERE c.party = ANY (family)
+        UNION SELECT c.id FROM contact c WHERE c.id = ANY (contacts) AND c.party IS NULL),
+    about AS (
+        SELECT k.id FROM customer_case k WHERE k.party = ANY (family)
+        UNION SELECT k.id FROM theirs JOIN case_contact l ON l.contact = theirs.id
+                               JOIN customer_case k ON k.id = l.case_id WHERE k.party IS NULL),
+    gone AS (
+        DELETE FROM case_word w WHERE w.case_id IN (SELECT id FROM about) OR w.contact IN (SELECT id FROM theirs)
+        RETURNING w.case_id)
+    SELECT count(DISTINCT gone.case_id) INTO erased FROM gone;
+    RETURN erased;
 END $$;
 
 -- --- Jobs that take long ---------------------------------------------------------------------------------------------
@@ -576,8 +641,6 @@ REVOKE ALL ON FUNCTION reveal(bigint[]), forget(interval, interval), cut_journal
 GRANT EXECUTE ON FUNCTION reveal(bigint[]) TO contactd_daemon;
 REVOKE ALL ON FUNCTION find_caller(bigint, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION find_caller(bigint, text) TO contactd_daemon;
-REVOKE ALL ON FUNCTION find_callers(bigint, text[], bytea[]), erase_party(bigint, uuid, text[], bytea[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION find_callers(bigint, text[], bytea[]), erase_party(bigint, uuid, text[], bytea[]) TO contactd_daemon;
 GRANT SELECT, INSERT (who, uid, via, act, contact, agent, fields, outcome) ON audit TO contactd_daemon;
 GRANT SELECT ON migration TO contactd_daemon;
 
@@ -594,6 +657,17 @@ GRANT EXECUTE ON FUNCTION party_root(uuid), party_family(uuid), match_party(byte
     meet_party(uuid, bytea[], text, bytea, text), reveal_party(bigint[]), duplicate_parties(integer),
     erase_party(bigint, uuid, text[]) TO contactd_daemon;
 
+GRANT SELECT, INSERT, UPDATE (type, topic, status, phase, party, agent, queue, changed_at, closed_at)
+    ON customer_case TO contactd_daemon;
+GRANT SELECT, INSERT (case_id, contact), DELETE ON case_contact TO contactd_daemon;
+GRANT SELECT, INSERT (case_id, who, what, was, now) ON case_change TO contactd_daemon;
+GRANT SELECT (id, case_id, field, at, who, contact), INSERT (id, case_id, field, who, contact, value)
+    ON case_word TO contactd_daemon;
+GRANT SELECT, INSERT, UPDATE ON case_target TO contactd_daemon;
+GRANT INSERT (case_id) ON audit TO contactd_daemon;
+REVOKE ALL ON FUNCTION reveal_case(bigint[]), erase_cases(bigint, uuid, uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reveal_case(bigint[]), erase_cases(bigint, uuid, uuid[]) TO contactd_daemon;
+
 -- Reports read history and the journal, never a person and never who looked.
 DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'contactd_reader') THEN
@@ -602,6 +676,9 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- another database's migration was first
 END $$;
 GRANT SELECT ON contact, agent_span, event, seal, floor, projection, config_version TO contactd_reader;
+-- Reports: what became of cases, and who was merged into whom; no word of anybody.
+GRANT SELECT ON customer_case, case_contact, case_target TO contactd_reader;
+GRANT SELECT (id, merged_into) ON party TO contactd_reader;
 
 -- The worker runs jobs and reads the journal; people, the audit and history are no business of its role.
 DO $$ BEGIN
@@ -615,6 +692,10 @@ GRANT UPDATE (state, due, attempts, started_at, ended_at, worker, error, progres
 GRANT SELECT, INSERT, UPDATE (runs, run_s) ON job_tally TO contactd_worker;
 GRANT SELECT ON event, floor, seal, migration TO contactd_worker;
 GRANT SELECT, INSERT (floor, to_seq, facts, seals, broken_from, broken_to) ON verification TO contactd_worker;
+-- The worker moves and marks targets; of a case it knows what is no word.
+GRANT SELECT ON customer_case, case_target TO contactd_worker;
+GRANT UPDATE (warn_at, due, broken_at, warned_at) ON case_target TO contactd_worker;
+GRANT INSERT (case_id, who, what, was, now) ON case_change TO contactd_worker;
 
 REVOKE ALL ON FUNCTION forget_jobs(interval) FROM PUBLIC;
 

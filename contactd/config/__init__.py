@@ -4,10 +4,12 @@ from contactd.config.calendars import calendars_of
 from contactd.config.loading import (
     DEFAULT_PATH,
     calendars,
+    case_access,
     control_socket,
     customers_access,
     database_access,
     load,
+    names,
     pbx_names,
 )
 from contactd.config.plan import Change, Plan
@@ -15,6 +17,7 @@ from contactd.config.problems import ConfigErrors, Problem
 from contactd.config.sections import (
     AgentSection,
     Agi,
+    CaseType,
     Ctl,
     CustomerField,
     Customers,
@@ -36,6 +39,7 @@ __all__ = [
     "DEFAULT_PATH",
     "AgentSection",
     "Agi",
+    "CaseType",
     "Change",
     "ConfigErrors",
     "Ctl",
@@ -58,9 +62,11 @@ __all__ = [
     "Web",
     "calendars",
     "calendars_of",
+    "case_access",
     "control_socket",
     "customers_access",
     "database_access",
     "load",
+    "names",
     "pbx_names",
 ]

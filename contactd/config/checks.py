@@ -5,13 +5,24 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import itertools
+from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
 from contactd.config.calendars import check_calendar
 from contactd.config.destinations import check_destinations
-from contactd.config.problems import Problems
-from contactd.config.sections import Door, Line, SecretSections, Sections, Web
+from contactd.config.problems import Key, Problems
+from contactd.config.sections import (
+    Calendar,
+    CaseType,
+    CustomerField,
+    Door,
+    Line,
+    SecretSections,
+    Sections,
+    Web,
+)
 from contactd.core.agent import SYSTEM_REASONS
+from contactd.core.ids import CalendarId
 
 _WILDCARDS = {"0.0.0.0", "::", "[::]"}  # noqa: S104 - recognised here, not bound
 
@@ -26,6 +37,7 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     _profiles(sections, into)
     _agents(sections, into)
     _customers(sections, into)
+    check_case_types(sections.case_types, sections.calendars, into)
     check_destinations(sections, into)
     _reasons(sections, into)
     return _lines(sections, into)
@@ -244,15 +256,39 @@ def _customers(sections: Sections, into: Problems) -> None:
     customers = sections.customers
     if customers.country and customers.country not in _countries():
         into.add(("customers", "country"), "no country's code", 'Give the ISO 3166 code, such as "DE" or "GB"')
-    for name, field in customers.fields.items():
-        at = ("customers", "fields", name, "choices")
-        if field.type == "choice" and len(set(field.choices)) < max(2, len(field.choices)):
-            into.add(at, "fewer than two, or one twice", "Give each word that the field may be, once")
-        elif field.type != "choice" and field.choices:
-            into.add(at, f"a {field.type} has no choices", 'Take them out, or give type = "choice"')
+    _fields(customers.fields, ("customers", "fields"), into)
     for language, skills in customers.languages.items():
         if not skills:
             into.add(("customers", "languages", language), "no skill", "Give at least one, such as { german = 5 }")
+
+
+def _fields(fields: Mapping[str, CustomerField], at: Key, into: Problems) -> None:
+    for name, field in fields.items():
+        if field.type == "choice" and len(set(field.choices)) < max(2, len(field.choices)):
+            into.add(
+                (*at, name, "choices"), "fewer than two, or one twice", "Give each word that the field may be, once"
+            )
+        elif field.type != "choice" and field.choices:
+            into.add((*at, name, "choices"), f"a {field.type} has no choices", 'Take them out, or give type = "choice"')
+
+
+def check_case_types(types: Mapping[str, CaseType], calendars: Mapping[CalendarId, Calendar], into: Problems) -> None:
+    for name, section in types.items():
+        at = ("case_types", name)
+        if section.calendar and section.calendar not in calendars:
+            known = f"Give one of {', '.join(calendars)}, or add it" if calendars else "Add it"
+            into.add(
+                (*at, "calendar"),
+                f'there is no calendar "{section.calendar}"',
+                f"{known} as [calendars.{section.calendar}]",
+            )
+        for meaning, such_as in (("open", "new"), ("closed", "done")) if section.states else ():
+            if meaning not in section.states.values() and not into.complained((*at, "states")):
+                into.add((*at, "states"), f'no state means "{meaning}"', f'Add one, such as {such_as} = "{meaning}"')
+        for key in ("first_answer_min", "resolution_min"):
+            if 0 < getattr(section, key) <= section.warn_min:
+                into.add((*at, key), "the warning would come at once", f"Give more than warn_min ({section.warn_min})")
+        _fields(section.fields, (*at, "fields"), into)
 
 
 def _countries() -> frozenset[str]:

@@ -9,12 +9,14 @@ from typing import TypeVar
 import msgspec
 
 from contactd.config.calendars import calendars_of, check_calendar
-from contactd.config.checks import check_secrets, check_sections
+from contactd.config.checks import check_case_types, check_secrets, check_sections
 from contactd.config.files import Opened, Source, open_files, open_secrets
 from contactd.config.problems import ConfigErrors, Problems
 from contactd.config.reader import read_struct
 from contactd.config.sections import (
     CalendarSections,
+    CaseSections,
+    CaseType,
     Ctl,
     Customers,
     CustomerSecrets,
@@ -127,10 +129,28 @@ def calendars(path: Path | str = DEFAULT_PATH) -> dict[CalendarId, Calendar]:
     return calendars_of(found.calendars)
 
 
+def case_access(path: Path | str = DEFAULT_PATH) -> tuple[dict[str, CaseType], dict[CalendarId, Calendar]]:
+    """Types of cases, and calendars, whatever else is wrong. Raises ConfigErrors for what is wrong with these."""
+    opened = open_files(Path(path))
+    table = {name: opened.table[name] for name in ("calendars", "case_types") if name in opened.table}
+    found = read_struct(CaseSections, table, (), opened.problems)
+    for calendar_id, section in found.calendars.items():
+        check_calendar(calendar_id, section, opened.problems)
+    check_case_types(found.case_types, found.calendars, opened.problems)
+    for name in ("calendars", "case_types"):
+        _refuse(opened, name)
+    return found.case_types, calendars_of(found.calendars)
+
+
+def names(path: Path | str, section: str) -> list[str]:
+    """The ids in a section such as "queues", whatever else is wrong in it."""
+    found = open_files(Path(path)).table.get(section, {})
+    return list(found) if isinstance(found, dict) else []
+
+
 def pbx_names(path: Path | str = DEFAULT_PATH) -> list[PbxId]:
     """The PBXes of the configuration, whatever else is wrong in it; with them a Uniqueid leads to its contact."""
-    found = open_files(Path(path)).table.get("pbx", {})
-    return [PbxId(name) for name in found] if isinstance(found, dict) else []
+    return [PbxId(name) for name in names(path, "pbx")]
 
 
 def _knowing(source: Source) -> Problems:

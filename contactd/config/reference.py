@@ -76,6 +76,18 @@ EXAMPLE: dict[str, Any] = {
         "languages": {"de": {"german": 5}, "en": {"english": 5}},
         "fields": {"customer_number": {"label": "Customer number"}},
     },
+    "case_types": {
+        "complaint": {
+            "label": "Complaint",
+            "calendar": "office",
+            "first_answer_min": 240,
+            "resolution_min": 2400,
+            "topics": {"delivery": "Delivery", "invoice": "Invoice"},
+            "states": {"new": "open", "in_progress": "open", "asked": "waiting", "solved": "closed", "void": "closed"},
+            "fields": {"order_number": {"label": "Order number"}},
+        },
+        "question": {"label": "Question", "reopen_days": 3},
+    },
     "queues": {
         "sales": {
             "calendar": "office",

@@ -47,6 +47,8 @@ _OF_ERROR = {
     "PastLost": Exit.NOT_FOUND,
     "Forbidden": Exit.FORBIDDEN,
     "Refused": Exit.REFUSED,
+    "CaseRefused": Exit.REFUSED,
+    "NoCaseNumber": Exit.NOT_FOUND,
 }
 
 

@@ -55,7 +55,7 @@ def show_queues(queues: list[dict[str, Any]]) -> None:
     wide = console().width >= WIDE
     # contactctl status does not ask for it.
     told = any("estimated_wait" in q for q in queues)
-    table = _table(
+    table = table_of(
         *("queue", *(["label"] if wide or not told else []), "waiting>", "ringing>", "talking>", "longest wait>"),
         *([*(["estimated>"] if told else []), "available>", "agents>"]),
     )
@@ -77,7 +77,7 @@ def show_queues(queues: list[dict[str, Any]]) -> None:
             *([_hours(q["hours"])] if timed else []),
             *([_new_callers(q["new_callers"])] if limited else []),
         )
-    _print(table, "there is no queue")
+    print_table(table, "there is no queue")
     for q in [] if wide else queues:
         said = [_hours(q["hours"])] if q["hours"]["by"] else []
         said += [Text("new callers: ").append_text(_new_callers(q["new_callers"]))] if q["new_callers"] else []
@@ -113,13 +113,13 @@ def _until(at: float) -> str:
 def show_agents(agents: list[dict[str, Any]]) -> None:
     wide = console().width >= WIDE
     names = ("endpoint", "queues~", "contact") if wide else ("queues~",)
-    table = _table("agent", "status", "state", "for>", "handset", *names)
+    table = table_of("agent", "status", "state", "for>", "handset", *names)
     for a in agents:
         status = _status(a)
         queues = " ".join(a["queues"])
         more = (_handset(a), queues, a["contact"] or "") if wide else (queues,)
         table.add_row(a["id"], status, a["state"], _span(a["for_s"]), a["handset"], *more)
-    _print(table, "there is no agent")
+    print_table(table, "there is no agent")
 
 
 def _status(agent: dict[str, Any]) -> str:
@@ -161,7 +161,7 @@ def show_agent(agents: list[dict[str, Any]]) -> None:
 
 
 def show_skills(agents: list[dict[str, Any]]) -> None:
-    table = _table("agent", "queues", "groups", "skills", "set by")
+    table = table_of("agent", "queues", "groups", "skills", "set by")
     for a in agents:
         skills = " ".join(f"{skill}={level}" for skill, level in sorted(a["skills"].items()))
         by = "a supervisor" if a["skills_set"] else "the configuration"
@@ -191,7 +191,7 @@ def show_candidates(told: dict[str, Any]) -> None:
     out.print(
         f"{told['contact']} ({told['state']}), queue {told['queue']}, {step}: by {told['strategy']}, {asked}{alone}"
     )
-    table = _table("agent", "", "rank", "idle since")
+    table = table_of("agent", "", "rank", "idle since")
     for one in told["agents"]:
         since = local(one["idle_since"]).strftime("%H:%M:%S") if one["idle_since"] else ""
         rank = (
@@ -203,7 +203,7 @@ def show_candidates(told: dict[str, Any]) -> None:
 
 def show_contacts(contacts: list[dict[str, Any]]) -> None:
     wide = console().width >= WIDE
-    table = _table(
+    table = table_of(
         *("contact", "state", "queue", "line", *(["here>"] if wide else []), "waited>", "estimated>", "talking>"),
         "agent",
     )
@@ -213,14 +213,14 @@ def show_contacts(contacts: list[dict[str, Any]]) -> None:
             *([_span(c["here_s"])] if wide else []),
             *(_span(c["waited_s"]), _guess(c["estimated_wait"]), _span(c["talking_s"]), c["agent"] or ""),
         )
-    _print(table, "no contacts now; contactctl contacts --past 20 shows the latest")
+    print_table(table, "no contacts now; contactctl contacts --past 20 shows the latest")
 
 
 def show_past(contacts: list[dict[str, Any]]) -> None:
     wide = console().width >= WIDE
     revealed = any("caller" in c for c in contacts)
     more = ("line", "talked>") if wide else ()
-    table = _table(
+    table = table_of(
         *("arrived", "contact", "queue", "waited>", *more, "agent", "outcome~"), *(["caller~"] if revealed else [])
     )
     for c in contacts:
@@ -231,12 +231,12 @@ def show_past(contacts: list[dict[str, Any]]) -> None:
             *(c["agent"] or "", f"{c['outcome'] or ''}{' (test call)' if c['test'] else ''}"),
             *([Text(caller_words(c["caller"]))] if revealed else []),
         )
-    _print(table, "the history knows no contact yet")
+    print_table(table, "the history knows no contact yet")
 
 
 def show_audit(rows: list[dict[str, Any]]) -> None:
     wide = console().width >= WIDE
-    table = _table("at", "who", *(["by"] if wide else []), "act", "of", "what~", *(["login"] if wide else []))
+    table = table_of("at", "who", *(["by"] if wide else []), "act", "of", "what~", *(["login"] if wide else []))
     for r in rows:
         at = local(r["at"]).strftime("%Y-%m-%d %H:%M:%S")
         what = ", ".join([*r["fields"], *([r["outcome"]] if r["outcome"] else [])])
@@ -246,7 +246,7 @@ def show_audit(rows: list[dict[str, Any]]) -> None:
             *(at if wide else at[5:16], r["who"], *([r["via"]] if wide else []), r["act"]),
             *(of if wide else of[:SHORT], what, *([login] if wide else [])),
         )
-    _print(table, "nobody acted or looked")
+    print_table(table, "nobody acted or looked")
 
 
 def show_hours(told: list[dict[str, Any]]) -> None:
@@ -259,7 +259,7 @@ def show_hours(told: list[dict[str, Any]]) -> None:
         now = "open" if one["open"] else "closed"
         until = f" until {_readable(one['until'])}" if one["until"] else ""
         out.print(Text(f"{one['calendar']}, {one['time_zone']}: {now} now ({one['why']}){until}", "bold"))
-        days = _table("date", "", "hours", "why", "")
+        days = table_of("date", "", "hours", "why", "")
         for day in one["days"]:
             hours = ", ".join(span["hours"] for span in day["spans"]) or "closed"
             changed = [span for span in day["spans"] if span["clocks_change"]]
@@ -270,7 +270,7 @@ def show_hours(told: list[dict[str, Any]]) -> None:
 
 def show_jobs(jobs: list[dict[str, Any]]) -> None:
     wide = console().width >= WIDE
-    table = _table(
+    table = table_of(
         "job>", "kind", "key", "state", "attempts>", "when", *(["took>", "worker"] if wide else []), "error~"
     )
     for job in jobs:
@@ -283,10 +283,10 @@ def show_jobs(jobs: list[dict[str, Any]]) -> None:
             *([took, job["worker"].rpartition(":")[0]] if wide else []),
             job["error"],
         )
-    _print(table, "there is no job; the worker asks for the daily ones (systemctl status 'contactd-worker@*')")
+    print_table(table, "there is no job; the worker asks for the daily ones (systemctl status 'contactd-worker@*')")
 
 
-def _table(*names: str) -> Table:
+def table_of(*names: str) -> Table:
     """A name that ends in > is for numbers, one in ~ for lists that may take several lines."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in names:
@@ -295,7 +295,7 @@ def _table(*names: str) -> Table:
     return table
 
 
-def _print(table: Table, empty: str) -> None:
+def print_table(table: Table, empty: str) -> None:
     console().print(table if table.row_count else empty)
 
 

@@ -7,6 +7,7 @@ whole.py; what several sections take is in words.py, what a reload takes in live
 
 from contactd.config.sections.agents import AgentSecrets, AgentSection, Handsets, Profile, ProfileMedium, Reason, SignIn
 from contactd.config.sections.calendars import Calendar, CalendarSections, SpecialDay
+from contactd.config.sections.cases import CaseSections, CaseType
 from contactd.config.sections.customers import CustomerField, Customers, CustomerSecrets
 from contactd.config.sections.lines import Line, Menu, MenuNeeds
 from contactd.config.sections.live import LIVE, LIVE_SECRETS, is_live, same_place
@@ -37,6 +38,8 @@ __all__ = [
     "AudioSocket",
     "Calendar",
     "CalendarSections",
+    "CaseSections",
+    "CaseType",
     "Ctl",
     "CustomerField",
     "CustomerSecrets",

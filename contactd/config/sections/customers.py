@@ -22,7 +22,8 @@ _Field = Annotated[
 
 
 class CustomerField(Struct, frozen=True, kw_only=True):
-    """What you keep of a customer beyond name, numbers and addresses. It is private: sealed, read through the audit."""
+    """What you keep of a customer beyond name, numbers and addresses, or of a case beyond its subject. It is private:
+    sealed, read through the audit."""
 
     type: Literal["text", "number", "date", "yes_no", "choice"] = "text"
     """What it takes. A date is written 2026-12-31."""
@@ -75,8 +76,8 @@ _SealingKey = Annotated[
 
 
 class CustomerSecrets(Struct, frozen=True, kw_only=True):
-    """With what customers' values, and number and name of each caller, are sealed (docs/customers.rst). Keep a copy
-    where no fire reaches it: without the key they are lost."""
+    """With what customers' values are sealed in PostgreSQL (docs/customers.rst). Keep a copy where no fire reaches it:
+    without the key they are lost."""
 
     key: _SealingKey | None = None
     """The key. Left out: they are kept as they are, and whoever reads the tables or a backup of them reads them."""

@@ -28,6 +28,8 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("privacy",),
     ("jobs",),
     ("customers",),
+    # Read by contactctl and the workers; the daemon itself never uses them.
+    ("case_types",),
 )
 LIVE_SECRETS: tuple[tuple[str, ...], ...] = (
     ("database", "migrate_password"),

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from contactd.config.sections import words
 from contactd.config.sections.agents import AgentSecrets, AgentSection, Handsets, Profile, Reason, SignIn
 from contactd.config.sections.calendars import Calendar
+from contactd.config.sections.cases import CaseType
 from contactd.config.sections.customers import Customers, CustomerSecrets
 from contactd.config.sections.lines import Menu
 from contactd.config.sections.machine import (
@@ -63,6 +64,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     calendars: dict[words.Calendar, Calendar] = {}
     jobs: Jobs = Jobs()
     customers: Customers = Customers()
+    case_types: dict[words.CaseType, CaseType] = {}
     queues: dict[words.Queue, Queue] = {}
     menus: dict[words.Menu, Menu] = {}
     lines: dict[words.Dialled, Annotated[str, Meta(description='"menu:<id>", "queue:<id>" or "echo"')]] = {}

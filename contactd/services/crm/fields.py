@@ -44,7 +44,7 @@ def edit_of(
         raise FieldRefused(f'Give one of {", ".join(MEDIA)} as the medium; "" clears it.')
     fields: dict[str, tuple[str | None, str | None]] = {}
     if name is not None:
-        text = _line(name, _LONGEST_NAME, "A name")
+        text = one_line(name, _LONGEST_NAME, "A name")
         fields[NAME] = (text or None, same_name(text) if text else None)
     for field, value in (values or {}).items():
         section = declared.get(field)
@@ -58,7 +58,7 @@ def edit_of(
 
 def checked(name: str, field: CustomerField, text: str) -> str:
     """The value as it is kept; empty stays empty. Raises FieldRefused."""
-    text = _line(text, _LONGEST, f"The field {name}")
+    text = one_line(text, _LONGEST, f"The field {name}")
     if not text:
         return ""
     match field.type:
@@ -83,7 +83,8 @@ def checked(name: str, field: CustomerField, text: str) -> str:
     return text
 
 
-def _line(text: str, longest: int, what: str) -> str:
+def one_line(text: str, longest: int, what: str) -> str:
+    """Without the spaces around it. Raises FieldRefused."""
     text = text.strip()
     if len(text) > longest or not all(letter.isprintable() for letter in text):
         raise FieldRefused(f"{what} takes one line of up to {longest} printable characters.")
