@@ -40,7 +40,7 @@ call:
 	@$(VENV)/python -m tests.lab.call
 
 test:
-	$(BOOTSTRAP) asterisk postgresql-tls sipp promtool
+	$(BOOTSTRAP) asterisk postgresql-tls sipp promtool minimodem
 	@$(VENV)/python -m pytest $(TESTARGS)
 
 lint:
