@@ -91,7 +91,8 @@ def _for_want_of_memory(error: BaseException | None) -> bool:
 @click.pass_obj
 def migrate(path: Path) -> None:
     """Bring the database up to date, as its owner; cut the journal's month; forget what is old."""
-    from contactd.services.crm.recogniser import vault_with  # noqa: PLC0415
+    from contactd.services.crm.callers import found_by  # noqa: PLC0415
+    from contactd.services.crm.recogniser import numbering_by, vault_with  # noqa: PLC0415
     from contactd.store.migrate import migrate as bring_up  # noqa: PLC0415
 
     settings = load(path)
@@ -104,6 +105,7 @@ def migrate(path: Path) -> None:
             keep_job_days=settings.jobs.keep_days,
             keep_light_days=settings.privacy.light_party_days,
             vault=vault_with(settings.secrets.customers),
+            found_by=found_by(numbering_by(settings.customers)),
         )
     )
     for migration in done:

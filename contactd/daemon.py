@@ -35,12 +35,13 @@ from contactd.metrics import STANDBY, FloorMetrics, JobMetrics, Readings, watch_
 from contactd.notify import Notifier, Teller
 from contactd.pbx.voice import Voice
 from contactd.reload import Reload, Result, read_again
+from contactd.services.crm.callers import CallerKeeper
 from contactd.services.crm.recogniser import ANSWER_S, Recogniser
 from contactd.store import jobs
 from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, FloorRow, Journal, open_pool
-from contactd.store.parties import Directory
+from contactd.store.parties import Directory, open_directory_pool
 from contactd.web import Lobby, Surface, serve_control, serve_standby, serve_web
 from contactd.web.tail import Tail
 
@@ -100,6 +101,7 @@ class Daemon:
             watch = EpochWatch(journal, lock, row.epoch)
             appended = asyncio.Event()
             appender = Appender(journal, spool, row, lambda _seq: appended.set(), lambda: circle.snapshot())
+            keeper = CallerKeeper(settings)
             circle = Circle(
                 floor,
                 Inbox(),
@@ -110,6 +112,7 @@ class Daemon:
                 publish=lambda steps: _publish(steps, measured, tail, notices),
                 act=lambda command: voice.act(command),
                 still_ours=watch.still_ours,
+                row_of=keeper,
                 kept=fault.planned(os.environ.get("CONTACTD_FAULT", "")),
                 turned=self._systemd.fed,
                 # As systemd asks: well within half the time.
@@ -133,7 +136,7 @@ class Daemon:
             for pbx in sorted(floor.steered):
                 circle.put(inp.PbxAbsent(pbx=pbx, why="contactd started"))
 
-            reload = self._reloading(settings, circle, voice, recogniser, hours, journal, teller, trail)
+            reload = self._reloading(settings, circle, voice, recogniser, keeper, hours, journal, teller, trail)
             await voice.open(stack, self._insist)
             probes = {"agi": voice.probe, "disk": spool.probe}
             surface = Surface(
@@ -186,7 +189,7 @@ class Daemon:
     async def _recogniser(self, stack: contextlib.AsyncExitStack, settings: Settings, circle: Circle) -> Recogniser:
         """With connections of its own: a caller who is looked up waits for no append, and no append for a caller."""
         password = settings.secrets.database.password
-        pool = await open_pool(settings.database.dsn, password=password, size=_CRM_POOL)
+        pool = await open_directory_pool(settings.database.dsn, password=password, size=_CRM_POOL)
         stack.callback(pool.terminate)
         made = Recogniser(
             Directory(pool, timeout_s=ANSWER_S),
@@ -202,6 +205,7 @@ class Daemon:
         circle: Circle,
         voice: Voice,
         recogniser: Recogniser,
+        keeper: CallerKeeper,
         hours: Hours,
         journal: Journal,
         teller: Teller,
@@ -213,6 +217,7 @@ class Daemon:
             logging.set_level(new.log_level)
             voice.reload(new)
             recogniser.reload(new)
+            keeper.reload(new)
             circle.put(inp.ConfigurationLoaded(plan=new.plan()))
             hours.take(calendars_of(new.calendars))
 

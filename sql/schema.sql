@@ -188,11 +188,15 @@ CREATE TABLE contact_private (
     contact uuid  PRIMARY KEY,
     salt    bytea NOT NULL,
     ani     text,
-    name    text
+    name    text,
+    lookup  bytea
 );
 COMMENT ON TABLE contact_private IS 'The only place of a caller''s number and name. Deleting the row erases the person; the journal keeps nothing.';
 -- Whoever searches or erases by number has it; without this each reads all callers of 90 days.
-CREATE INDEX contact_private_ani ON contact_private (ani) WHERE ani IS NOT NULL;
+CREATE INDEX contact_private_lookup ON contact_private (lookup) WHERE lookup IS NOT NULL;
+CREATE INDEX contact_private_ani ON contact_private (ani) WHERE ani IS NOT NULL AND lookup IS NULL;
+COMMENT ON COLUMN contact_private.lookup IS 'Keyed hash of the number, as party_identity.lookup; null in rows of a version that knew none.';
+COMMENT ON COLUMN contact_private.ani IS 'As the PBX showed it, or sealed (store/callers.py). So is name.';
 
 -- --- Who is calling ---------------------------------------------------------------------------------------------------
 
@@ -391,6 +395,19 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     ORDER BY p.contact DESC
 $$;
 
+CREATE FUNCTION find_callers(audited bigint, numbers text[], tried bytea[]) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- The contacts of a number, by its hashes or (rows that have none) its spellings, for a search that was written down and
+-- committed, as in reveal(). Of more than 10,000 the newest.
+    SELECT f.contact FROM (
+        SELECT p.contact FROM contact_private p WHERE p.lookup = ANY (tried)
+        UNION ALL SELECT p.contact FROM contact_private p WHERE p.lookup IS NULL AND p.ani = ANY (numbers)) AS f
+    WHERE EXISTS (
+        SELECT FROM audit a WHERE a.id = audited AND a.act = 'search' AND a.login = session_user
+        AND a.at < now() AND a.at > now() - interval '1 minute')
+    ORDER BY f.contact DESC LIMIT 10000
+$$;
+
 CREATE FUNCTION forget(keep_private interval, keep_audit interval) RETURNS TABLE (private bigint, audited bigint)
 LANGUAGE plpgsql AS $$
 -- Remove the personal values of contacts that arrived longer ago than keep_private, and audit rows older than keep_audit.
@@ -408,13 +425,24 @@ BEGIN
     RETURN NEXT;
 END $$;
 
-CREATE FUNCTION party_root(one uuid) RETURNS uuid LANGUAGE sql STABLE AS $$
--- Whom a party was merged into in the end; itself when into nobody.
-    WITH RECURSIVE up AS (
-        SELECT p.id, p.merged_into FROM party p WHERE p.id = one
-        UNION SELECT p.id, p.merged_into FROM party p JOIN up ON p.id = up.merged_into
-    ) SELECT id FROM up WHERE merged_into IS NULL
-$$;
+CREATE FUNCTION party_root(one uuid) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
+-- Whom a party was merged into in the end; itself when into nobody. In plpgsql, which keeps its plans for the session.
+DECLARE
+    here uuid := one;
+    up   uuid;
+BEGIN
+    -- Bounded: a ring, which merges do not make, ends as nobody.
+    FOR step IN 1..1000 LOOP
+        SELECT p.merged_into INTO up FROM party p WHERE p.id = here;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        ELSIF up IS NULL THEN
+            RETURN here;
+        END IF;
+        here := up;
+    END LOOP;
+    RETURN NULL;
+END $$;
 
 CREATE FUNCTION party_family(one uuid) RETURNS SETOF uuid LANGUAGE sql STABLE ROWS 2 AS $$
 -- A party and all that were merged into it.
@@ -424,28 +452,30 @@ CREATE FUNCTION party_family(one uuid) RETURNS SETOF uuid LANGUAGE sql STABLE RO
 $$;
 
 CREATE FUNCTION match_party(tried bytea[]) RETURNS SETOF uuid
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp ROWS 2 AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp ROWS 2 AS $$
 -- Whose identity or name has one of these hashes. It tells ids only, and only to who knows the value (and the key).
-    SELECT DISTINCT party_root(f.party) FROM (
+BEGIN
+    RETURN QUERY SELECT DISTINCT party_root(f.party) FROM (
         SELECT i.party FROM party_identity i WHERE i.lookup = ANY (tried)
-        UNION ALL SELECT p.party FROM party_private p WHERE p.lookup = ANY (tried)) AS f
-    LIMIT 100
-$$;
+        UNION ALL SELECT p.party FROM party_private p WHERE p.lookup = ANY (tried) LIMIT 1000) AS f
+    LIMIT 100;
+END $$;
 
 CREATE FUNCTION meet_party(fresh uuid, tried bytea[], of_kind text, made bytea, sealed text) RETURNS SETOF uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp ROWS 2 AS $$
--- As match_party; an identity of nobody becomes that of a light record with the id fresh (null: of none). Two calls at
--- once make one: the second waits, looks again, and finds the first one's.
+-- Whose identity has one of these hashes; one of nobody becomes that of a light record with the id fresh (null: of none). Two
+-- calls at once make one: the second waits, looks again, and finds the first one's.
 BEGIN
-    RETURN QUERY SELECT match_party(tried);
-    IF FOUND OR fresh IS NULL THEN
-        RETURN;
-    END IF;
-    PERFORM pg_advisory_xact_lock(1668247413, hashtext(encode(made, 'hex')));
-    RETURN QUERY SELECT match_party(tried);
-    IF FOUND THEN
-        RETURN;
-    END IF;
+    FOR look IN 1..2 LOOP
+        RETURN QUERY SELECT DISTINCT party_root(f.party) FROM (
+            SELECT i.party FROM party_identity i WHERE i.lookup = ANY (tried) LIMIT 1000) AS f LIMIT 100;
+        IF FOUND OR fresh IS NULL THEN
+            RETURN;
+        END IF;
+        IF look = 1 THEN
+            PERFORM pg_advisory_xact_lock(1668247413, hashtext(encode(made, 'hex')));
+        END IF;
+    END LOOP;
     INSERT INTO party (id, light) VALUES (fresh, true);
     INSERT INTO party_identity (party, kind, lookup, value) VALUES (fresh, of_kind, made, sealed);
     RETURN NEXT fresh;
@@ -487,19 +517,51 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 -- that came from their numbers and are nobody else's. Written down before, in the same transaction or earlier.
 DECLARE
     family uuid[];
+    theirs uuid[];
 BEGIN
     IF NOT EXISTS (SELECT FROM audit a WHERE a.id = audited AND a.act = 'erase' AND a.party = one
                    AND a.login = session_user AND a.at > now() - interval '1 minute') THEN
         RAISE EXCEPTION 'erase_party: write it down first';
     END IF;
     family := ARRAY(SELECT party_family(party_root(one)));
-    -- The audit says whose values were removed; it keeps no value.
-    WITH theirs AS (
+    -- The audit says whose values were removed; it keeps no value. Ids first: joined, all callers of 90 days could be read.
+    theirs := ARRAY(
         SELECT c.id FROM contact c WHERE c.party = ANY (family)
         UNION
         SELECT p.contact FROM contact_private p LEFT JOIN contact c ON c.id = p.contact
-        WHERE p.ani = ANY (numbers) AND (c.party IS NULL OR c.party = ANY (family)))
-    DELETE FROM contact_private p USING theirs WHERE p.contact = theirs.id;
+        WHERE p.ani = ANY (numbers) AND (c.party IS NULL OR c.party = ANY (family)));
+    DELETE FROM contact_private p WHERE p.contact = ANY (theirs);
+    GET DIAGNOSTICS private = ROW_COUNT;
+    DELETE FROM party p WHERE p.id = ANY (family);
+    GET DIAGNOSTICS parties = ROW_COUNT;
+    RETURN NEXT;
+END $$;
+
+CREATE FUNCTION erase_party(audited bigint, one uuid, numbers text[], tried bytea[])
+RETURNS TABLE (parties bigint, private bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- All that is kept of a person: the party, whatever was merged into it, number and name of their contacts, and of contacts
+-- that came from their numbers (hashes, or spellings of rows that have none) and are nobody else's. Written down before, in
+-- the same transaction or earlier.
+DECLARE
+    family uuid[];
+    theirs uuid[];
+BEGIN
+    IF NOT EXISTS (SELECT FROM audit a WHERE a.id = audited AND a.act = 'erase' AND a.party = one
+                   AND a.login = session_user AND a.at > now() - interval '1 minute') THEN
+        RAISE EXCEPTION 'erase_party: write it down first';
+    END IF;
+    family := ARRAY(SELECT party_family(party_root(one)));
+    -- The audit says whose values were removed; it keeps no value. Ids first: joined, all callers of 90 days could be read.
+    theirs := ARRAY(
+        SELECT c.id FROM contact c WHERE c.party = ANY (family)
+        UNION
+        SELECT f.contact FROM (
+            SELECT p.contact FROM contact_private p WHERE p.lookup = ANY (tried)
+            UNION ALL SELECT p.contact FROM contact_private p WHERE p.lookup IS NULL AND p.ani = ANY (numbers)) AS f
+        LEFT JOIN contact c ON c.id = f.contact
+        WHERE c.party IS NULL OR c.party = ANY (family));
+    DELETE FROM contact_private p WHERE p.contact = ANY (theirs);
     GET DIAGNOSTICS private = ROW_COUNT;
     DELETE FROM party p WHERE p.id = ANY (family);
     GET DIAGNOSTICS parties = ROW_COUNT;
@@ -641,6 +703,8 @@ REVOKE ALL ON FUNCTION reveal(bigint[]), forget(interval, interval), cut_journal
 GRANT EXECUTE ON FUNCTION reveal(bigint[]) TO contactd_daemon;
 REVOKE ALL ON FUNCTION find_caller(bigint, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION find_caller(bigint, text) TO contactd_daemon;
+REVOKE ALL ON FUNCTION find_callers(bigint, text[], bytea[]), erase_party(bigint, uuid, text[], bytea[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION find_callers(bigint, text[], bytea[]), erase_party(bigint, uuid, text[], bytea[]) TO contactd_daemon;
 GRANT SELECT, INSERT (who, uid, via, act, contact, agent, fields, outcome) ON audit TO contactd_daemon;
 GRANT SELECT ON migration TO contactd_daemon;
 

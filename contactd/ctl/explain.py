@@ -8,14 +8,16 @@ from typing import Any
 
 import msgspec
 
-from contactd.config import database_access, pbx_names
+from contactd.config import customers_access, database_access, pbx_names
 from contactd.core.errors import ContactdError
 from contactd.core.ids import ContactId
 from contactd.ctl.durations import local
 from contactd.ctl.words import safe, summary, words
+from contactd.services.crm.recogniser import vault_with
 from contactd.store import audit
 from contactd.store.audit import Person, Who
 from contactd.store.reading import Story, find_contacts, latest_contacts, reader, story
+from contactd.store.vault import Vault
 
 
 class NotFound(ContactdError):
@@ -33,7 +35,9 @@ async def explain(config: Path, text: str, *, reveal: bool = False) -> tuple[Sto
         told = await story(connection, contact)
         if told is None:
             raise _unknown(text)
-        people = await audit.reveal(connection, Who.me(), "contactctl explain", [contact]) if reveal else {}
+        people: dict[ContactId, Person] = {}
+        if reveal:
+            people = await audit.reveal(connection, _vault(config), Who.me(), "contactctl explain", [contact])
     return told, people.get(contact)
 
 
@@ -62,7 +66,8 @@ async def past(config: Path, most: int, *, reveal: bool = False) -> list[dict[st
         rows = await latest_contacts(connection, most)
         people: dict[ContactId, Person] = {}
         if reveal:
-            people = await audit.reveal(connection, Who.me(), "contactctl contacts", [row.id for row in rows])
+            ids = [row.id for row in rows]
+            people = await audit.reveal(connection, _vault(config), Who.me(), "contactctl contacts", ids)
     return [
         {
             **{name: getattr(row, name) for name in row.__dataclass_fields__},
@@ -71,6 +76,11 @@ async def past(config: Path, most: int, *, reveal: bool = False) -> list[dict[st
         }
         for row in rows
     ]
+
+
+def _vault(config: Path) -> Vault:
+    _, keys = customers_access(config)
+    return vault_with(keys)
 
 
 def caller(person: Person | None) -> dict[str, str | None] | None:

@@ -189,6 +189,7 @@ class Appender:
                 batch.private_salt.append(p.salt)
                 batch.private_ani.append(p.ani)
                 batch.private_name.append(p.name)
+                batch.private_lookup.append(p.lookup)
         batch.chain_after = chain
         # A batch may hold the end of one month and the beginning of the next, and stamped events come out of order.
         newest = max(batch.event_at)

@@ -17,7 +17,7 @@ from contactd.core.inputs import Input, PbxAbsent, TimePassed
 from contactd.core.step import Step, step
 from contactd.engine.appender import Appender
 from contactd.engine.clock import Clock
-from contactd.engine.frame import frame_of
+from contactd.engine.frame import PrivateRow, frame_of, plain_row
 from contactd.engine.inbox import Inbox, Item, Private
 from contactd.engine.spool import Spool
 from contactd.metrics import LOOP_LAG_SECONDS, STEP_SECONDS, TURN_SECONDS
@@ -34,6 +34,7 @@ class Circle:
     """publish: told every batch of steps, must not wait. act: carries out commands, must not wait.
 
     still_ours: asked after a freeze, before anything is done in the name of an epoch that may be gone; raises Fenced.
+    row_of: makes of a caller's number and name what may stand on a disk.
     kept: the test hook of engine.fault, between keeping and acting.
     turned: told after every turn; it feeds the watchdog. idle_turn_s: turn at least so often, though nothing happens.
     """
@@ -49,6 +50,7 @@ class Circle:
         publish: Callable[[Sequence[Step]], None],
         act: Callable[[Command], None],
         still_ours: Callable[[], Awaitable[None]],
+        row_of: Callable[[Private], PrivateRow] = plain_row,
         kept: Callable[[Sequence[Step]], None] = lambda _: None,
         turned: Callable[[], None] = lambda: None,
         idle_turn_s: float | None = None,
@@ -63,6 +65,7 @@ class Circle:
         self._publish = publish
         self._act = act
         self.still_ours = still_ours
+        self._row_of = row_of
         self._kept = kept
         self._turned = turned
         self._idle_turn_s = idle_turn_s
@@ -176,6 +179,7 @@ class Circle:
             steps,
             [item.private for item in batch if item.private is not None],
             self.config_hash(),
+            self._row_of,
         )
         if frame is not None:
             self._spool.write(frame)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -48,6 +48,8 @@ class PrivateRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     salt: bytes
     ani: str | None
     name: str | None
+    lookup: bytes | None = None
+    """What the number is found by; frames of versions before have none."""
 
 
 class Rows(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -86,8 +88,19 @@ def event_row(event: ev.Event, seq: int, at: float) -> EventRow:
     )
 
 
-def frame_of(epoch: int, steps: Sequence[Step], private: Sequence[Private], config: bytes) -> Frame | None:
-    """The frame of a batch's steps; None when they changed nothing."""
+def plain_row(private: Private) -> PrivateRow:
+    """As it came."""
+    return PrivateRow(private.contact, secrets.token_bytes(16), private.ani, private.name)
+
+
+def frame_of(
+    epoch: int,
+    steps: Sequence[Step],
+    private: Sequence[Private],
+    config: bytes,
+    row_of: Callable[[Private], PrivateRow] = plain_row,
+) -> Frame | None:
+    """The frame of a batch's steps; None when they changed nothing. row_of: makes of a caller what may be kept."""
     inputs: list[InputRow] = []
     events: list[EventRow] = []
     for step in steps:
@@ -101,8 +114,7 @@ def frame_of(epoch: int, steps: Sequence[Step], private: Sequence[Private], conf
             events.append(event_row(event, seq, step.at))
     if not events:
         return None
-    people = [PrivateRow(p.contact, secrets.token_bytes(16), p.ani, p.name) for p in private]
-    return encode(epoch, events[0].seq, events[-1].seq, Rows(inputs, events, people))
+    return encode(epoch, events[0].seq, events[-1].seq, Rows(inputs, events, [row_of(p) for p in private]))
 
 
 def encode(epoch: int, first_seq: int, last_seq: int, rows: Rows) -> Frame:

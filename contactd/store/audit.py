@@ -18,8 +18,10 @@ import asyncpg
 import structlog
 
 from contactd.core.ids import AgentId, ContactId, Instant
+from contactd.store.callers import unseal
 from contactd.store.journal import Journal, StoreAway, StoreRefused
 from contactd.store.queries import query
+from contactd.store.vault import Vault
 
 log = structlog.get_logger()
 
@@ -101,21 +103,33 @@ class Person:
 
 
 async def reveal(
-    connection: asyncpg.Connection, who: Who, via: str, contacts: Sequence[ContactId]
+    connection: asyncpg.Connection, vault: Vault, who: Who, via: str, contacts: Sequence[ContactId]
 ) -> dict[ContactId, Person]:
     """Write down that who reads these contacts' number and name, then read them. None kept, or erased: not in it.
 
     Both are statements of their own: what is shown was committed before. Whatever fails, nothing is shown.
+    Raises NotOpened.
     """
     rows = await connection.fetch(query("audit_reads"), str(who), who.uid, via, list(contacts), list(FIELDS))
     found = await connection.fetch(query("reveal"), [row["id"] for row in rows])
-    return {ContactId(row["contact"]): Person(row["ani"], row["name"]) for row in found}
+    return {
+        ContactId(row["contact"]): Person(
+            *(unseal(vault, row["contact"], field, row[field]) for field in FIELDS),
+        )
+        for row in found
+    }
 
 
-async def find(connection: asyncpg.Connection, who: Who, via: str, number: str) -> list[ContactId]:
-    """Write down that who searches (not for which number), then the contacts of that number, the newest first."""
+async def find(
+    connection: asyncpg.Connection, who: Who, via: str, numbers: Sequence[str], lookups: Sequence[bytes]
+) -> list[ContactId]:
+    """Write down that who searches (not for which number), then the contacts of that number, the newest first.
+
+    numbers: its spellings; lookups: the hashes that it may have been kept with.
+    """
     searched = await connection.fetchval(query("audit_act"), *_columns(Entry(who, via, "search", fields=("ani",))))
-    return [ContactId(row["contact"]) for row in await connection.fetch(query("find_caller"), searched, number)]
+    rows = await connection.fetch(query("find_caller"), searched, list(numbers), list(lookups))
+    return [ContactId(row["contact"]) for row in rows]
 
 
 async def erase(connection: asyncpg.Connection, who: Who, via: str, contact: ContactId) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
 import asyncpg
 import orjson
@@ -67,6 +69,7 @@ class Batch:
     private_salt: list[bytes] = field(default_factory=list)
     private_ani: list[str | None] = field(default_factory=list)
     private_name: list[str | None] = field(default_factory=list)
+    private_lookup: list[bytes | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ class Journal:
             *(b.event_seq, b.event_at, b.event_kind, b.event_version),
             *(b.event_contact, b.event_agent, b.event_body),
             *(b.private_contact, b.private_salt, b.private_ani, b.private_name),
-            *(b.seal_month, b.chain_before),
+            *(b.seal_month, b.chain_before, b.private_lookup),
         )
         return row is not None and row["appended"] == 1
 
@@ -193,13 +196,23 @@ class Journal:
 
 
 async def open_pool(
-    dsn: str, *, password: str | None = None, size: int = 4, role: str = "contactd_daemon", program: str = "contactd"
+    dsn: str,
+    *,
+    password: str | None = None,
+    size: int = 4,
+    role: str = "contactd_daemon",
+    program: str = "contactd",
+    session: Mapping[str, str] = MappingProxyType({}),
+    lasting: bool = False,
 ) -> asyncpg.Pool:
     """A pool that connects on first use, so that a daemon starts while PostgreSQL is away.
 
     SET ROLE takes the owner's rights away from whoever the dsn names: the journal can be appended to and read.
+    session: settings of its sessions. lasting: an idle connection is kept, with what it has prepared.
     """
-    options = {"password": password} if password else {}
+    options: dict[str, Any] = {"password": password} if password else {}
+    if lasting:
+        options |= {"max_inactive_connection_lifetime": 0, "max_cached_statement_lifetime": 0}
     return await asyncpg.create_pool(
         dsn,
         min_size=0,
@@ -207,7 +220,7 @@ async def open_pool(
         timeout=5,
         command_timeout=60,
         reset=_as_it_is,
-        server_settings={"role": role, "application_name": program, "timezone": "UTC"},
+        server_settings={"role": role, "application_name": program, "timezone": "UTC", **session},
         **options,
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from contactd.core.errors import ContactdError
+from contactd.store.callers import FoundBy, as_shown
 from contactd.store.queries import sql_folder
 from contactd.store.resealing import reseal
 from contactd.store.trouble import away
@@ -62,12 +63,14 @@ async def migrate(
     keep_job_days: int = 30,
     keep_light_days: int = 90,
     vault: Vault | None = None,
+    found_by: FoundBy = as_shown,
 ) -> list[Migration]:
     """Bring the database up to date, cut the journal where a month has begun, forget what is old. Returns what was run.
 
     Each file runs in a transaction of its own with its row in ``migration``; a changed file is refused, and so is a
     database whose later migrations this contactd cannot work with. Two at once wait for each other.
-    vault: customers' values that its current key has not sealed are sealed with it.
+    vault: customers' and callers' values that its current key has not sealed are sealed with it. found_by: what finds
+    callers' numbers.
     """
     options = {"password": password} if password else {}
     try:
@@ -112,7 +115,7 @@ async def migrate(
         await connection.execute("SELECT forget_jobs(make_interval(days => $1))", keep_job_days)
         await connection.execute("SELECT forget_light_parties(make_interval(days => $1))", keep_light_days)
         if vault is not None:
-            await reseal(connection, vault)
+            await reseal(connection, vault, found_by)
         return run
     finally:
         await connection.close()

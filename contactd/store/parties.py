@@ -17,6 +17,7 @@ import asyncpg
 
 from contactd.core.ids import AgentId, ContactId, Instant, PartyId, QueueId
 from contactd.store.audit import Who
+from contactd.store.journal import open_pool
 from contactd.store.queries import query
 from contactd.store.trouble import AWAY, away
 from contactd.store.vault import Vault
@@ -121,6 +122,15 @@ def fresh_id() -> str:
     value = (value & ~(0x3 << 62)) | (0x2 << 62)
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+async def open_directory_pool(dsn: str, *, password: str | None = None, size: int = 2) -> asyncpg.Pool:
+    """For a Directory: sessions that keep what they planned, since a caller waits for each answer.
+
+    A light record is not synced when it is made: what the journal says of it is appended later, and that syncs both.
+    """
+    session = {"plan_cache_mode": "force_generic_plan", "jit": "off", "synchronous_commit": "off"}
+    return await open_pool(dsn, password=password, size=size, session=session, lasting=True)
 
 
 class Directory:

@@ -108,7 +108,8 @@ async def consent(
 async def merge(connection: asyncpg.Connection, who: Who, loser: PartyId, winner: PartyId) -> None:
     """From now on loser is the same person as winner. Nothing moves, so unmerge() undoes it. Raises MergeRefused."""
     async with connection.transaction():
-        # Both are held still, in one order: two people who merge them crosswise at once make no ring.
+        # One merge at a time: two crosswise, or of those above them, would make a ring.
+        await connection.execute(query("party_merging"))
         held = {row["id"]: row["merged_into"] for row in await connection.fetch(query("party_lock"), [loser, winner])}
         if held.get(loser) is not None:
             raise MergeRefused(f"{loser} was merged already, into {held[loser]}; unmerge it first.")
@@ -133,12 +134,15 @@ async def unmerge(connection: asyncpg.Connection, who: Who, party: PartyId) -> P
     return was
 
 
-async def erase(connection: asyncpg.Connection, who: Who, party: PartyId, numbers: Sequence[str]) -> tuple[int, int]:
-    """Remove everything about a person for good. numbers: theirs, in every spelling that a PBX may have used.
+async def erase(
+    connection: asyncpg.Connection, who: Who, party: PartyId, numbers: Sequence[str], lookups: Sequence[bytes]
+) -> tuple[int, int]:
+    """Remove everything about a person for good. numbers: theirs, in every spelling that a PBX may have used; lookups:
+    the hashes that these may have been kept with.
 
     Returns how many records and how many contacts' numbers and names were removed.
     """
     async with connection.transaction():
         audited = await write_down(connection, who, "erase", party, "done")
-        row = await connection.fetchrow(query("erase_party"), audited, party, list(numbers))
+        row = await connection.fetchrow(query("erase_party"), audited, party, list(numbers), list(lookups))
     return row["parties"], row["private"]

@@ -2,49 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import asyncpg
 
+from contactd.store import callers
+from contactd.store.callers import FoundBy
 from contactd.store.parties import NAME, about, same_name
 from contactd.store.queries import query
 from contactd.store.vault import Vault
 
 _PAGE = 1000
 _NOBODY = "00000000-0000-0000-0000-000000000000"
+Rewrite = Callable[[asyncpg.Record], tuple[Any, ...]]
 
 
-async def reseal(owner: asyncpg.Connection, vault: Vault) -> int:
-    """Seal with the current key what is not, after a key was made, changed or taken away. Returns how many values.
+async def reseal(owner: asyncpg.Connection, vault: Vault, found_by: FoundBy = callers.as_shown) -> int:
+    """Seal with the current key what is not, after a key was made, changed or taken away. Returns how many rows.
 
-    May be stopped and begun again: a value is sealed anew in one statement, and found under every key meanwhile.
+    May be stopped and begun again: a page is sealed anew in one transaction, and found under every key meanwhile. What
+    is current already is not even read. found_by: what numbers of contacts are found by. Raises NotOpened.
     """
-    changed, after_id = 0, 0
-    while identities := await owner.fetch(query("unsealed_identities"), after_id, _PAGE):
-        after_id = identities[-1]["id"]
-        for row in identities:
-            if not vault.is_current(row["value"]):
-                text = vault.open(row["value"], about(row["party"], row["kind"]))
-                sealed = vault.seal(text, about(row["party"], row["kind"]))
-                lookup = vault.lookup(row["kind"], text)
-                await owner.execute(query("reseal_identity"), row["id"], sealed, lookup, row["value"])
-                changed += 1
+
+    def identity(row: asyncpg.Record) -> tuple[Any, ...]:
+        what = about(row["party"], row["kind"])
+        text = vault.open(row["value"], what)
+        return row["id"], vault.seal(text, what), vault.lookup(row["kind"], text), row["value"]
+
+    def field(row: asyncpg.Record) -> tuple[Any, ...]:
+        what = about(row["party"], f"field/{row['field']}")
+        text = vault.open(row["value"], what)
+        lookup = vault.lookup(NAME, same_name(text)) if row["found"] else None
+        return row["party"], row["field"], vault.seal(text, what), lookup, row["value"]
+
+    def note(row: asyncpg.Record) -> tuple[Any, ...]:
+        what = about(row["id"], "note")
+        return row["id"], vault.seal(vault.open(row["body"], what), what), row["body"]
+
+    def caller(row: asyncpg.Record) -> tuple[Any, ...]:
+        contact = row["contact"]
+        ani, name = (callers.unseal(vault, contact, column, row[column]) for column in ("ani", "name"))
+        sealed = [callers.seal(vault, contact, "ani", ani), callers.seal(vault, contact, "name", name)]
+        lookup = vault.lookup(*found_by(ani)) if ani is not None else None
+        return contact, *sealed, lookup, row["ani"], row["name"]
+
+    sealed = [vault.prefix]
+    changed = await _rewrite(owner, "unsealed_identities", "reseal_identity", identity, (0,), ("id",), sealed)
     place = (_NOBODY, "")
-    while fields := await owner.fetch(query("unsealed_fields"), *place, _PAGE):
-        place = (fields[-1]["party"], fields[-1]["field"])
-        for row in fields:
-            if not vault.is_current(row["value"]):
-                what = about(row["party"], f"field/{row['field']}")
-                text = vault.open(row["value"], what)
-                found_by = vault.lookup(NAME, same_name(text)) if row["found"] else None
-                sealed = vault.seal(text, what)
-                await owner.execute(query("reseal_field"), row["party"], row["field"], sealed, found_by, row["value"])
-                changed += 1
-    after = _NOBODY
-    while notes := await owner.fetch(query("unsealed_notes"), after, _PAGE):
-        after = notes[-1]["id"]
-        for row in notes:
-            if not vault.is_current(row["body"]):
-                what = about(row["id"], "note")
-                sealed = vault.seal(vault.open(row["body"], what), what)
-                await owner.execute(query("reseal_note"), row["id"], sealed, row["body"])
-                changed += 1
+    changed += await _rewrite(owner, "unsealed_fields", "reseal_field", field, place, ("party", "field"), sealed)
+    changed += await _rewrite(owner, "unsealed_notes", "reseal_note", note, (_NOBODY,), ("id",), sealed)
+    marks = [callers.MARK, callers.beginning(vault)]
+    return changed + await _rewrite(owner, "unsealed_callers", "reseal_caller", caller, (_NOBODY,), ("contact",), marks)
+
+
+async def _rewrite(
+    owner: asyncpg.Connection,
+    read: str,
+    write: str,
+    rewrite: Rewrite,
+    place: tuple[Any, ...],
+    key: tuple[str, ...],
+    more: list[Any],
+) -> int:
+    """Page by page, in the order of key, from place on."""
+    changed = 0
+    while rows := await owner.fetch(query(read), *place, _PAGE, *more, timeout=600):
+        place = tuple(rows[-1][column] for column in key)
+        await owner.executemany(query(write), [rewrite(row) for row in rows], timeout=600)
+        changed += len(rows)
     return changed

@@ -50,7 +50,7 @@ class Vault:
             return f"={text}"
         nonce = secrets.token_bytes(_NONCE)
         sealed = self._ciphers[self._current].encrypt(nonce, text.encode(), about.encode())
-        return f"1:{self._current}:{base64.b64encode(nonce + sealed).decode()}"
+        return f"{self.prefix}{base64.b64encode(nonce + sealed).decode()}"
 
     def open(self, sealed: str, about: str) -> str:
         """Raises NotOpened."""
@@ -70,12 +70,14 @@ class Vault:
             return cipher.decrypt(raw[:_NONCE], raw[_NONCE:], about.encode()).decode()
         except (InvalidTag, binascii.Error, ValueError):
             raise NotOpened(
-                "A value was changed, or moved to another person's row: restore the tables party* from a backup."
+                "A value was changed, or moved to another person's row: restore contact_private and the tables party*"
+                " from a backup."
             ) from None
 
-    def is_current(self, sealed: str) -> bool:
-        """Whether it is as seal() would leave it now."""
-        return sealed.startswith("=" if self._current is None else f"1:{self._current}:")
+    @property
+    def prefix(self) -> str:
+        """What every value begins with that seal() makes now."""
+        return "=" if self._current is None else f"1:{self._current}:"
 
     def lookup(self, kind: str, value: str) -> bytes:
         """By which the value is found: equal values give equal hashes; without the key nobody can try some out."""

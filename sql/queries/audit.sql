@@ -29,5 +29,6 @@ FROM audit WHERE $2::text IS NULL OR contact = $2::text::uuid ORDER BY id DESC L
 SELECT coalesce(max(number), 0) AS number, coalesce(max(coalesce(runs_with, number)), 0) AS runs_with FROM migration;
 
 -- name: find_caller
--- The contacts of a number, the newest first. $1 the id of an audit row 'search' bigint, $2 number text
-SELECT contact::text FROM find_caller($1, $2) AS contact;
+-- The contacts of a number, the newest first. $1 the id of an audit row 'search' bigint, $2 its spellings text[], $3 its hashes
+-- bytea[]
+SELECT contact::text FROM find_callers($1, $2::text[], $3::bytea[]) AS contact;

@@ -4,7 +4,7 @@
 -- inputs: $6 seq bigint[], $7 at double precision[] (Unix s), $8 kind text[], $9 version smallint[], $10 config bytea[], $11 body text[],
 -- events: $12 seq bigint[], $13 at double precision[], $14 kind text[], $15 version smallint[], $16 contact uuid[], $17 agent text[], $18 body text[],
 -- private: $19 contact uuid[], $20 salt bytea[], $21 ani text[], $22 name text[],
--- seal: $23 month date (null: none), $24 chain before bytea
+-- seal: $23 month date (null: none), $24 chain before bytea, and of private: $25 what the number is found by bytea[]
 WITH fence AS (
     UPDATE floor SET seq = $4, chain = $5 WHERE id = $1 AND epoch = $2 AND seq = $3 RETURNING id
 ), kept_input AS (
@@ -18,9 +18,10 @@ WITH fence AS (
     FROM fence f, unnest($12::bigint[], $13::float8[], $14::text[], $15::smallint[], $16::uuid[], $17::text[], $18::text[])
         AS e (seq, at, kind, version, contact, agent, body)
 ), kept_private AS (
-    INSERT INTO contact_private (contact, salt, ani, name)
-    SELECT p.contact, p.salt, p.ani, p.name
-    FROM fence f, unnest($19::uuid[], $20::bytea[], $21::text[], $22::text[]) AS p (contact, salt, ani, name)
+    INSERT INTO contact_private (contact, salt, ani, name, lookup)
+    SELECT p.contact, p.salt, p.ani, p.name, p.lookup
+    FROM fence f, unnest($19::uuid[], $20::bytea[], $21::text[], $22::text[], $25::bytea[])
+        AS p (contact, salt, ani, name, lookup)
     ON CONFLICT (contact) DO NOTHING
 ), sealed AS (
     INSERT INTO seal (floor, month, last_seq, hash)

@@ -1,24 +1,44 @@
 -- name: unsealed_identities
--- As the owner: identities by place. $1 after id bigint, $2 most int
-SELECT id, party::text, kind, value FROM party_identity WHERE id > $1 ORDER BY id LIMIT $2::int;
+-- As the owner: identities that are not sealed as they would be now, by place. $1 after id bigint, $2 most int, $3 what a value
+-- begins with that is text
+SELECT id, party::text, kind, value FROM party_identity
+WHERE id > $1 AND NOT starts_with(value, $3) ORDER BY id LIMIT $2::int;
 
 -- name: reseal_identity
 -- As the owner: seal it anew. $1 id bigint, $2 sealed value text, $3 hash bytea, $4 the value as it was read text
 UPDATE party_identity SET value = $2, lookup = $3 WHERE id = $1 AND value = $4;
 
 -- name: unsealed_fields
--- As the owner: fields by place. $1 after party text (a uuid), $2 after field text, $3 most int
+-- As the owner: fields that are not sealed as they would be now, by place. $1 after party text (a uuid), $2 after field text,
+-- $3 most int, $4 what a value begins with that is text
 SELECT party::text, field, value, lookup IS NOT NULL AS found FROM party_private
-WHERE (party, field) > ($1::text::uuid, $2) ORDER BY party, field LIMIT $3::int;
+WHERE (party, field) > ($1::text::uuid, $2) AND NOT starts_with(value, $4) ORDER BY party, field LIMIT $3::int;
 
 -- name: reseal_field
 -- As the owner: seal it anew. $1 party text (a uuid), $2 field text, $3 sealed value text, $4 hash bytea or null, $5 the value as it was read text
 UPDATE party_private SET value = $3, lookup = $4 WHERE party = $1::text::uuid AND field = $2 AND value = $5;
 
 -- name: unsealed_notes
--- As the owner: notes by place. $1 after id text (a uuid), $2 most int
-SELECT id::text, party::text, body FROM party_note WHERE id > $1::text::uuid ORDER BY id LIMIT $2::int;
+-- As the owner: notes that are not sealed as they would be now, by place. $1 after id text (a uuid), $2 most int, $3 what a value
+-- begins with that is text
+SELECT id::text, body FROM party_note
+WHERE id > $1::text::uuid AND NOT starts_with(body, $3) ORDER BY id LIMIT $2::int;
 
 -- name: reseal_note
 -- As the owner: seal it anew. $1 id text (a uuid), $2 sealed body text, $3 the body as it was read text
 UPDATE party_note SET body = $2 WHERE id = $1::text::uuid AND body = $3;
+
+-- name: unsealed_callers
+-- As the owner: numbers and names that are not kept as they would be now, or not found by a hash, by place. $1 after contact text
+-- (a uuid), $2 most int, $3 what a sealed value begins with text, $4 what a value begins with that is text; null: it is not sealed
+SELECT contact::text, ani, name FROM contact_private
+WHERE contact > $1::text::uuid AND (
+    (ani IS NOT NULL AND (lookup IS NULL OR starts_with(ani, coalesce($4::text, $3)) <> ($4::text IS NOT NULL)))
+    OR (name IS NOT NULL AND starts_with(name, coalesce($4::text, $3)) <> ($4::text IS NOT NULL)))
+ORDER BY contact LIMIT $2::int;
+
+-- name: reseal_caller
+-- As the owner: keep it as it would be kept now. $1 contact text (a uuid), $2 number text, $3 name text, $4 hash bytea, and as they
+-- were read: $5 number text, $6 name text
+UPDATE contact_private SET ani = $2, name = $3, lookup = $4
+WHERE contact = $1::text::uuid AND ani IS NOT DISTINCT FROM $5 AND name IS NOT DISTINCT FROM $6;

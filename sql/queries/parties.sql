@@ -63,6 +63,10 @@ FROM party_family($1::text::uuid) AS member JOIN party p ON p.id = member ORDER 
 -- Whom it was merged into in the end; null: there is none. $1 party text (a uuid)
 SELECT party_root($1::text::uuid)::text;
 
+-- name: party_merging
+-- Merges wait for one another, until the transaction ends.
+SELECT pg_advisory_xact_lock(1668247414);
+
 -- name: party_lock
 -- Hold parties still until the transaction ends, in one order. $1 parties text[] (uuids)
 SELECT id::text, merged_into::text FROM party WHERE id = ANY ($1::text[]::uuid[]) ORDER BY id FOR UPDATE;
@@ -165,5 +169,6 @@ SELECT party::text, source, ref, name, value, extract(epoch FROM at)::float8 AS 
 SELECT one::text, other::text, why FROM duplicate_parties($1::int);
 
 -- name: erase_party
--- $1 id of the audit row 'erase' bigint, $2 party text (a uuid), $3 the ways to write their numbers text[]
-SELECT parties, private FROM erase_party($1, $2::text::uuid, $3::text[]);
+-- $1 id of the audit row 'erase' bigint, $2 party text (a uuid), $3 the ways to write their numbers text[], $4 the hashes that
+-- these are found by bytea[]
+SELECT parties, private FROM erase_party($1, $2::text::uuid, $3::text[], $4::bytea[]);

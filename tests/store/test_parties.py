@@ -12,13 +12,13 @@ import asyncpg
 import pytest
 
 from contactd.core.ids import AgentId, ContactId, PartyId, PbxId, QueueId, contact_id
+from contactd.services.crm.callers import found_by, searched
 from contactd.services.crm.identity import Numbering
 from contactd.services.crm.whole import erase, export
-from contactd.store import parties, party_changes
-from contactd.store.audit import Who
-from contactd.store.journal import open_pool
+from contactd.store import audit, parties, party_changes
+from contactd.store.audit import Person, Who
 from contactd.store.migrate import migrate
-from contactd.store.parties import NAME, Directory, fresh_id
+from contactd.store.parties import NAME, Directory, fresh_id, open_directory_pool
 from contactd.store.party_changes import Edit, MergeRefused
 from contactd.store.queries import query
 from contactd.store.reading import reader
@@ -46,7 +46,7 @@ async def desk(database: str) -> AsyncIterator[asyncpg.Connection]:
 
 @contextlib.asynccontextmanager
 async def directory(database: str) -> AsyncIterator[Directory]:
-    pool = await open_pool(database, size=4)
+    pool = await open_directory_pool(database, size=4)
     try:
         yield Directory(pool, timeout_s=5)
     finally:
@@ -261,6 +261,38 @@ async def test_two_merges_crosswise_at_once_make_no_ring(database: str, desk: as
         assert sorted(type(result).__name__ for result in done) == ["MergeRefused", "NoneType"]
 
 
+async def test_merges_at_once_of_those_above_make_no_ring(
+    database: str, desk: asyncpg.Connection, vault: Vault
+) -> None:
+    for _ in range(5):
+        one, other, above = [await customer(desk, vault) for _ in range(3)]
+        below = await customer(desk, vault)
+        await party_changes.merge(desk, ME, other, above)
+        await party_changes.merge(desk, ME, below, one)
+        async with reader(database, writes=True) as second:
+            done = await asyncio.gather(
+                party_changes.merge(desk, ME, one, other),
+                party_changes.merge(second, ME, above, below),
+                return_exceptions=True,
+            )
+        assert sorted(type(result).__name__ for result in done) == ["MergeRefused", "NoneType"]
+        roots = {await parties.root(desk, party) for party in (one, other, above, below)}
+        assert len(roots) == 1 and roots != {None}
+
+
+async def test_a_number_of_very_many_is_told_as_that_of_many(
+    database: str, desk: asyncpg.Connection, vault: Vault
+) -> None:
+    """A switchboard's: nobody waits until thousands are looked at."""
+    await fetch(database, "INSERT INTO party (id) SELECT gen_random_uuid() FROM generate_series(1, 3000)")
+    insert = "INSERT INTO party_identity (party, kind, lookup, value) SELECT id, 'phone', $1, '=x' FROM party"
+    await fetch(database, insert, vault.lookup("phone", NUMBER))
+    async with directory(database) as asked:
+        found = await asked.arrives(vault, "phone", NUMBER, days=30, make=True)
+    assert len(found) == 100
+    assert await fetch(database, "SELECT count(*) FROM party WHERE light") == [0]
+
+
 async def test_duplicates_share_a_number_or_a_name(desk: asyncpg.Connection, vault: Vault) -> None:
     one = await customer(desk, vault, ("phone", NUMBER), name="Anna  Müller")
     other = await customer(desk, vault, ("phone", NUMBER), name="ANNA MÜLLER")
@@ -362,6 +394,33 @@ async def test_a_new_key_finds_at_once_and_seals_at_night(postgres: Postgres, da
                 assert await parties.find(desk, before, ME, "phone", NUMBER) == []
         values = {value.text for _, value in await parties.reveal(desk, Vault([OTHER_KEY]), ME, [one])}
     assert values == {NUMBER, "Rumpelstilzchen", "Spins gold."}
+
+
+async def test_a_new_key_seals_callers_at_night_and_both_versions_rows_are_found_and_erased(
+    postgres: Postgres, database: str
+) -> None:
+    async with reader(database, writes=True) as desk:
+        # As a version before wrote it: no hash. And one without a number.
+        before = await contact_of(database, None, 1)
+        nameless = await contact_of(database, None, 2)
+        await fetch(database, "UPDATE contact_private SET name = NULL WHERE contact = $1", nameless)
+        nobody = await contact_of(database, None, 3)
+        await fetch(database, "UPDATE contact_private SET ani = NULL WHERE contact = $1", nobody)
+        for keys in ((), (KEY,), (OTHER_KEY, KEY), (OTHER_KEY,), (KEY, OTHER_KEY)):
+            now = Vault(keys)
+            await migrate(database, vault=now, found_by=found_by(DE))
+            assert await audit.find(desk, ME, "x", *searched(now, DE, [NUMBER])) == [nameless, before]
+            shown = await audit.reveal(desk, now, ME, "x", [before, nameless, nobody])
+            assert shown[before] == Person("030887766551", "Eve")
+            assert shown[nameless] == Person("030887766551", None)
+            assert shown[nobody] == Person(None, "Eve")
+            dumped = dump(postgres, database)
+            assert ("887766551" in dumped) == ("'Eve'" in dumped) == (not keys)
+        assert await migrate(database, vault=Vault([KEY]), found_by=found_by(DE)) == []
+        one = await customer(desk, Vault([KEY]), ("phone", NUMBER))
+        done = await erase(desk, Vault([KEY]), DE, ME, one)
+        assert (done.parties, done.private) == (1, 2)
+    assert await fetch(database, "SELECT contact::text FROM contact_private") == [nobody]
 
 
 async def test_light_records_are_forgotten_by_their_age(database: str, vault: Vault) -> None:

@@ -139,15 +139,23 @@ def given_out(centre: Centre, one: str) -> None:
 
 
 def erased(centre: Centre, one: str) -> None:
-    """What is sealed is in no dump; numbers and names of the calls are, until the person is erased."""
+    """With a key no value is in a dump or on the daemon's disk at any time; what is sealed goes with the person too."""
     daemon = centre.stack.daemon
+    kept = centre.psql("SELECT count(*) FROM contact_private WHERE ani IS NOT NULL AND lookup IS NOT NULL")
+    assert kept == ["3"]
     before = dumped(centre)
-    assert SHOWN in before
-    for value in (NAME, MAIL, NOTE, CUSTOMER_NUMBER):
-        assert value not in before
+    for value in VALUES:
+        assert value not in before, value
+        assert value.encode().hex() not in before, value
+    assert not files_with(daemon.folder, *VALUES)
+    found = daemon.ctl("find", f"+{FIRST}").stdout.split()
+    assert len(found) == 2
+    assert SHOWN in daemon.ctl("explain", found[0], "--reveal").stdout
+    assert SHOWN in daemon.ctl("contacts", "--past", "5", "--reveal").stdout
     said = daemon.ctl("customers", "erase", one, "--yes").stdout
     assert "erased 2 records, and number and name of 3 contacts" in said
     assert "The spool has nothing of it any more" in said
+    assert centre.psql("SELECT count(*) FROM contact_private") == ["0"]
     after = dumped(centre)
     for value in VALUES:
         assert value not in after, value

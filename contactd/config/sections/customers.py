@@ -76,8 +76,8 @@ _SealingKey = Annotated[
 
 
 class CustomerSecrets(Struct, frozen=True, kw_only=True):
-    """With what customers' values are sealed in PostgreSQL (docs/customers.rst). Keep a copy where no fire reaches it:
-    without the key they are lost."""
+    """With what customers' values, and number and name of each caller, are sealed (docs/customers.rst). Keep a copy
+    where no fire reaches it: without the key they are lost."""
 
     key: _SealingKey | None = None
     """The key. Left out: they are kept as they are, and whoever reads the tables or a backup of them reads them."""

@@ -13,7 +13,7 @@ from contactd.ctl.door import Door
 def command(door: Door, number: str) -> None:
     """The contacts of a caller's NUMBER, the newest first. It is written down that you searched.
 
-    NUMBER is as the PBX gave it, digit by digit. Reads PostgreSQL; the daemon need not run.
+    NUMBER is as the PBX gave it, or with its country (+49...). Reads PostgreSQL; the daemon need not run.
     """
     import asyncio
 

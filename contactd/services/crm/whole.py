@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from contactd.core.ids import ContactId, PartyId
-from contactd.services.crm.identity import IdentityKind, Numbering, spellings
+from contactd.services.crm.callers import searched
+from contactd.services.crm.identity import IdentityKind, Numbering
 from contactd.store import audit, parties, party_changes
 from contactd.store.audit import Who
 from contactd.store.parties import Connection, Profile
@@ -28,7 +29,8 @@ async def export(connection: Connection, vault: Vault, who: Who, party: PartyId)
     """All that is kept, as JSON takes it; that it was given out is written down. Raises NotOpened."""
     profile = await parties.profile(connection, vault, who, party)
     contacts = await parties.contacts(connection, profile.ids)
-    people = await audit.reveal(connection, who, "contactctl customers", [ContactId(one["id"]) for one in contacts])
+    ids = [ContactId(one["id"]) for one in contacts]
+    people = await audit.reveal(connection, vault, who, "contactctl customers", ids)
     looks = await parties.looks(connection, profile.ids)
     await parties.write_down(connection, who, "customer-export", party, f"{len(contacts)} contacts")
     return {
@@ -58,13 +60,8 @@ async def erase(connection: Connection, vault: Vault, numbering: Numbering, who:
     Reads the numbers first (written down), so that contacts which nobody could assign are found as well.
     """
     profile: Profile = await parties.profile(connection, vault, who, party)
-    numbers = [
-        spelling
-        for value in profile.identities
-        if value.name == IdentityKind.PHONE
-        for spelling in spellings(value.text, numbering)
-    ]
-    removed, private = await party_changes.erase(connection, who, party, numbers)
+    phones = [value.text for value in profile.identities if value.name == IdentityKind.PHONE]
+    removed, private = await party_changes.erase(connection, who, party, *searched(vault, numbering, phones))
     return Erased(party, removed, private)
 
 
