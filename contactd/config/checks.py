@@ -305,6 +305,13 @@ def check_secrets(sections: Sections, secrets: SecretSections, into: Problems) -
     for agent in sections.agents:
         if agent not in secrets.agents:
             into.add(("agents", agent, "pin"), "this key is missing", "Give 4 to 10 digits in quotes")
+    records = any(queue.record != "no" for queue in sections.queues.values())
+    if secrets.recording.key is None and (records or any(agent.record for agent in sections.agents.values())):
+        into.add(
+            ("recording", "key"),
+            "this key is missing, and talks are recorded",
+            "Give 64 hexadecimal digits in quotes, as openssl rand -hex 32 prints them, and keep a copy",
+        )
     for pbx in secrets.pbx:
         if pbx not in sections.pbx:
             into.unknown(("pbx", pbx), sections.pbx)

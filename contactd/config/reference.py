@@ -88,12 +88,16 @@ EXAMPLE: dict[str, Any] = {
         },
         "question": {"label": "Question", "reopen_days": 3},
     },
+    "recording": {"inbox": "/var/spool/asterisk/contactd"},
     "queues": {
         "sales": {
             "calendar": "office",
             "closed": {"message": "custom/closed"},
             "closed_by_hand": {"message": "custom/emergency"},
             "label": "Sales",
+            "record": "not_refused",
+            "record_announcement": "custom/recorded",
+            "record_days": 180,
             "max_waiting": 40,
             "max_estimated_wait_s": 1200,
             "full": {"queue": "service"},
@@ -139,6 +143,7 @@ EXAMPLE: dict[str, Any] = {
             "queues": ["sales", "service"],
             "pbx": "pbx1",
             "profile": "blended",
+            "record": True,
             "skills": {"german": 9, "english": 6},
         },
         "bob": {"endpoint": "1002", "queues": ["service"], "groups": ["reserve"], "skills": {"german": 3}},
@@ -146,6 +151,7 @@ EXAMPLE: dict[str, Any] = {
 }
 SECRETS_EXAMPLE: dict[str, Any] = {
     "database": {"password": "change-me", "migrate_password": "change-me-too", "worker_password": "change-me"},
+    "recording": {"key": "89abcdef01234567" * 4},
     "pbx": {"pbx1": {"secret": "change-me", "test_secret": "change-me-as-well"}},
     "agents": {"alice": {"pin": "4711"}, "bob": {"pin": "0815"}},
 }

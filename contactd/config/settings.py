@@ -23,6 +23,7 @@ from contactd.core.plan import (
     MediumLoad,
     QueuePlan,
     ReasonPlan,
+    RecordRule,
     RoutingStep,
     Strategy,
 )
@@ -82,6 +83,7 @@ class Settings(Sections, frozen=True, kw_only=True):
                     groups=agent.groups,
                     skills=agent.skills,
                     weight=agent.weight,
+                    record=agent.record,
                     capacity=VOICE_ONLY if agent.profile is None else _capacity(self.profiles[agent.profile]),
                 )
                 for agent_id, agent in self.agents.items()
@@ -139,6 +141,7 @@ class Settings(Sections, frozen=True, kw_only=True):
     def sounds(self) -> tuple[str, ...]:
         """Every sound of the menus and messages, once."""
         found = [sound for menu in self.menus.values() for sound in (*menu.greeting, *menu.prompt)]
+        found += [queue.record_announcement for queue in self.queues.values() if queue.record_announcement is not None]
         found += [table.message for _, table in leads(self) if table.message is not None]
         return tuple(dict.fromkeys(found))
 
@@ -207,6 +210,8 @@ def _queue_plan(queue_id: QueueId, queue: Queue) -> QueuePlan:
         closed_by_hand=as_destination(queue.closed_by_hand),
         ring_back_s=queue.ring_back_s,
         expected_talk_s=queue.expected_talk_s,
+        record=RecordRule(queue.record),
+        record_announcement=queue.record_announcement or "",
     )
 
 

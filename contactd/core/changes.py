@@ -19,6 +19,7 @@ from contactd.core.ids import Instant
 from contactd.core.learnt import past
 from contactd.core.needs import needs_in, with_record
 from contactd.core.plan import Medium
+from contactd.core.recording import RECORDING
 from contactd.core.ring_back import remember, take
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def _offer_ended(floor: LiveFloor, event: ev.OfferEnded, at: Instant) -> None:
     floor.check(contact, ContactState.WAITING, agent, AgentState.IDLE)
     # A caller is on the way back to the hold, which says when they are there; nothing else is anywhere but here.
     floor.enter(contact, ContactState.WAITING, held=contact.medium is not Medium.VOICE)
-    contact.agent = contact.offer = None
+    contact.agent = contact.offer = contact.recorder = None
     floor.disengage(agent, [e for e in (agent.engaged_with(contact.id),) if e is not None], at, worked=False)
 
 
@@ -185,7 +186,7 @@ def _talk_ended(floor: LiveFloor, event: ev.TalkEnded, at: Instant) -> None:
     doing = AgentState.IDLE if event.wrap_up_until is None else AgentState.WRAP_UP
     floor.check(contact, ContactState.RELEASED, agent, doing)
     floor.enter(contact, ContactState.RELEASED)
-    contact.agent = contact.offer = None
+    contact.agent = contact.offer = contact.recorder = None
     learnt = floor.learnt(contact.queue) if not contact.test else None
     if learnt is not None and event.by != "unseen":
         learnt.talks.add(event.talk_s)
@@ -319,6 +320,7 @@ CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.ContactConnected: _connected,
     ev.TalkEnded: _talk_ended,
     ev.ContactEnded: _ended,
+    **RECORDING,
     ev.AgentSignedIn: _signed_in,
     ev.AgentSignedOut: _signed_out,
     ev.AgentRefused: _refused,

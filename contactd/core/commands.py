@@ -20,6 +20,9 @@ class RingAgent(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str
     offer: OfferId
     ring_s: int
+    record: bool = False
+    announcement: str = ""
+    """What the caller hears before, if the talk is to be recorded and the PBX has not played it yet."""
 
 
 class ReturnToHold(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +59,18 @@ class DivertCaller(msgspec.Struct, frozen=True, kw_only=True):
     """Who sends it; the dialplan refuses an older one."""
 
 
+class PauseRecording(msgspec.Struct, frozen=True, kw_only=True):
+    """Let what is recorded of the channel be silence from now on, or no longer. Repeating it is harmless."""
+
+    pbx: PbxId
+    contact: ContactId
+    offer: OfferId
+    channel: str
+    paused: bool
+    by: str
+    """For the fact that follows."""
+
+
 class ComparePbx(msgspec.Struct, frozen=True, kw_only=True):
     """Something does not add up: look at what the PBX really has."""
 
@@ -63,4 +78,4 @@ class ComparePbx(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
-Command = RingAgent | ReturnToHold | MoveToHold | DivertCaller | ComparePbx
+Command = RingAgent | ReturnToHold | MoveToHold | DivertCaller | PauseRecording | ComparePbx

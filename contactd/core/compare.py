@@ -30,6 +30,7 @@ from contactd.core.floor import LiveFloor
 from contactd.core.ids import AgentId, ContactId, Instant, QueueId
 from contactd.core.inputs import CallSeen, PbxCompared, Place
 from contactd.core.plan import Medium
+from contactd.core.recording import found_recorded
 from contactd.core.ring_back import place_kept_until
 
 _ON_ITS_WAY_S = 1.0
@@ -61,6 +62,7 @@ def compare(floor: LiveFloor, input_: PbxCompared, at: Instant, into: Decision) 
         ours = known is None or (known.pbx == input_.pbx and known.medium is Medium.VOICE)
         if ours and call.contact not in input_.unsure:
             _stands(floor, call, input_, at, engaged, into)
+            found_recorded(known, call, into)
     for endpoint, handset in input_.handsets.items():
         for agent in floor.seats.at(input_.pbx, endpoint):
             see_handset(agent, handset, into)

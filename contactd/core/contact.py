@@ -107,6 +107,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     boost_s: int = 0
     agents: dict[QueueId, AgentId] = {}
     """Queue -> who last handled this party's contact there."""
+    recording: bool | None = None
+    """What the party said to being recorded; None: nothing. Of several parties: False when one of them refused."""
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -115,6 +117,15 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     diversion: DiversionId | None
     to: Outside
     at: Instant
+
+
+class Recorder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What the PBX records of a contact: the leg of the agent whom an offer led to."""
+
+    offer: OfferId
+    channel: str
+    """The agent's, by which the PBX is told to pause it."""
+    paused: bool = False
 
 
 STICKY = -1
@@ -168,6 +179,8 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     """The queues that this wait went through before: the PBX still names one of them, and no way leads back."""
     sent: Sent | None = None
     """While DIVERTED only."""
+    recorder: Recorder | None = None
+    """Of the last talk that was recorded; it runs while that talk does."""
 
     @property
     def diversion(self) -> DiversionId | None:

@@ -33,6 +33,7 @@ from contactd.core.ids import ContactId, Instant, OfferId
 from contactd.core.passing import time_passed
 from contactd.core.plan import Medium
 from contactd.core.presence import PRESENCE
+from contactd.core.recording import passed_on, pause_asked, recording_muted, recording_told
 from contactd.core.ring_back import place_kept_until
 from contactd.core.written import received
 
@@ -156,6 +157,8 @@ def _transfer_completed(floor: LiveFloor, input_: inp.TransferCompleted, at: Ins
                 waited_s=waited(contact, at),
             )
         )
+        if consult is not None:
+            passed_on(consult, contact, agent.id, into)
     elif in_line:
         # The caller stands where the agent stood, with the agent's variables: the hold gives them their own again,
         # and keeps the place in line.
@@ -256,5 +259,8 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.CalendarTurned: calendar_turned,
     inp.SwitchAsked: switch_asked,
     inp.CommandFailed: _command_failed,
+    inp.RecordingTold: recording_told,
+    inp.RecordingPauseAsked: pause_asked,
+    inp.RecordingMuted: recording_muted,
     inp.TimePassed: time_passed,
 }

@@ -202,6 +202,8 @@ class ContactOffered(Event, frozen=True, kw_only=True):
     """Why the agents of this PBX were not chosen: how many by reason (routing.explain.Reason)."""
     until: Instant | None = None
     """Of a contact that no PBX carries: when the offer counts as not answered."""
+    record: str = ""
+    """Whether the talk is to be recorded (recording.Verdict); empty: nothing asks for it."""
 
 
 class OfferOutcome(StrEnum):
@@ -260,6 +262,59 @@ class ContactEnded(Event, frozen=True, kw_only=True):
     cause: int = 0
     place_until: Instant | None = None
     """Who rings back until then gets this contact's place in line; None: nobody does."""
+
+
+class RecordingAnnounced(Event, frozen=True, kw_only=True):
+    """The caller has heard that the talk is recorded."""
+
+    contact: ContactId
+    offer: OfferId
+
+
+class RecordingStarted(Event, frozen=True, kw_only=True):
+    """The PBX records the talk with the agent to whom the offer led."""
+
+    contact: ContactId
+    agent: AgentId | None
+    offer: OfferId
+    """Names the recording."""
+    channel: str
+    paused: bool = False
+    passed_on: ContactId | None = None
+    """It began as this contact's: an agent's own call to a line, through which the caller was then put."""
+    seen_late: bool = False
+
+
+class RecordingPaused(Event, frozen=True, kw_only=True):
+    """From here on it is silent; the talk goes on."""
+
+    contact: ContactId
+    agent: AgentId | None
+    offer: OfferId
+    by: str
+    """Who asked: By.AGENT, By.SUPERVISOR, or By.SYSTEM (a menu, or found so by a comparison)."""
+
+
+class RecordingResumed(Event, frozen=True, kw_only=True):
+    contact: ContactId
+    agent: AgentId | None
+    offer: OfferId
+    by: str
+
+
+class RecordingFailure(StrEnum):
+    """Why a talk that was to be recorded was not, or not whole. The talk itself goes on."""
+
+    NOT_ANNOUNCED = "not_announced"
+    """The PBX could not play the announcement: without it nothing is recorded."""
+    NOT_WRITTEN = "not_written"
+    """The PBX has no file of it: its disk is full, or not writable."""
+
+
+class RecordingFailed(Event, frozen=True, kw_only=True):
+    contact: ContactId
+    offer: OfferId
+    why: RecordingFailure
 
 
 class AgentSignedIn(Event, frozen=True, kw_only=True):
@@ -439,6 +494,11 @@ AnyEvent = (
     | ContactConnected
     | TalkEnded
     | ContactEnded
+    | RecordingAnnounced
+    | RecordingStarted
+    | RecordingPaused
+    | RecordingResumed
+    | RecordingFailed
     | AgentSignedIn
     | AgentSignedOut
     | AgentRefused

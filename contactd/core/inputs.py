@@ -11,7 +11,7 @@ from typing import ClassVar
 import msgspec
 
 from contactd.core.agent import Handset
-from contactd.core.contact import Known, Needs
+from contactd.core.contact import Known, Needs, Recorder
 from contactd.core.destination import Outside
 from contactd.core.ids import AgentId, CalendarId, ContactId, DiversionId, Instant, OfferId, PartyId, PbxId, QueueId
 from contactd.core.plan import AtClosing, FloorPlan, Medium, Skills
@@ -64,6 +64,8 @@ class CallSeen(msgspec.Struct, frozen=True, kw_only=True):
     diversion: DiversionId | None = None
     """The last one that the channel has begun, also when it has come back since."""
     diverted_to: Outside | None = None
+    recorder: Recorder | None = None
+    """What is recorded of the leg with which it talks."""
 
 
 class PbxCompared(Input, frozen=True, kw_only=True):
@@ -313,6 +315,42 @@ class CommandFailed(Input, frozen=True, kw_only=True):
     why: str
 
 
+class RecordingWord(StrEnum):
+    """What the dialplan says of a recording."""
+
+    ANNOUNCED = "announced"
+    NOT_ANNOUNCED = "not_announced"
+    STARTED = "started"
+    NOT_WRITTEN = "not_written"
+
+
+class RecordingTold(Input, frozen=True, kw_only=True):
+    contact: ContactId
+    offer: OfferId
+    word: RecordingWord
+    channel: str = ""
+    """The recorded one, when it has started."""
+
+
+class RecordingPauseAsked(Input, frozen=True, kw_only=True):
+    """Of a talk that is being recorded, by its contact or by its agent."""
+
+    contact: ContactId | None = None
+    agent: AgentId | None = None
+    pause: bool
+    """False: it is to go on."""
+    by: str
+
+
+class RecordingMuted(Input, frozen=True, kw_only=True):
+    """The PBX has done it."""
+
+    contact: ContactId
+    offer: OfferId
+    paused: bool
+    by: str
+
+
 class TimePassed(Input, frozen=True, kw_only=True):
     """wake_at has come."""
 
@@ -347,5 +385,8 @@ AnyInput = (
     | CalendarTurned
     | SwitchAsked
     | CommandFailed
+    | RecordingTold
+    | RecordingPauseAsked
+    | RecordingMuted
     | TimePassed
 )

@@ -86,6 +86,18 @@ class AtClosing(StrEnum):
     SEND = "send"
 
 
+class RecordRule(StrEnum):
+    """Whether a queue's talks are recorded, and what the customer's answer about it means."""
+
+    NO = "no"
+    AGREED = "agreed"
+    """Only of who has agreed."""
+    NOT_REFUSED = "not_refused"
+    """Of everybody but who has refused."""
+    ALWAYS = "always"
+    """Whatever the customer said: where the law demands it."""
+
+
 class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     """How a queue's contacts are offered."""
 
@@ -129,6 +141,9 @@ class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     """Who is cut off and rings back within it gets the old place; 0: a new one."""
     expected_talk_s: int = 180
     """How long a talk takes, until the floor has learnt it."""
+    record: RecordRule = RecordRule.NO
+    record_announcement: str = ""
+    """What callers hear before their first talk that is recorded; empty: nothing."""
 
     def closes(self) -> bool:
         """Whether it says where callers go while it is closed."""
@@ -156,6 +171,8 @@ class AgentProfile(msgspec.Struct, frozen=True, kw_only=True):
     weight: int = 1
     """The agent's share under weighted_random."""
     capacity: Capacity = VOICE_ONLY
+    record: bool | None = None
+    """None: as the queues say. False: never. True: also where a queue says no, but for callers who refused."""
 
 
 class ReasonPlan(msgspec.Struct, frozen=True, kw_only=True):

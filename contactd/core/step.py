@@ -12,6 +12,7 @@ from contactd.core.floor import LiveFloor
 from contactd.core.ids import Instant, offer_id
 from contactd.core.inputs import Input
 from contactd.core.plan import Medium
+from contactd.core.recording import Verdict, verdict
 from contactd.core.routing.route import route
 from contactd.core.several import several
 
@@ -62,6 +63,7 @@ def step(floor: LiveFloor, input_: Input, at: Instant) -> Step:
                 strategy=target.strategy,
                 others=others,
                 until=at + ring_s if written else None,
+                record=verdict(queue, agent.profile, contact.known) if not written else "",
             )
             floor.apply(offered, at)
             events.append(offered)
@@ -74,6 +76,8 @@ def step(floor: LiveFloor, input_: Input, at: Instant) -> Step:
                         endpoint=agent.endpoint,
                         offer=offer,
                         ring_s=ring_s,
+                        record=offered.record == Verdict.YES,
+                        announcement=queue.record_announcement if queue and offered.record == Verdict.YES else "",
                     )
                 )
         if floor.mixed and len(events) > decided:

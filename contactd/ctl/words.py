@@ -9,7 +9,7 @@ from contactd.core import events as ev
 from contactd.core.agent import AgentState, By
 from contactd.core.contact import Estimate, KnownBy, Outcome
 from contactd.core.destination import Destination, ToExternal, ToMessage, ToQueue, ToTone, ToVoicemail
-from contactd.core.events import DiversionFailure, DiversionReason, OfferOutcome, SignedOutWhy
+from contactd.core.events import DiversionFailure, DiversionReason, OfferOutcome, RecordingFailure, SignedOutWhy
 from contactd.ctl.durations import duration
 from contactd.store.history import ContactRow
 
@@ -102,6 +102,19 @@ def spread(estimate: Estimate) -> str:
 def _talk_ended(event: ev.TalkEnded) -> str:
     by = _ENDED_BY.get(event.by, event.by)
     return f"the talk with {event.agent} ended after {duration(event.talk_s)}: {by}"
+
+
+_NOT_RECORDED = {
+    RecordingFailure.NOT_ANNOUNCED: "is not recorded: the PBX could not play the announcement",
+    RecordingFailure.NOT_WRITTEN: "has no recording: the PBX could not write it",
+}
+
+
+def _recording(event: ev.RecordingStarted) -> str:
+    paused = ", paused" if event.paused else ""
+    late = "; found so by a comparison" if event.seen_late else ""
+    began = f", which began as that of {event.passed_on}" if event.passed_on is not None else ""
+    return f"is being recorded ({event.offer}){began}{paused}{late}"
 
 
 def _ended(event: ev.ContactEnded) -> str:
@@ -236,6 +249,11 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.ContactFellBack: lambda e: f"nobody steered: the PBX's static queue took over, for {e.queue}",
     ev.ContactNeedsSet: _needs,
     ev.ContactRecognised: _recognised,
+    ev.RecordingAnnounced: lambda _: "heard that the talk is recorded",
+    ev.RecordingStarted: lambda e: _recording(e),
+    ev.RecordingPaused: lambda e: f"the recording was paused by {e.by}",
+    ev.RecordingResumed: lambda e: f"the recording went on, by {e.by}",
+    ev.RecordingFailed: lambda e: _NOT_RECORDED[e.why],
     ev.PartyVerified: lambda e: f"verified by {e.by} as customer {e.party}: {e.method}",
     ev.ContactRelaxed: _relaxed,
     ev.ContactOffered: _offered,

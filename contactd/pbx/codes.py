@@ -12,6 +12,7 @@ from contactd.core.ids import AgentId, PbxId
 from contactd.engine.circle import Circle
 from contactd.engine.inbox import InboxFull
 from contactd.pbx.agi_session import AgiSession, CallerGone
+from contactd.services.recording.pausing import Pausing, pause
 
 _DONE = ("auth-thankyou",)
 _REFUSED = ("vm-sorry",)
@@ -64,6 +65,22 @@ class FeatureCodes:
 
     async def end_wrap_up(self, session: AgiSession) -> None:
         await self._plain(session, inp.WrapUpEndAsked)
+
+    async def pause_recording(self, session: AgiSession) -> None:
+        await self._record(session, pause_=True)
+
+    async def resume_recording(self, session: AgiSession) -> None:
+        await self._record(session, pause_=False)
+
+    async def _record(self, session: AgiSession, *, pause_: bool) -> None:
+        """While the caller is on hold: it is the handset's second call."""
+        agent = self._agent(session)
+        await session.answer()
+        try:
+            done = await pause(self._circle, pause=pause_, by=By.AGENT, agent=agent) if agent is not None else None
+        except InboxFull:
+            done = None
+        await _say(session, _DONE if done in (Pausing.DONE, Pausing.ALREADY) else _REFUSED)
 
     async def not_ready(self, session: AgiSession) -> None:
         agent = self._agent(session)

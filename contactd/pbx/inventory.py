@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
+from contactd.core.contact import Recorder
 from contactd.core.ids import Instant, OfferId, PbxId, QueueId, contact_id
 from contactd.pbx import diversions
 from contactd.pbx.translate import CALLERS_CONTEXTS, HANDSETS, endpoint_of, instant, needs_said
@@ -13,7 +14,7 @@ from contactd.protocols.ami import Message
 
 VARIABLES = (
     *("CONTACTD_CALL", "CONTACTD_OFFER", "CONTACTD_QUEUE", "CONTACTD_SINCE", "CONTACTD_DNIS", "CONTACTD_NEEDS"),
-    "CONTACTD_DIVERSION",
+    *("CONTACTD_DIVERSION", "CONTACTD_RECORDER", "CONTACTD_PAUSED"),
 )
 
 _PLACES = {
@@ -39,7 +40,7 @@ def variables(status: Message) -> dict[str, str]:
 
 def calls_seen(pbx: PbxId, statuses: Sequence[Message], now: Instant) -> tuple[inp.CallSeen, ...]:
     """The callers among the channels, each with where it stands. Longest waiting first."""
-    legs: dict[str, list[Message]] = {}
+    legs: dict[str, list[tuple[Message, dict[str, str]]]] = {}
     """By bridge: whom an agent consulted before the transfer does not carry the caller's variables."""
     callers: list[tuple[Message, dict[str, str]]] = []
     for status in statuses:
@@ -48,7 +49,7 @@ def calls_seen(pbx: PbxId, statuses: Sequence[Message], now: Instant) -> tuple[i
         if call and (call == status.get("Uniqueid") or status.get("Context") in CALLERS_CONTEXTS):
             callers.append((status, values))
         elif status.get("BridgeID"):
-            legs.setdefault(status["BridgeID"], []).append(status)
+            legs.setdefault(status["BridgeID"], []).append((status, values))
     seen = [_seen(pbx, status, values, legs, now) for status, values in callers]
     return tuple(sorted(seen, key=lambda call: (call.queued_at or now, call.contact)))
 
@@ -57,12 +58,13 @@ def _seen(
     pbx: PbxId,
     status: Message,
     values: dict[str, str],
-    legs: dict[str, list[Message]],
+    legs: dict[str, list[tuple[Message, dict[str, str]]]],
     now: Instant,
 ) -> inp.CallSeen:
     call = status["Uniqueid"]
     since = values.get("CONTACTD_SINCE")
-    place, endpoint = _place(status, legs)
+    leg = next(iter(legs.get(status.get("BridgeID", ""), [])), None)
+    place, endpoint = _place(status, leg[0] if leg is not None else None)
     diversion, to = diversions.read_exten(values.get("CONTACTD_DIVERSION", ""))
     return inp.CallSeen(
         contact=contact_id(pbx, call, now),
@@ -77,16 +79,24 @@ def _seen(
         needs=needs_said(values.get("CONTACTD_NEEDS")),
         diversion=diversion,
         diverted_to=to,
+        recorder=_recorder(*leg) if leg is not None and place is inp.Place.TALK else None,
     )
 
 
-def _place(status: Message, legs: dict[str, list[Message]]) -> tuple[inp.Place, str | None]:
+def _recorder(leg: Message, values: dict[str, str]) -> Recorder | None:
+    """[contactd-record] writes down which offer's talk is recorded there, and contactd that it is paused."""
+    offer = values.get("CONTACTD_RECORDER")
+    if not offer:
+        return None
+    return Recorder(offer=OfferId(offer), channel=leg.get("Channel", ""), paused=values.get("CONTACTD_PAUSED") == "1")
+
+
+def _place(status: Message, leg: Message | None) -> tuple[inp.Place, str | None]:
     if status.get("Context") in diversions.CONTEXTS:
         # In a bridge too: with somebody outside.
         return inp.Place.DIVERTED, None
-    bridge = status.get("BridgeID")
-    if bridge:
-        for leg in legs.get(bridge, []):
+    if status.get("BridgeID"):
+        if leg is not None:
             return inp.Place.TALK, endpoint_of(leg.get("Channel", ""))
         return inp.Place.ELSEWHERE, None
     context = status.get("Context", "")

@@ -11,13 +11,21 @@ import msgspec
 import structlog
 
 from contactd.core import inputs as inp
-from contactd.core.commands import Command, ComparePbx, DivertCaller, MoveToHold, ReturnToHold, RingAgent
+from contactd.core.commands import (
+    Command,
+    ComparePbx,
+    DivertCaller,
+    MoveToHold,
+    PauseRecording,
+    ReturnToHold,
+    RingAgent,
+)
 from contactd.core.errors import ContactdError
 from contactd.core.ids import ContactId, Instant, PbxId, is_test_call
 from contactd.engine.circle import Circle
 from contactd.engine.inbox import Private
 from contactd.metrics import AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS, PbxReading
-from contactd.pbx import diversions
+from contactd.pbx import diversions, recording
 from contactd.pbx.ami import AmiLink, AmiSettings
 from contactd.pbx.caller_id import caller_in, callers_in
 from contactd.pbx.inventory import VARIABLES, calls_seen, handsets_seen
@@ -291,6 +299,8 @@ class Steering:
             case RingAgent():
                 epoch, _, seq = command.offer.partition("-")
                 exten = f"{command.endpoint}*{epoch}*{seq}*{command.ring_s}"
+                if command.record:
+                    recording.wanted(self.link, command)
                 self._redirect(command, command.channel, "contactd-offer", exten)
             case DivertCaller():
                 self._divert(command)
@@ -300,6 +310,8 @@ class Steering:
                 self._post(command, fields)
             case MoveToHold():
                 asyncio.get_running_loop().call_later(_AFTER_TRANSFER_S, self._move_to_hold, command)
+            case PauseRecording():
+                recording.pause(self.link, command, self._circle.put)
             case ComparePbx():
                 log.debug("compare_wanted", pbx=self.pbx, why=command.why)
                 self._compare_wanted.set()

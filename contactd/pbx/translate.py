@@ -90,22 +90,51 @@ def needs_said(text: str | None) -> Needs | None:
     return from_text(text)[0] if text else None
 
 
+_RECORDING_WORDS = frozenset(map(str, inp.RecordingWord))
+
+
+def _recording(contact: ContactId, message: Message) -> inp.RecordingTold | None:
+    word = message.get("Word", "")
+    if word not in _RECORDING_WORDS:
+        return None  # of a newer dialplan
+    return inp.RecordingTold(
+        contact=contact,
+        offer=OfferId(message.get("Offer", "")),
+        word=inp.RecordingWord(word),
+        channel=message.get("Channel", ""),
+    )
+
+
+def _offer_end(contact: ContactId, message: Message) -> inp.Input:
+    offer = OfferId(message.get("Offer", ""))
+    status = message.get("DialStatus", "")
+    if status == "ANSWER":
+        # Dial's option g: the caller goes on, so it was the agent who left.
+        return inp.AgentHungUp(contact=contact, offer=offer)
+    return inp.OfferFailed(contact=contact, offer=offer, dial_status=status, cause=number(message.get("Cause")))
+
+
+def _divert_end(contact: ContactId, message: Message) -> inp.Input:
+    diversion = DiversionId(message.get("Diversion", ""))
+    return inp.DestinationFailed(contact=contact, diversion=diversion, status=message.get("Status", ""))
+
+
+_TELLS: dict[str, Callable[[ContactId, Message], inp.Input | None]] = {
+    "ContactdOfferEnd": _offer_end,
+    "ContactdDivertEnd": _divert_end,
+    "ContactdRecording": _recording,
+}
+
+
 def _user_event(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
     call = call_of(message)
     if not call:
         return None
     contact = contact_id(pbx, call, now)
     name = message.get("UserEvent")
-    if name == "ContactdOfferEnd":
-        offer = OfferId(message.get("Offer", ""))
-        status = message.get("DialStatus", "")
-        if status == "ANSWER":
-            # Dial's option g: the caller goes on, so it was the agent who left.
-            return inp.AgentHungUp(contact=contact, offer=offer)
-        return inp.OfferFailed(contact=contact, offer=offer, dial_status=status, cause=number(message.get("Cause")))
-    if name == "ContactdDivertEnd":
-        diversion = DiversionId(message.get("Diversion", ""))
-        return inp.DestinationFailed(contact=contact, diversion=diversion, status=message.get("Status", ""))
+    tells = _TELLS.get(name or "")
+    if tells is not None:
+        return tells(contact, message)
     kind: Callable[..., inp.CallHeld | inp.CallFellBack]
     if name == "ContactdHeld":
         kind = partial(inp.CallHeld, needs=needs_said(message.get("Needs")))

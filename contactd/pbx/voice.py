@@ -78,6 +78,8 @@ class Voice:
                 "agent/not-ready": self._codes.not_ready,
                 "agent/wrap-up-extend": self._codes.extend_wrap_up,
                 "agent/wrap-up-end": self._codes.end_wrap_up,
+                "agent/recording-pause": self._codes.pause_recording,
+                "agent/recording-resume": self._codes.resume_recording,
                 VERB: answer_probe,
             },
             allow=networks(settings.agi.allow),

@@ -1,10 +1,11 @@
 """The contract with asterisk-config/: what contactd and its tools expect of the dialplan. A test compares."""
 
-EDITION = 2
+EDITION = 3
 """CONTACTD_DIALPLAN of extensions_contactd.conf. It rises whenever the program needs another dialplan."""
 
 CONTEXTS = (
     *("contactd-in", "contactd-agi", "contactd-audio", "contactd-hold", "contactd-offer", "contactd-after"),
+    "contactd-record",
     *("contactd-leave", "contactd-leave-to", "contactd-external-call"),
     *("contactd-fallback", "contactd-return", "contactd-codes", "contactd-code"),
     *("contactd-emergency", "contactd-emergency-call", "contactd-callback", "contactd-test"),
@@ -39,6 +40,7 @@ MODULES = {
 TEST_MODULES = {
     "app_waitforsilence.so": "hearing in a test call",
 }
+RECORD_MODULES = {"app_mixmonitor.so": "recording talks", "func_env.so": "knowing that a recording is whole"}
 AUDIO_MODULES = {"res_audiosocket.so": "echo lines", "app_audiosocket.so": "echo lines"}
 
 OLDEST_PBX, NEWEST_PBX, FIRST_WITH_AUDIOSOCKET = 16, 22, 18

@@ -30,13 +30,15 @@ Connection = asyncpg.Connection
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What routing reads of a party. agents: queue -> who last handled a contact of theirs there."""
+    """What routing reads of a party. agents: queue -> who last handled a contact of theirs there. recording: what the
+    party said to being recorded; None: nothing."""
 
     party: PartyId
     vip: bool
     language: str | None
     light: bool
     agents: Mapping[QueueId, AgentId]
+    recording: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ class Directory:
                 row["language"],
                 row["light"],
                 dict(zip(row["queues"], row["agents"], strict=True)),
+                row["recording"],
             )
             for row in rows
         ]

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from contactd.core.errors import ContactdError
 from contactd.store.audit import Entry, Who
-from contactd.web import acts, asking, customers, switching, views
+from contactd.web import acts, asking, customers, recordings, switching, views
 from contactd.web.requests import body_of, contact_of, json, who
 from contactd.web.surface import Surface
 
@@ -113,3 +113,18 @@ def add_acting(app: web.Application, surface: Surface) -> None:
     app.router.add_post("/hours/{kind}/{name}/{act}", switch)
     app.router.add_post("/reload", reload)
     app.router.add_post("/testcalls", testcall)
+    _add_recording(app, surface)
+
+
+def _add_recording(app: web.Application, surface: Surface) -> None:
+    async def recording(request: web.Request) -> web.Response:
+        agent, word = request.match_info["agent"], request.match_info["act"]
+        done = await recordings.pause_or_resume(surface.engine, agent, word)
+        if done.http in (200, 409, 504):
+            act = f"recording-{word}"
+            surface.trail.put(Entry(who(request), "socket", act, agent=done.agent, outcome=done.code))
+        if done.code == acts.DONE:
+            return json({"agent": done.agent, "recording": "paused" if word == recordings.PAUSE else "on"})
+        return json({"code": done.code, "reason": done.reason}, status=done.http)
+
+    app.router.add_post("/recordings/{agent}/{act}", recording)

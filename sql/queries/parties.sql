@@ -6,7 +6,7 @@ WITH met AS MATERIALIZED (
     SELECT party FROM meet_party($1::text::uuid, $2::bytea[], $3::text, $4::bytea, $5::text) AS party
 )
 SELECT m.party::text AS party, coalesce(f.vip, false) AS vip, f.language, coalesce(f.light, true) AS light,
-       coalesce(last.queues, '{}') AS queues, coalesce(last.agents, '{}') AS agents
+       coalesce(last.queues, '{}') AS queues, coalesce(last.agents, '{}') AS agents, said.recording
 FROM met m
 LEFT JOIN LATERAL (
     SELECT bool_or(p.vip) AS vip, bool_and(p.light) AS light,
@@ -23,13 +23,17 @@ LEFT JOIN LATERAL (
         ) AS recent
         WHERE recent.agent IS NOT NULL AND recent.queue IS NOT NULL AND $6::int > 0
         ORDER BY recent.queue, recent.arrived_at DESC) AS s
-) AS last ON true;
+) AS last ON true
+LEFT JOIN LATERAL (
+    SELECT s.given AS recording FROM party_family(m.party) AS member JOIN party_consent s ON s.party = member
+    WHERE s.purpose = 'recording' ORDER BY s.at DESC, s.id DESC LIMIT 1
+) AS said ON true;
 
 -- name: party_known
 -- The same of one party that somebody named: of the one it was merged into. No row: there is none. $1 party text (a uuid),
 -- $2 days int
 SELECT m.party::text AS party, f.vip, f.language, f.light,
-       coalesce(last.queues, '{}') AS queues, coalesce(last.agents, '{}') AS agents
+       coalesce(last.queues, '{}') AS queues, coalesce(last.agents, '{}') AS agents, said.recording
 FROM (SELECT party_root($1::text::uuid) AS party) AS m
 JOIN LATERAL (
     SELECT bool_or(p.vip) AS vip, bool_and(p.light) AS light,
@@ -43,7 +47,11 @@ LEFT JOIN LATERAL (
         WHERE c.agent IS NOT NULL AND c.queue IS NOT NULL AND $2::int > 0
           AND c.arrived_at > now() - make_interval(days => $2::int)
         ORDER BY c.queue, c.arrived_at DESC) AS s
-) AS last ON true;
+) AS last ON true
+LEFT JOIN LATERAL (
+    SELECT s.given AS recording FROM party_family(m.party) AS member JOIN party_consent s ON s.party = member
+    WHERE s.purpose = 'recording' ORDER BY s.at DESC, s.id DESC LIMIT 1
+) AS said ON true;
 
 -- name: party_find
 -- Whose identity or name it is. $1 hashes tried bytea[]

@@ -11,7 +11,7 @@ import msgspec
 
 from contactd.core import inputs as inp
 from contactd.core.agent import AgentState, By, Handset
-from contactd.core.contact import Contact, ContactState, Known, KnownBy, Needs
+from contactd.core.contact import Contact, ContactState, Known, KnownBy, Needs, Recorder
 from contactd.core.destination import Destination, ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import (
@@ -38,6 +38,7 @@ from contactd.core.plan import (
     MediumLoad,
     QueuePlan,
     ReasonPlan,
+    RecordRule,
     RoutingStep,
     Strategy,
 )
@@ -83,6 +84,7 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
             ring_back_s=ring_back_s,
             closed=closed,
             closed_by_hand=by_hand,
+            record=dice.choice(tuple(RecordRule)),
         )
     limited = dice.random() < 0.4
     return QueuePlan(
@@ -163,6 +165,7 @@ def some_known(dice: random.Random) -> Known:
         skills=some_skills(dice, 6),
         boost_s=dice.choice((0, 0, 30, 800)),
         agents={queue: dice.choice(AGENTS) for queue in QUEUES if dice.random() < 0.5},
+        recording=dice.choice((None, True, False)),
     )
 
 
@@ -182,6 +185,7 @@ def some_plan(dice: random.Random) -> FloorPlan:
                 groups=some_groups(dice),
                 skills=some_skills(dice),
                 weight=dice.choice((1, 1, 5)),
+                record=dice.choice((None, None, True, False)),
                 capacity=some_capacity(dice),
             )
             for name, handset in zip(names, handsets, strict=True)
@@ -245,6 +249,10 @@ class Chaos:
             (2, lambda: inp.SkillsAsked(agent=dice.choice(AGENTS), skills=dice.choice((None, some_skills(dice))))),
             (2, self._calendar),
             (1.5, self._switch),
+            (4, self._recording_told),
+            (1, lambda: inp.RecordingPauseAsked(agent=dice.choice(AGENTS), pause=dice.random() < 0.7, by=By.AGENT)),
+            (1, lambda: inp.RecordingPauseAsked(contact=self._contact(), pause=dice.random() < 0.7, by=By.SYSTEM)),
+            (2, self._muted),
             (8, inp.TimePassed),
         )
         made = dice.choices([make for _, make in kinds], [weight for weight, _ in kinds])[0]()
@@ -409,6 +417,24 @@ class Chaos:
             handset=self.dice.choice((Handset.FREE, Handset.FREE, *Handset)),
         )
 
+    def _recording_told(self) -> inp.Input:
+        """Mostly of a talk that runs; also of one that has ended, or of another offer."""
+        contact = self._known(ContactState.CONNECTED)
+        known = contact is not None and contact.offer is not None and self.dice.random() < 0.8
+        return inp.RecordingTold(
+            contact=contact.id if contact is not None else self._contact(),
+            offer=contact.offer if contact is not None and contact.offer is not None and known else self._offer(),
+            word=self.dice.choice((inp.RecordingWord.STARTED, *inp.RecordingWord)),
+            channel=self.dice.choice(("PJSIP/1001-00000001", "")),
+        )
+
+    def _muted(self) -> inp.Input:
+        running = [c for c in self.floor.contacts.values() if c.recorder is not None]
+        contact = self.dice.choice(running) if running else None
+        offer = contact.recorder.offer if contact is not None and contact.recorder is not None else self._offer()
+        who = contact.id if contact is not None else self._contact()
+        return inp.RecordingMuted(contact=who, offer=offer, paused=self.dice.random() < 0.6, by=By.AGENT)
+
     def _calendar(self) -> inp.Input:
         return inp.CalendarTurned(
             calendar=self.dice.choice(CALENDARS),
@@ -466,7 +492,12 @@ class Chaos:
             needs=some_needs(dice) if dice.random() < 0.2 else None,
             diversion=dice.choice((None, DiversionId("1-1"), known.diversion if known is not None else None)),
             diverted_to=dice.choice((None, ToVoicemail(box="100"), ToTone(tone=Tone.BUSY))),
+            recorder=dice.choice((None, self._recorder(known))),
         )
+
+    def _recorder(self, known: Contact | None) -> Recorder:
+        own = known.recorder.offer if known is not None and known.recorder is not None else self._offer()
+        return Recorder(offer=own, channel="PJSIP/1001-00000002", paused=self.dice.random() < 0.5)
 
 
 class Desks(Chaos):
@@ -599,7 +630,7 @@ class Hostile(Chaos):
                 lie = self.dice.choice((-1, 0, 21, 2**31, 10**8))
             case dict() | None if name == "skills":
                 lie = self._skills()
-            case _ if name == "diverted_to":
+            case _ if name in ("diverted_to", "recorder"):
                 # Parsed: what is none of ours is None.
                 return told
             case Needs() | None if name == "needs":

@@ -33,6 +33,7 @@ from tests.core.rules import (
     queue_of,
     reason,
     reason_of_itself,
+    recording,
     sitter,
     staffed,
     stands_still,
@@ -84,6 +85,7 @@ def _check_contacts(floor: LiveFloor) -> None:
         ]
         wanted = [(contact.agent, doing[contact.state], contact.offer, contact.medium)] if engaged else []
         assert with_it == wanted, (contact, with_it)
+        assert contact.recorder is None or engaged, contact
         if contact.known is not None:
             needs = contact.needs or Needs()
             assert (dict(needs.skills), needs.preferred_agent, needs.boost_s) == needs_told(contact), contact
@@ -249,7 +251,9 @@ def check_offers(floor: LiveFloor, made: Step, turns: Mapping[AgentId, int]) -> 
         assert _steered(floor, contact) and available(agent, contact.medium, contact.id)
         said = offered[index]
         if contact.medium == "voice":
-            assert rung[said.offer].endpoint == (agent.desk or agent.profile.endpoint)
+            rings = rung[said.offer]
+            assert rings.endpoint == (agent.desk or agent.profile.endpoint)
+            assert (said.record, rings.record) == (recording(floor, agent, contact), said.record == "yes")
         assert (said.until is None) == (contact.medium == "voice")
         for other in floor.contacts.values():
             if (
@@ -298,6 +302,8 @@ class Lives:
                 assert event.contact in self.alive, f"{event.contact} ended twice"
                 self.alive.remove(event.contact)
                 self.outcomes[event.contact] = event
+            elif isinstance(event, ev.RecordingFailed):
+                pass  # what could not be written is known when everybody has hung up
             elif isinstance(event, ev.WrapUpEnded):
                 assert event.contact is None or event.contact in self.arrived
             elif (contact := getattr(event, "contact", None)) is not None:

@@ -35,7 +35,7 @@ STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
     "alarms.py",
     "decide.py",
 )
-HOLD, PASSING = "hold.py", "passing.py"
+HOLD, PASSING, RECORDING = "hold.py", "passing.py", "recording.py"
 NEEDS, CUSTOMER = "needs.py", "customer.py"
 PRESENCE, LIMITS, DESKS, STEP, COMPARE = "presence.py", "limits.py", "desks.py", "step.py", "compare.py"
 
@@ -667,6 +667,38 @@ MUTANTS = (
         FLOOR,
         "contact.queue if not contact.test else None",
         "contact.queue",
+    ),
+    Mutant("who refused is not recorded", RECORDING, "    if said is False:\n        return Verdict.REFUSED\n", ""),
+    Mutant(
+        "who said nothing is not recorded where consent is asked for",
+        RECORDING,
+        "return Verdict.YES if rule is _NOT_REFUSED else Verdict.NOT_AGREED",
+        "return Verdict.YES",
+    ),
+    Mutant(
+        "an agent who is never recorded is not",
+        RECORDING,
+        "    if agent.record is False:\n        return Verdict.AGENT\n",
+        "",
+    ),
+    Mutant("the law goes before a refusal", RECORDING, "if rule is _ALWAYS or said is True:", "if said is True:"),
+    Mutant(
+        "what another offer's recording says is not believed",
+        RECORDING,
+        "known.offer == offer and known.recorder is None",
+        "known.recorder is None",
+    ),
+    Mutant(
+        "a pause that somebody died over is finished",
+        RECORDING,
+        "elif seen.paused is not known.paused and contact is not None:",
+        "elif False and contact is not None:",
+    ),
+    Mutant(
+        "a recording ends with its talk",
+        CHANGES,
+        "contact.agent = contact.offer = contact.recorder = None\n    learnt",
+        "contact.agent = contact.offer = None\n    learnt",
     ),
 )
 

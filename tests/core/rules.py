@@ -316,6 +316,23 @@ def reason_of_itself(agent: Agent, medium: Medium = Medium.VOICE, before: Contac
     return str(agent.status) if agent.status is not Status.READY else "handset"
 
 
+def recording(floor: LiveFloor, agent: Agent, contact: Contact) -> str:
+    """What an offer says of it: by the queue's rule, the agent's own, and what the customer said."""
+    queue = queue_of(floor, contact)
+    said = contact.known.recording if contact.known is not None else None
+    asks = (queue is not None and queue.record != "no") or agent.profile.record is True
+    if not asks:
+        return ""
+    if agent.profile.record is False:
+        return "agent"
+    of_queue = queue is not None and queue.record != "no"
+    if of_queue and queue is not None and queue.record == "always":
+        return "yes"
+    if said is not None:
+        return "yes" if said else "refused"
+    return "not_agreed" if of_queue and queue is not None and queue.record == "agreed" else "yes"
+
+
 def needs_told(contact: Contact) -> tuple[dict[str, int], str | None, int]:
     """What is asked for a contact whose party is known: by people, and by the record for the queue where it is."""
     known, asked = contact.known, contact.asked or Needs()

@@ -136,6 +136,8 @@ class Asterisk:
         self.test_secret = secrets.token_hex(16)
         # The longer placeholder first: it begins with the other.
         own = {TEST_SECRET_PLACEHOLDER: self.test_secret, SECRET_PLACEHOLDER: ami_secret}
+        self.recordings = self.spool / "contactd"
+        own["=/var/spool/asterisk/contactd "] = f"={self.recordings} "
         self._substitutions = {**own, **(substitutions or {})}
         self._cel, self._cdr, self._verbose = cel, cdr, verbose
         self._prefix = tuple(prefix)

@@ -58,8 +58,9 @@ async def transferred(agent: Call) -> None:
     await agent.hangup()
 
 
-def message(pbx: Path, sound: str, hz: int) -> None:
+def message(pbx: Path, sound: str, hz: int) -> Path:
     """A prompt of a few seconds below the PBX's folder, by whose tone it is known."""
     path = pbx / "share/sounds" / f"{sound}.ulaw"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(bytes(ulaw(int(8000 * math.sin(2 * math.pi * hz * i / 8000))) for i in range(8000 * 4)))
+    return path

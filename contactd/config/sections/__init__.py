@@ -26,6 +26,7 @@ from contactd.config.sections.machine import (
     Web,
 )
 from contactd.config.sections.queues import DestinationTable, Queue, QueueStep
+from contactd.config.sections.recording import Recording, RecordingSecrets
 from contactd.config.sections.whole import SECRETS_FILE, SecretSections, Sections
 
 __all__ = [
@@ -61,6 +62,8 @@ __all__ = [
     "Queue",
     "QueueStep",
     "Reason",
+    "Recording",
+    "RecordingSecrets",
     "SecretSections",
     "Sections",
     "SignIn",

@@ -95,6 +95,9 @@ class AgentSection(Struct, frozen=True, kw_only=True):
     """The agent's share under ``weighted_random``: twice the weight, twice the contacts."""
     profile: words.Profile | None = None
     """What the agent can do at once. Left out: one call, and nothing of any other medium."""
+    record: bool | None = None
+    """Whether the agent's talks are recorded. false: never. true: also those of queues that say no, unless the customer
+    refused. Left out: as the queues say."""
     skills: dict[words.Skill, words.Level] = {}
     """Skill = the agent's level."""
 

@@ -65,21 +65,11 @@ class Customers(Struct, frozen=True, kw_only=True):
     fields: dict[_Field, CustomerField] = {}
 
 
-_SealingKey = Annotated[
-    str,
-    Meta(
-        pattern=r"^[0-9a-f]{64}\Z",
-        description='64 hexadecimal digits in quotes, as "openssl rand -hex 32" gives them',
-        examples=["0123456789abcdef" * 4],
-    ),
-]
-
-
 class CustomerSecrets(Struct, frozen=True, kw_only=True):
     """With what customers' values, and number and name of each caller, are sealed (docs/customers.rst). Keep a copy
     where no fire reaches it: without the key they are lost."""
 
-    key: _SealingKey | None = None
+    key: words.SealingKey | None = None
     """The key. Left out: they are kept as they are, and whoever reads the tables or a backup of them reads them."""
-    old_keys: tuple[_SealingKey, ...] = ()
+    old_keys: tuple[words.SealingKey, ...] = ()
     """Keys of before, until ``contactd migrate`` has sealed all values with the new one."""

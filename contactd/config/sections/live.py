@@ -28,6 +28,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("privacy",),
     ("jobs",),
     ("customers",),
+    ("recording",),
     # Read by contactctl and the workers; the daemon itself never uses them.
     ("case_types",),
 )
@@ -38,6 +39,7 @@ LIVE_SECRETS: tuple[tuple[str, ...], ...] = (
     ("pbx", "*", "test_secret"),
     ("agents",),
     ("customers",),
+    ("recording",),
 )
 
 

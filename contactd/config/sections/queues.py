@@ -103,6 +103,13 @@ class Queue(Struct, frozen=True, kw_only=True):
     """The same, while a supervisor has closed it (``contactctl close``). Left out: as ``closed``."""
     at_closing: Literal["serve", "send"] = "serve"
     """What becomes of those who wait when it closes: they are served, or sent where ``closed`` says."""
+    record: Literal["no", "agreed", "not_refused", "always"] = "no"
+    """Whether talks are recorded (docs/recording.rst). agreed: only of customers who agreed to it. not_refused: of all
+    but those who refused. always: whatever the customer said, where the law demands it."""
+    record_announcement: words.Sound | None = None
+    """What callers hear before the first talk that is recorded. A caller who cannot hear it is not recorded."""
+    record_days: words.Days | None = None
+    """How long the queue's recordings are kept. Left out: ``keep_days`` of [recording]."""
     skills: dict[words.Skill, words.Level] = {}
     """Skill = the least level. Who lacks one is not offered the queue's contacts."""
     steps: dict[words.After, QueueStep] = {}

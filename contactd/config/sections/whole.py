@@ -26,6 +26,7 @@ from contactd.config.sections.machine import (
     Web,
 )
 from contactd.config.sections.queues import Queue
+from contactd.config.sections.recording import Recording, RecordingSecrets
 
 SECRETS_FILE = "secrets.toml"
 
@@ -65,6 +66,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     jobs: Jobs = Jobs()
     customers: Customers = Customers()
     case_types: dict[words.CaseType, CaseType] = {}
+    recording: Recording = Recording()
     queues: dict[words.Queue, Queue] = {}
     menus: dict[words.Menu, Menu] = {}
     lines: dict[words.Dialled, Annotated[str, Meta(description='"menu:<id>", "queue:<id>" or "echo"')]] = {}
@@ -85,3 +87,4 @@ class SecretSections(Struct, frozen=True, kw_only=True):
     pbx: dict[words.Pbx, PbxSecrets] = {}
     agents: dict[words.Agent, AgentSecrets] = {}
     customers: CustomerSecrets = CustomerSecrets()
+    recording: RecordingSecrets = RecordingSecrets()

@@ -127,3 +127,11 @@ Dsn = Annotated[
     ),
 ]
 Days = Annotated[int, Meta(ge=1, le=36500, description="days, 1 to 36500")]
+SealingKey = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9a-f]{64}\Z",
+        description='64 hexadecimal digits in quotes, as "openssl rand -hex 32" gives them',
+        examples=["0123456789abcdef" * 4],
+    ),
+]

@@ -14,7 +14,8 @@ def known_of(found: Sequence[Record], customers: Customers, by: KnownBy = KnownB
     """What follows from the records that an identity belongs to; of several, none: a guess would tell one household
     member what another one asked."""
     if len(found) != 1:
-        return Known(matches=len(found), by=by)
+        refused = any(record.recording is False for record in found)
+        return Known(matches=len(found), by=by, recording=False if refused else None)
     (record,) = found
     skills: dict[SkillId, int] = {}
     for more in (customers.vip_skills if record.vip else {}, customers.languages.get(record.language or "", {})):
@@ -29,4 +30,5 @@ def known_of(found: Sequence[Record], customers: Customers, by: KnownBy = KnownB
         skills=skills,
         boost_s=customers.vip_boost_s if record.vip else 0,
         agents=dict(record.agents),
+        recording=record.recording,
     )
