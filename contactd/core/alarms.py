@@ -24,30 +24,34 @@ class Alarms(Generic[K]):
     def times(self) -> Mapping[K, Instant]:
         return self._times
 
-    def set(self, key: K, at: Instant) -> None:
-        before = self._times.get(key)
-        if before != at:
-            self._times[key] = at
+    def set(self, key: K, at: Instant | None) -> None:
+        """None: not any more."""
+        times = self._times
+        if at is None:
+            times.pop(key, None)
+        elif times.get(key) != at:
+            times[key] = at
             heappush(self._heap, (at, key))
-            if before is not None:
-                self._forget()
-
-    def clear(self, key: K) -> None:
-        if self._times.pop(key, None) is not None:
-            self._forget()
+            if len(self._heap) > 4 * len(times) + 1000:
+                self._heap = [(at, key) for key, at in times.items()]
+                heapify(self._heap)
 
     def reset(self) -> None:
         self._times.clear()
         self._heap.clear()
 
     def first(self) -> Instant | None:
-        return self._heap[0][0] if self._heap else None
+        heap, times = self._heap, self._times
+        while heap and times.get(heap[0][1]) != heap[0][0]:
+            heappop(heap)
+        return heap[0][0] if heap else None
 
     def due(self, at: Instant) -> list[K]:
-        """Those whose time has come, in their order. Changes nothing: it walks the heap's top only."""
-        heap, times = self._heap, self._times
-        if not heap or heap[0][0] > at:
+        """Those whose time has come, in their order; until they are set anew. It walks the heap's top only."""
+        first = self.first()
+        if first is None or first > at:
             return []
+        heap, times = self._heap, self._times
         found: set[tuple[Instant, K]] = set()
         left = [0]
         while left:
@@ -58,12 +62,3 @@ class Alarms(Generic[K]):
                     found.add(entry)
                 left += (2 * index + 1, 2 * index + 2)
         return [key for _, key in sorted(found)]
-
-    def _forget(self) -> None:
-        """Keep the top true. What lies below goes when its time comes, or when too much of it has gathered."""
-        heap, times = self._heap, self._times
-        while heap and times.get(heap[0][1]) != heap[0][0]:
-            heappop(heap)
-        if len(heap) > 4 * len(times) + 1000:
-            self._heap = [(at, key) for key, at in times.items()]
-            heapify(self._heap)

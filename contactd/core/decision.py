@@ -35,7 +35,9 @@ class Decision(msgspec.Struct, gc=False):
 
 
 def queue_or_default(floor: LiveFloor, queue: QueueId | None) -> QueueId:
-    return queue if queue in floor.queues else floor.plan.default_queue
+    plan = floor.queues.get(queue) if queue is not None else None
+    # The plan's own string: a hundred thousand wait.
+    return plan.id if plan is not None else floor.plan.default_queue
 
 
 def queued(
@@ -82,14 +84,16 @@ def carried_needs(call: inp.CallHeld | inp.CallSeen, known: Contact | None, into
     return call.needs
 
 
+def is_estimated(floor: LiveFloor, at: Instant) -> bool:
+    """In a crowd not everybody's wait is estimated, so that it costs nothing, and in a large one nobody's."""
+    crowd = len(floor.routing.waiting)
+    return crowd < ASKED and at >= floor.state.estimated_at + max(_ESTIMATE_S, _ESTIMATE_WAITING_S * crowd)
+
+
 def expected(
     floor: LiveFloor, queue: QueueId, queued_at: Instant, pbx: PbxId, needs: Needs | None, at: Instant
 ) -> Estimate | None:
-    """Of a wait that begins, where somebody must wait; in a crowd not of everybody, so that it costs nothing, and in a
-    large one of nobody."""
-    crowd = len(floor.routing.waiting)
-    if crowd >= ASKED or at < floor.state.estimated_at + max(_ESTIMATE_S, _ESTIMATE_WAITING_S * crowd):
-        return None
+    """Of a wait that begins, where somebody must wait; to be asked where is_estimated() says so."""
     estimate = estimated_wait(floor, queue, at, pbx=pbx, needs=needs, since=queued_at)
     if estimate is None or estimate.high_s == estimate.low_s:
         return None

@@ -68,8 +68,6 @@ class LiveFloor:
         self.agents = self.state.agents
         self.steered = self.state.steered
         self.queues: dict[QueueId, QueuePlan] = {}
-        self.available: dict[AgentId, Agent] = {}
-        """For a call."""
         self.mixed = False
         """Whether there is anybody who does, or might do, anything but one call at a time."""
         self.timers = Timers()
@@ -105,6 +103,11 @@ class LiveFloor:
     def wake_at(self) -> Instant | None:
         """When TimePassed is due; None while nothing is timed."""
         return self.timers.first()
+
+    @property
+    def available(self) -> list[AgentId]:
+        """For a call."""
+        return self.routing.available(_VOICE)
 
     @property
     def waiting(self) -> list[tuple[Instant, ContactId]]:
@@ -165,16 +168,14 @@ class LiveFloor:
             return
         contact.return_by = by
         self.routing.expect_no_more(contact.id)
-        if by is None:
-            self.timers.returning.clear(contact.id)
-        else:
-            self.timers.returning.set(contact.id, by)
+        self.timers.returning.set(contact.id, by)
+        if by is not None:
             self.routing.expect(contact)
 
     def leave_line(self, contact: Contact) -> None:
         """To be said before anything changes that the line is sorted by."""
         if contact.state is _WAITING:
-            self.timers.steps.clear(contact.id)
+            self.timers.steps.set(contact.id, None)
             if contact.held:
                 self.routing.leave(contact)
 
@@ -194,10 +195,8 @@ class LiveFloor:
             self.timers.steps.set(contact.id, 0.0)
             return
         due = next_step_at(queue, contact)
-        if due is None or (sends and goes_next(queue, contact) and not self.can_go(contact)):
-            self.timers.steps.clear(contact.id)
-        else:
-            self.timers.steps.set(contact.id, due)
+        stays = sends and goes_next(queue, contact) and not self.can_go(contact)
+        self.timers.steps.set(contact.id, None if stays else due)
 
     def can_go(self, contact: Contact) -> bool:
         """Whether a waiting contact can be sent elsewhere now."""
@@ -236,7 +235,7 @@ class LiveFloor:
             engagement = Engagement(contact=contact.id, medium=contact.medium, state=state, since=at)
             agent.engagements.append(engagement)
         if engagement.state is _OFFERED and engagement.until is not None:
-            self.timers.offers.clear(contact.id)
+            self.timers.offers.set(contact.id, None)
         engagement.state, engagement.since = state, at
         engagement.offer, engagement.parked = contact.offer, False
         engagement.queue = contact.queue if not contact.test else None
@@ -244,6 +243,7 @@ class LiveFloor:
         if state is _OFFERED and until is not None:
             self.timers.offers.set(contact.id, until)
         agent.settle(at)
+        self.timers.wrap_ups.set(agent.id, agent.wrap_up_ends())
         self._index_agent(agent)
 
     def disengage(self, agent: Agent, engagements: Sequence[Engagement], at: Instant, *, worked: bool) -> None:
@@ -251,10 +251,11 @@ class LiveFloor:
         for engagement in engagements:
             agent.engagements.remove(engagement)
             if engagement.state is _OFFERED and engagement.until is not None:
-                self.timers.offers.clear(engagement.contact)
+                self.timers.offers.set(engagement.contact, None)
         if worked:
             agent.idle_since = at
         agent.settle(at)
+        self.timers.wrap_ups.set(agent.id, agent.wrap_up_ends())
         if agent.desk and agent.status is Status.SIGNED_OUT and not agent.at_phone():
             self.sit(agent, "")
         self._index_agent(agent)
@@ -285,6 +286,7 @@ class LiveFloor:
         agent.ready_at = ready_at
         agent.since = at
         agent.idle_since = at
+        self.timers.pauses.set(agent.id, ready_at)
         self._index_agent(agent)
         self.queue_limits.see_agent(agent)
         self.routing.presence_changed(agent.id)
@@ -314,10 +316,7 @@ class LiveFloor:
             self.state.switches.pop(key, None)
         else:
             self.state.switches[key] = switch
-        if switch is None or switch.until is None:
-            self.timers.switches.clear(key)
-        else:
-            self.timers.switches.set(key, switch.until)
+        self.timers.switches.set(key, switch.until if switch is not None else None)
         self.time_hours()
 
     def sit(self, agent: Agent, desk: str) -> None:
@@ -338,6 +337,7 @@ class LiveFloor:
             raise FloorBug(f"Agent {agent.id} is {agent.state} and has no wrap-up to extend.")
         shown[-1].until, shown[-1].extend_s = until, 0
         agent.settle(shown[-1].since)
+        self.timers.wrap_ups.set(agent.id, agent.wrap_up_ends())
         self._index_agent(agent)
 
     def tell_overdue(self, agent: Agent) -> None:
@@ -352,10 +352,7 @@ class LiveFloor:
 
     def _time_agent(self, agent: Agent) -> None:
         until = self.limits.first(agent) if agent.profile.pbx in self.steered else None
-        if until is None:
-            self.timers.limits.clear(agent.id)
-        else:
-            self.timers.limits.set(agent.id, until)
+        self.timers.limits.set(agent.id, until)
 
     def configure(self, plan: FloorPlan) -> None:
         """Take a new plan; people in the middle of something stay until they are done."""
@@ -373,8 +370,7 @@ class LiveFloor:
             agent = self.agents[agent_id]
             if agent.state is AgentState.IDLE:
                 del self.agents[agent_id]
-                self.available.pop(agent_id, None)
-                self.timers.pauses.clear(agent_id)
+                self.timers.pauses.set(agent_id, None)
             else:
                 agent.status, agent.reason, agent.ready_at = Status.SIGNED_OUT, "", None
                 agent.status_by, agent.overdue = By.SYSTEM, False
@@ -401,28 +397,16 @@ class LiveFloor:
             if contact.return_by is not None:
                 self.routing.expect(contact)
         for agent in self.agents.values():
+            self.timers.wrap_ups.set(agent.id, agent.wrap_up_ends())
+            self.timers.pauses.set(agent.id, agent.ready_at)
+            for engagement in agent.engagements:
+                if engagement.state is _OFFERED and engagement.until is not None:
+                    self.timers.offers.set(engagement.contact, engagement.until)
             self._index_agent(agent)
 
     def _index_agent(self, agent: Agent) -> None:
         if self.seats.doubled:
             self.seats.see(agent)
-        if _VOICE in self.routing.see(agent) and _VOICE in agent.profile.capacity.media:
-            self.available[agent.id] = agent
-        else:
-            self.available.pop(agent.id, None)
-        ends = agent.wrap_up_ends() if agent.engagements else None
-        if ends is not None:
-            self.timers.wrap_ups.set(agent.id, ends)
-        else:
-            self.timers.wrap_ups.clear(agent.id)
-        if agent.ready_at is not None:
-            self.timers.pauses.set(agent.id, agent.ready_at)
-        else:
-            self.timers.pauses.clear(agent.id)
+        self.routing.see(agent)
         if self.limits.any:
             self._time_agent(agent)
-        if not self.mixed:
-            return
-        for engagement in agent.engagements:
-            if engagement.state is _OFFERED and engagement.until is not None:
-                self.timers.offers.set(engagement.contact, engagement.until)

@@ -14,6 +14,7 @@ from contactd.core.decision import (
     end_offer,
     end_talk,
     expected,
+    is_estimated,
     queue_or_default,
     queued,
 )
@@ -122,7 +123,8 @@ def _wait(
     if loss is not None:
         queued_at = min(queued_at, loss.queued_at)
     estimate = None
-    if contact is None or contact.queued_at is None or contact.queue != queue:
+    new = contact is None or contact.queued_at is None or contact.queue != queue
+    if new and is_estimated(floor, at):
         wanted = with_record(needs, contact.known if contact is not None else None, queue)
         estimate = expected(floor, queue, queued_at, input_.pbx, wanted, at)
     return queued(

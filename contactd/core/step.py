@@ -34,7 +34,8 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 def step(floor: LiveFloor, input_: Input, at: Instant) -> Step:
     """Never raises: whatever happens, the events returned are exactly those that the floor has taken."""
-    first_seq = floor.seq + 1
+    state = floor.state
+    first_seq = state.seq + 1
     try:
         decision = decide(floor, input_, at)
     except FloorBug as bug:
@@ -50,7 +51,7 @@ def step(floor: LiveFloor, input_: Input, at: Instant) -> Step:
             _follow(floor, events, 0, at)
         decided = len(events)
         for contact, agent in () if floor.routing.settled() else route(floor):
-            offer = offer_id(floor.epoch, floor.seq + 1)
+            offer = offer_id(state.epoch, state.seq + 1)
             target, others = floor.routing.explain(contact, agent.id)
             queue = floor.queues.get(contact.queue) if contact.queue else None
             ring_s = queue.ring_s if queue else 20

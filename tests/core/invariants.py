@@ -122,7 +122,6 @@ def _check_indexes(floor: LiveFloor) -> None:
     assert floor.waiting == sorted(place(floor, c) for c in held)
     ready = {a.id for a in floor.agents.values() if available(a)}
     assert set(floor.available) == ready
-    assert all(floor.available[agent] is floor.agents[agent] for agent in floor.available)
     ends = [(a.id, e.until) for a in floor.agents.values() for e in a.engagements if e.state is AgentState.WRAP_UP]
     timed = {agent: min(until or 0.0 for other, until in ends if other == agent) for agent, _ in ends}
     assert floor.timers.wrap_ups.times == timed

@@ -1,15 +1,22 @@
 """Each rule of routing broken by hand, one at a time: a test must fail. ``python -m tests.core.mutants``, by hand.
 
-It works on a copy of the tree. test_mutants.py holds that every line named here is still there.
+It works on copies of the tree, one mutant in each at a time. The test that killed a mutant last time is tried first, so
+that all of them take minutes; a new one takes as long as the tests of core up to the one that fails. test_mutants.py
+holds that every line named here is still there.
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import cache_from_source
 from pathlib import Path
+from queue import Queue
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,8 +77,8 @@ MUTANTS = (
     Mutant(
         "a contact that joins is offered to who is ready",
         INDEX,
-        "        demand.size += 1\n        self._hot.add(demand.number)\n",
-        "        demand.size += 1\n",
+        "        if demand.ready:\n            self._hot.add(demand.number)\n",
+        "",
     ),
     Mutant(
         "who leaves the line is not offered",
@@ -178,8 +185,9 @@ MUTANTS = (
         "            del self._levels[skill][agent]\n",
         "            self._levels[skill].get(agent)\n",
     ),
-    Mutant("the chosen one is not counted among the others", SETS, "eligible & ~self.bit[without]", "eligible"),
-    Mutant("the unskilled are counted as such", SETS, "(serving & ~eligible).bit_count()", "0"),
+    Mutant("the chosen one is not counted among the others", SETS, "        among ^= self.bit[without]\n", ""),
+    Mutant("who is elsewhere is counted as such", INDEX, "within_reach(target) & ~serving", "within_reach(target)"),
+    Mutant("the unskilled are counted as such", INDEX, "serving & ~who\n", "0\n"),
     Mutant("longest idle", INDEX, "(rank, agent.idle_since, agent.id,", "(rank, -agent.idle_since, agent.id,"),
     Mutant(
         "who has less to do is idle for longer",
@@ -194,6 +202,7 @@ MUTANTS = (
     Mutant("round robin", STRATEGIES, "    return agent.offered_seq", "    return -agent.offered_seq"),
     Mutant("a turn is the offer", CHANGES, "    agent.offered_seq = floor.seq + 1\n", ""),
     Mutant("weights count", STRATEGIES, "left -= agent.profile.weight", "left -= 2"),
+    Mutant("what is stale in a line hides nobody", INDEX, "best < demand.line[0]", "best > demand.line[0]"),
     Mutant("every draw is another", STRATEGIES, "{contact}\\0{seq}", "0"),
     Mutant("a failed offer costs no place among the idle", CHANGES, "at, worked=False)", "at, worked=True)"),
     Mutant("another queue begins at its first step", CHANGES, "    contact.step = event.step\n", ""),
@@ -340,8 +349,8 @@ MUTANTS = (
     Mutant(
         "a switch looks at who waits",
         FLOOR,
-        "            self.timers.switches.set(key, switch.until)\n        self.time_hours()\n",
-        "            self.timers.switches.set(key, switch.until)\n",
+        "switch.until if switch is not None else None)\n        self.time_hours()\n",
+        "switch.until if switch is not None else None)\n",
     ),
     Mutant(
         "who comes from another queue begins now",
@@ -366,8 +375,8 @@ MUTANTS = (
     Mutant(
         "a switch ends at its time",
         FLOOR,
-        "            self.timers.switches.set(key, switch.until)\n        self",
-        "            pass\n        self",
+        "        self.timers.switches.set(key, switch.until if switch is not None else None)\n        self",
+        "        pass\n        self",
     ),
     Mutant(
         "what the floor knows goes before what the channel carries",
@@ -459,13 +468,13 @@ MUTANTS = (
     Mutant(
         "a taken offer has no timer",
         FLOOR,
-        "            self.timers.offers.clear(contact.id)\n",
+        "            self.timers.offers.set(contact.id, None)\n",
         "            pass\n",
     ),
     Mutant(
         "a medium that the profile does not name is not offered",
         SETS,
-        "self._medium.get(target.medium, 0) &",
+        "self.able(target.medium) &",
         "self._everybody &",
     ),
     Mutant(
@@ -475,9 +484,7 @@ MUTANTS = (
         "                if True:\n",
     ),
     Mutant("the same for a new demand", INDEX, " and target.medium in self._ready_for[agent_id]:", ":"),
-    Mutant(
-        "the same for one agent alone", INDEX, "if demand.size and demand.medium in media and", "if demand.size and"
-    ),
+    Mutant("the same for one agent alone", INDEX, "if demand.medium in media and", "if"),
     Mutant("a demand has one medium", INDEX, "same = (target.medium, target.pbx,", "same = (Medium.VOICE, target.pbx,"),
     Mutant(
         "the same needs again say nothing",
@@ -703,39 +710,104 @@ MUTANTS = (
 )
 
 
-def main() -> int:
-    """Prints who survived; 1 when somebody did."""
-    chosen = [mutant for mutant in MUTANTS if all(word in mutant.rule for word in sys.argv[1:])]
-    survivors = []
-    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        tree = Path(folder)
+class Fate(NamedTuple):
+    """What became of a mutant. killer: the test that failed; empty: none did."""
+
+    mutant: Mutant
+    killer: str
+    took_s: float
+
+
+class Workshop:
+    """A copy of the tree, in which one mutant at a time lives."""
+
+    def __init__(self, tree: Path) -> None:
+        self._tree = tree
         for name in ("contactd", "tests", "sql", "docs"):
             shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "setup.cfg", tree)
-        for mutant in chosen:
-            path = tree / "contactd/core" / mutant.file
-            sound = path.read_text()
-            path.write_text(sound.replace(mutant.line, mutant.instead))
-            command = [
-                sys.executable,
-                "-m",
-                "pytest",
-                "-q",
-                "-x",
-                "--no-header",
-                "-p",
-                "no:cacheprovider",
-                "tests/core",
-            ]
+
+    def try_out(self, mutant: Mutant, first: str) -> Fate:
+        """first: the test that killed it last time, which is most likely to do so again."""
+        path = self._tree / "contactd/core" / mutant.file
+        sound = path.read_text()
+        began = time.monotonic()
+        try:
+            self._write(path, sound.replace(mutant.line, mutant.instead))
+            killer = self._failing([first]) if first else ""
+            killer = killer or self._failing(["tests/core"])
+        finally:
+            self._write(path, sound)
+        return Fate(mutant, killer, time.monotonic() - began)
+
+    @staticmethod
+    def _write(path: Path, text: str) -> None:
+        path.write_text(text)
+        # Python knows a source by its size and its second.
+        Path(cache_from_source(str(path))).unlink(missing_ok=True)
+
+    def _failing(self, tests: list[str]) -> str:
+        """The first of the tests that fails; none: empty. A test that is gone fails not."""
+        options = ("-q", "-x", "--no-header", "-p", "no:cacheprovider", "--deselect", "tests/core/test_mutants.py")
+        try:
             done = subprocess.run(
-                [*command, "--deselect", "tests/core/test_mutants.py"], cwd=tree, capture_output=True, text=True
+                [sys.executable, "-m", "pytest", *options, *tests],
+                cwd=self._tree,
+                capture_output=True,
+                text=True,
+                timeout=LONGEST_S,
             )
-            path.write_text(sound)
-            killer = next((line for line in done.stdout.splitlines() if line.startswith("FAILED")), "")
-            print(f"{'killed  ' if done.returncode == 1 else 'SURVIVED'}  {mutant.rule}  {killer[7:110]}", flush=True)
-            if done.returncode != 1:
-                survivors.append(mutant.rule)
-    print(f"{len(chosen) - len(survivors)} of {len(chosen)} killed")
+        except subprocess.TimeoutExpired:
+            return "a test that never ends"
+        if done.returncode in (0, _NO_SUCH_TEST):
+            return ""
+        failed = (line for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR ")))
+        return next(failed, "FAILED a test").split(maxsplit=1)[1].partition(" - ")[0]
+
+
+LONGEST_S = 1800
+_NO_SUCH_TEST = 4
+KILLERS = Path(__file__).with_name("killers.txt")
+"""Who killed which mutant last time: a test, two blanks, the rule. Only to be faster."""
+
+
+def read_killers() -> dict[str, str]:
+    lines = KILLERS.read_text().splitlines() if KILLERS.exists() else []
+    return {rule: test for test, _, rule in (line.partition("  ") for line in lines)}
+
+
+def write_killers(killers: dict[str, str]) -> None:
+    rules = [mutant.rule for mutant in MUTANTS]
+    KILLERS.write_text("".join(f"{killers[rule]}  {rule}\n" for rule in rules if killers.get(rule)))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.core.mutants", description=__doc__)
+    parser.add_argument("words", nargs="*", help="only mutants in whose rule one of these stands")
+    parser.add_argument("--jobs", type=int, default=2, help="so many at once, each in a tree of its own")
+    options = parser.parse_args()
+    chosen = [mutant for mutant in MUTANTS if not options.words or any(word in mutant.rule for word in options.words)]
+    killers = read_killers()
+    survivors = 0
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ThreadPoolExecutor(options.jobs) as pool:
+        shops: Queue[Workshop] = Queue()
+        for number in range(options.jobs):
+            shops.put(Workshop(Path(folder, str(number))))
+
+        def try_out(mutant: Mutant) -> Fate:
+            shop = shops.get()
+            try:
+                return shop.try_out(mutant, killers.get(mutant.rule, ""))
+            finally:
+                shops.put(shop)
+
+        for fate in pool.map(try_out, chosen):
+            killers[fate.mutant.rule] = fate.killer
+            survivors += not fate.killer
+            word = "killed  " if fate.killer else "SURVIVED"
+            print(f"{word} {fate.took_s:6.1f} s  {fate.mutant.rule}  {fate.killer}", flush=True)
+            write_killers(killers)
+    print(f"{len(chosen) - survivors} of {len(chosen)} killed")
     return bool(survivors)
 
 

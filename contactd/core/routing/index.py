@@ -15,12 +15,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
 from math import fsum
+from typing import NamedTuple
 
 from contactd.core.agent import Agent
 from contactd.core.contact import STICKY, Contact
 from contactd.core.ids import AgentId, ContactId, Instant, PbxId, QueueId, SkillId
 from contactd.core.plan import Medium, QueuePlan, Skills, Strategy
 from contactd.core.routing.demand import Target, boost_s, eligible, target_of
+from contactd.core.routing.reasons import Reason
 from contactd.core.routing.sets import AgentSet, AgentSets
 from contactd.core.routing.strategies import RANKS, drawn
 
@@ -33,9 +35,11 @@ _ReadyEntry = tuple[float, Instant, AgentId, int]
 ASKED = 1024
 """With more that wait some stand for all where those before a rank are counted. Which ones hangs on the heaps' inner
 order, so nothing of it may become a fact: for that everybody is counted."""
-_Plain = tuple[Medium, PbxId, QueueId, int]
-"""Medium, PBX, queue and step: all that a contact asks for that needs nothing of its own."""
+_Asked = tuple[Medium, PbxId, QueueId, int, tuple[tuple[SkillId, int], ...]]
+"""Medium, PBX, queue, step and the skills that the contact itself needs: all that a contact asks for that waits for no
+agent alone."""
 _VOICE = Medium.VOICE
+_ELSEWHERE, _UNSKILLED = str(Reason.ELSEWHERE), str(Reason.UNSKILLED)
 
 _EMPTY_DEMANDS = 4096
 """Demands for which nobody waits and that are kept nevertheless, beyond those of the plan's own steps."""
@@ -45,7 +49,7 @@ class Demand:
     """See the module. agents: who can meet it, as a set and as a list."""
 
     __slots__ = (
-        *("agents", "back", "line", "medium", "number", "pbx", "plain", "ready", "scored", "size", "strategy"),
+        *("agents", "asked", "back", "line", "medium", "number", "pbx", "ready", "scored", "size", "strategy"),
         *("targets", "who"),
     )
 
@@ -58,13 +62,22 @@ class Demand:
         self.who = who
         self.agents = agents
         self.targets: list[Target] = []
-        self.plain: list[_Plain] = []
+        self.asked: list[_Asked] = []
         self.line: list[Place] = []
         self.size = 0
         """How many wait; the line may have more, that have left."""
         self.ready: list[_ReadyEntry] = []
         self.back: list[Place] = []
         """Who is about to be back from the static queue."""
+
+
+class Asking(NamedTuple):
+    """Of a target. elsewhere, unskilled: how many agents within reach cannot have it, whatever they do."""
+
+    target: Target
+    demand: Demand
+    elsewhere: int
+    unskilled: int
 
 
 class RoutingIndex:
@@ -84,9 +97,8 @@ class RoutingIndex:
         self._numbers = 0
         self._demands: dict[int, Demand] = {}
         self._same: dict[tuple[Medium, PbxId, Strategy, tuple[SkillId, ...], AgentSet], Demand] = {}
-        self._by_target: dict[Target, Demand] = {}
-        self._plain: dict[_Plain, tuple[Target, Demand]] = {}
-        """The demands of contacts that need nothing of their own: most of them."""
+        self._by_target: dict[Target, Asking] = {}
+        self._asked: dict[_Asked, Asking] = {}
         self._empty: dict[int, None] = {}
         self._preferring: dict[AgentId, dict[ContactId, None]] = {}
         self._of_agent: dict[AgentId, dict[int, Demand]] = {agent: {} for agent in self._agents}
@@ -115,7 +127,8 @@ class RoutingIndex:
         if not demand.size:
             self._empty.pop(demand.number, None)
         demand.size += 1
-        self._hot.add(demand.number)
+        if demand.ready:
+            self._hot.add(demand.number)
         if contact.step == STICKY and contact.needs is not None and contact.needs.preferred_agent is not None:
             self._preferring.setdefault(contact.needs.preferred_agent, {})[contact.id] = None
 
@@ -151,25 +164,23 @@ class RoutingIndex:
 
     # --- agents -------------------------------------------------------------------------------------------------------
 
-    def see(self, agent: Agent) -> list[Medium]:
-        """What agent does, status or handset, or what strategies rank by, may have changed. Returns the media of which
-        nothing keeps agent now, of those that are an agent's."""
+    def see(self, agent: Agent) -> None:
+        """What agent does, status or handset, or what strategies rank by, may have changed."""
         self._stamped.pop(agent.id, None)
         media = self._sets.see(agent)
         if media:
             self._fresh[agent.id] = media
         else:
             self._fresh.pop(agent.id, None)
-        return media
 
     def skills_changed(self, agent: Agent, before: Skills) -> None:
         """What agent can meet is another thing now; those who wait for it are sorted anew."""
         self._sets.learn(agent.id, before, agent.skills)
         was = self._of_agent[agent.id]
         changed = {
-            demand.number: demand
-            for target, demand in self._by_target.items()
-            if (demand.number in was) != eligible(agent, target)
+            asking.demand.number: asking.demand
+            for target, asking in self._by_target.items()
+            if (asking.demand.number in was) != eligible(agent, target)
         }
         moved = [self._contacts[place[1]] for place in self.waiting.values() if place[2] in changed]
         back = [self._contacts[place[1]] for place in self.returning.values() if place[2] in changed]
@@ -215,7 +226,10 @@ class RoutingIndex:
         best: Place | None = None
         media = self._fresh[agent]
         for demand in self._of_agent[agent].values():
-            if demand.size and demand.medium in media and (steered or demand.medium is not _VOICE):
+            # What is stale in a line only makes its first seem earlier.
+            if not demand.size or (best is not None and best < demand.line[0]):
+                continue
+            if demand.medium in media and (steered or demand.medium is not _VOICE):
                 place = self._first(demand.line, self.waiting)
                 if place is not None and (best is None or place < best):
                     best = place
@@ -268,15 +282,24 @@ class RoutingIndex:
 
     def explain(self, contact: Contact, chosen: AgentId) -> tuple[Target, dict[str, int]]:
         """What contact, who waits, asked for, and how many agents of its PBX were not chosen, by reason."""
-        target, demand = self._asked(self._queues[QueueId(contact.queue or "")], contact)
-        return target, self._sets.counts(target, self._sets.serving(target), demand.who, chosen)
+        asking = self._asking(self._queues[QueueId(contact.queue or "")], contact)
+        others = self._sets.conditions(asking.demand.medium, asking.demand.who, chosen)
+        if asking.unskilled:
+            others = {_UNSKILLED: asking.unskilled, **others}
+        if asking.elsewhere:
+            others = {_ELSEWHERE: asking.elsewhere, **others}
+        return asking.target, others
+
+    def available(self, medium: Medium) -> list[AgentId]:
+        """Who may be offered something of medium now."""
+        return self._sets.members(self._sets.able(medium) & self._sets.ready(medium))
 
     # --- what the estimated wait asks ---------------------------------------------------------------------------------
 
     def able(self, target: Target) -> AgentSet:
         """Who can be offered what target stands for, however busy."""
-        demand = self._by_target.get(target)
-        return demand.who if demand is not None else self._sets.skilled(target, self._sets.serving(target))
+        asking = self._by_target.get(target)
+        return asking.demand.who if asking is not None else self._sets.skilled(target, self._sets.serving(target))
 
     def ready(self, who: AgentSet, medium: Medium) -> bool:
         """Whether one of them is ready for medium. Nobody before can want that one: they would have been offered."""
@@ -319,7 +342,7 @@ class RoutingIndex:
         queue = self._queues.get(contact.queue) if contact.queue is not None else None
         if queue is None:
             return None
-        _, demand = self._asked(queue, contact)
+        demand = self._asking(queue, contact).demand
         return (_rank(queue, contact), contact.id, demand.number), demand
 
     def _ready_in(self, demand: Demand) -> list[_ReadyEntry]:
@@ -358,23 +381,32 @@ class RoutingIndex:
         rank = RANKS[demand.strategy](agent, demand.scored)
         heappush(ready, (rank, agent.idle_since, agent.id, self._stamped[agent.id]))
 
-    def _asked(self, queue: QueuePlan, contact: Contact) -> tuple[Target, Demand]:
-        if contact.needs is not None:
-            target = target_of(queue, contact, self._agents)
-            return target, self._demand_for(target)
-        key = (contact.medium, contact.pbx, queue.id, contact.step)
-        asked = self._plain.get(key)
-        if asked is None:
-            target = target_of(queue, contact, self._agents)
-            asked = self._plain[key] = (target, self._demand_for(target))
-            asked[1].plain.append(key)
-        return asked
+    def _asking(self, queue: QueuePlan, contact: Contact) -> Asking:
+        needs = contact.needs
+        if needs is not None and contact.step == STICKY and needs.preferred_agent is not None:
+            # Whether that one is waited for changes as they come and go.
+            return self._asking_for(target_of(queue, contact, self._agents))
+        skills = tuple(needs.skills.items()) if needs is not None else ()
+        key = (contact.medium, contact.pbx, queue.id, contact.step, skills)
+        asking = self._asked.get(key)
+        if asking is None:
+            asking = self._asked[key] = self._asking_for(target_of(queue, contact, self._agents))
+            asking.demand.asked.append(key)
+        return asking
 
-    def _demand_for(self, target: Target) -> Demand:
-        demand = self._by_target.get(target)
-        if demand is not None:
-            return demand
-        who = self._sets.skilled(target, self._sets.serving(target))
+    def _asking_for(self, target: Target) -> Asking:
+        asking = self._by_target.get(target)
+        if asking is not None:
+            return asking
+        serving = self._sets.serving(target)
+        who = self._sets.skilled(target, serving)
+        demand = self._demand_of(target, who)
+        elsewhere, unskilled = self._sets.within_reach(target) & ~serving, serving & ~who
+        asking = self._by_target[target] = Asking(target, demand, elsewhere.bit_count(), unskilled.bit_count())
+        demand.targets.append(target)
+        return asking
+
+    def _demand_of(self, target: Target, who: AgentSet) -> Demand:
         same = (target.medium, target.pbx, target.strategy, target.scored, who)
         demand = self._same.get(same)
         if demand is None:
@@ -386,8 +418,6 @@ class RoutingIndex:
                 if agent_id in self._stamped and target.medium in self._ready_for[agent_id]:
                     self._push_ready(demand, self._agents[agent_id])
             self._empty[demand.number] = None
-        demand.targets.append(target)
-        self._by_target[target] = demand
         return demand
 
     def _forget_some(self) -> None:
@@ -407,8 +437,8 @@ class RoutingIndex:
             del self._by_target[target]
         for agent in demand.agents:
             self._of_agent[agent].pop(demand.number, None)
-        for key in demand.plain:
-            del self._plain[key]
+        for key in demand.asked:
+            del self._asked[key]
         del self._same[demand.medium, demand.pbx, demand.strategy, demand.scored, demand.who]
         del self._demands[demand.number]
         self._empty.pop(demand.number, None)

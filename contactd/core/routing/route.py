@@ -21,8 +21,6 @@ def route(floor: LiveFloor) -> Iterator[tuple[Contact, Agent]]:
     be heard of first.
     """
     index = floor.routing
-    if index.settled():
-        return
     lone = index.lone_fresh_agent()
     if lone is not None:
         # Nobody else who is ready can serve anybody who waits, or that offer would have been made before.

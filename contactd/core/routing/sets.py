@@ -16,6 +16,7 @@ from contactd.core.routing.reasons import Reason, condition
 AgentSet = int
 """Bit n stands for the agent who is n-th by id."""
 _READY = Reason.READY
+_NAMES = {why: str(why) for why in Reason}
 
 
 class _Conditions(NamedTuple):
@@ -88,7 +89,7 @@ class AgentSets:
             found |= self._in_groups(target.also_groups)
         if target.agent is not None:
             found &= self.bit.get(target.agent, 0)
-        return found & self._medium.get(target.medium, 0) & self._within_reach(target)
+        return found & self.able(target.medium) & self.within_reach(target)
 
     def skilled(self, target: Target, among: AgentSet) -> AgentSet:
         for skill, level in target.skills:
@@ -107,6 +108,10 @@ class AgentSets:
             found.append(self._ids[number])
             agents ^= 1 << number
         return found
+
+    def able(self, medium: Medium) -> AgentSet:
+        """Whose profile has it."""
+        return self._medium.get(medium, 0)
 
     def ready(self, medium: Medium) -> AgentSet:
         known = self._conditions.get(medium)
@@ -127,20 +132,19 @@ class AgentSets:
             | conditions[Reason.NOT_READY]
         )
 
-    def counts(self, target: Target, serving: AgentSet, eligible: AgentSet, without: AgentId) -> dict[str, int]:
-        """How many agents within reach there are of each condition, but for one."""
-        eligible_others = eligible & ~self.bit[without]
-        counts = {
-            str(Reason.ELSEWHERE): (self._within_reach(target) & ~serving).bit_count(),
-            str(Reason.UNSKILLED): (serving & ~eligible).bit_count(),
+    def conditions(self, medium: Medium, among: AgentSet, without: AgentId) -> dict[str, int]:
+        """How many of these agents there are of each condition, but for one of them."""
+        known = self._conditions.get(medium)
+        if known is None:
+            return {}
+        among ^= self.bit[without]
+        return {
+            _NAMES[why]: count
+            for why, agents in known.agents.items()
+            if agents and (count := (agents & among).bit_count())
         }
-        known = self._conditions.get(target.medium)
-        for why, agents in known.agents.items() if known is not None else ():
-            if agents:
-                counts[str(why)] = (agents & eligible_others).bit_count()
-        return {why: count for why, count in counts.items() if count}
 
-    def _within_reach(self, target: Target) -> AgentSet:
+    def within_reach(self, target: Target) -> AgentSet:
         """A call rings the handsets of its own PBX; a desk is everywhere."""
         return self._pbx.get(target.pbx, 0) if target.medium is Medium.VOICE else self._everybody
 
