@@ -209,11 +209,13 @@ CREATE TABLE party (
     vip         boolean     NOT NULL DEFAULT false,
     merged_into uuid        REFERENCES party CHECK (merged_into <> id),
     made_at     timestamptz NOT NULL DEFAULT now(),
-    changed_at  timestamptz NOT NULL DEFAULT now()
+    changed_at  timestamptz NOT NULL DEFAULT now(),
+    source      text
 );
 COMMENT ON TABLE party IS 'A person or an organisation: an id, and what routing reads. Whatever names them is in party_identity and party_private.';
 COMMENT ON COLUMN party.light IS 'Made when an unknown number called; nobody has looked at it yet.';
 COMMENT ON COLUMN party.merged_into IS 'The same person as that one. Nothing of it moves, so a merge can be undone.';
+COMMENT ON COLUMN party.source IS 'Where the record came from, such as import 12; null: a call, or somebody by hand.';
 CREATE INDEX party_merged ON party (merged_into) WHERE merged_into IS NOT NULL;
 
 CREATE TABLE party_identity (
@@ -625,6 +627,37 @@ BEGIN
     RETURN erased;
 END $$;
 
+-- --- Customers from a file ------------------------------------------------------------------------------------------
+
+CREATE TABLE party_import (
+    id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sha256     bytea       NOT NULL,
+    options    bytea       NOT NULL,
+    who        text        NOT NULL,
+    began_at   timestamptz NOT NULL DEFAULT now(),
+    changed_at timestamptz NOT NULL DEFAULT now(),
+    ended_at   timestamptz,
+    position   bigint      NOT NULL DEFAULT 0,
+    made       bigint      NOT NULL DEFAULT 0,
+    completed  bigint      NOT NULL DEFAULT 0,
+    updated    bigint      NOT NULL DEFAULT 0,
+    skipped    bigint      NOT NULL DEFAULT 0,
+    refused    bigint      NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE party_import IS 'Files of customers that were imported, by the hash of each: how far, and what became of the rows. No value of a row.';
+COMMENT ON COLUMN party_import.options IS 'Hash of how the file was to be understood: a broken import goes on in the same way or not at all.';
+COMMENT ON COLUMN party_import.position IS 'Rows that are dealt with. Two who import one file at once would both change it: only one may.';
+COMMENT ON COLUMN party_import.completed IS 'Light records that a row made whole.';
+CREATE INDEX party_import_file ON party_import (sha256, id DESC);
+
+CREATE FUNCTION match_identities(tried bytea[]) RETURNS TABLE (lookup bytea, party uuid, light boolean)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- Whose identities have these hashes; as match_party, for thousands at once.
+    SELECT DISTINCT i.lookup, r.root, p.light FROM unnest(tried) AS t (hash)
+    JOIN party_identity i ON i.lookup = t.hash
+    CROSS JOIN LATERAL (SELECT party_root(i.party) AS root) AS r
+    JOIN party p ON p.id = r.root
+$$;
 -- --- Jobs that take long ---------------------------------------------------------------------------------------------
 
 CREATE TABLE job (
@@ -714,6 +747,14 @@ GRANT SELECT (party, field), INSERT, DELETE ON party_private TO contactd_daemon;
 GRANT SELECT (id, party, at, who, contact), INSERT ON party_note TO contactd_daemon;
 GRANT SELECT, INSERT (party, purpose, given, how, who) ON party_consent TO contactd_daemon;
 GRANT INSERT (party) ON audit TO contactd_daemon;
+REVOKE ALL ON FUNCTION match_identities(bytea[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION match_identities(bytea[]) TO contactd_daemon;
+
+GRANT SELECT, INSERT (sha256, options, who),
+    UPDATE (changed_at, ended_at, position, made, completed, updated, skipped, refused) ON party_import TO contactd_daemon;
+GRANT UPDATE (source) ON party TO contactd_daemon;
+-- A consent was given when it was given, not when its file was read.
+GRANT INSERT (at) ON party_consent TO contactd_daemon;
 REVOKE ALL ON FUNCTION party_root(uuid), party_family(uuid), match_party(bytea[]),
     meet_party(uuid, bytea[], text, bytea, text), reveal_party(bigint[]), duplicate_parties(integer),
     erase_party(bigint, uuid, text[]), forget_light_parties(interval) FROM PUBLIC;

@@ -14,6 +14,9 @@ from contactd.store.parties import NAME, about, fresh_id, root, write_down
 from contactd.store.queries import query
 from contactd.store.vault import Vault
 
+PURPOSES = ("recording", "marketing", "calls")
+"""What consents and refusals are for."""
+
 
 class MergeRefused(ContactdError):
     """Two parties that cannot be one."""

@@ -13,6 +13,7 @@ import click
 from contactd.ctl.command import CONTACT, Command
 from contactd.ctl.command import command as make
 from contactd.ctl.door import Door
+from contactd.ctl.exits import Exit
 
 MERGED = "contactctl customers unmerge undoes it"
 
@@ -52,10 +53,10 @@ def _words(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "values": {field: value for field, _, value in pairs}}
 
 
-def _added(name: str) -> Callable[[Callable[..., None]], Command]:
+def _added(name: str) -> Callable[[Callable[..., Exit | None]], Command]:
     """As command(), into this group."""
 
-    def into(function: Callable[..., None]) -> Command:
+    def into(function: Callable[..., Exit | None]) -> Command:
         made = make(name)(function)
         command.add_command(made)
         return made
@@ -191,6 +192,46 @@ def export(door: Door, party: str, file: Path | None) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as out:
         json.dump(told, out, indent=2, ensure_ascii=False)
     click.echo(f"{told['customer']}: {len(told['contacts'])} contacts, written to {file}")
+
+
+@_added("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--map", "named", multiple=True, metavar="COLUMN=TARGET|FILE", help="What a column is; --map x=ignore.")
+@click.option("--format", type=click.Choice(["csv", "vcard"]), help="Left out: by the first line.")
+@click.option("--encoding", type=click.Choice(["utf-8", "utf-16", "latin-1", "cp1252"]), help="Left out: UTF-8.")
+@click.option("--delimiter", type=click.Choice(["comma", "semicolon", "tab", "pipe"]), help="Left out: by the heading.")
+@click.option(
+    "--on-match",
+    type=click.Choice(["skip", "update", "error"]),
+    default="skip",
+    show_default=True,
+    help="What to do with a row whose customer is kept already.",
+)
+@click.option(
+    "--by",
+    multiple=True,
+    type=click.Choice(["phone", "mail", "chat", "external"]),
+    default=("phone", "mail", "chat", "external"),
+    help="What decides who is kept already; several times. Left out: all.",
+)
+@click.option("--report", type=click.Path(path_type=Path), help="Where each row not taken is told, with its line.")
+@click.option("--dry-run", is_flag=True, help="Write nothing, tell what would be.")
+@click.option("--resume", is_flag=True, help="Go on where it was broken off; nothing is doubled.")
+@click.option("--again", is_flag=True, help="Also a file that was imported before.")
+def import_(door: Door, **options: Any) -> Exit:
+    """Customers from FILE, CSV or vCard: each row made, completed, updated, skipped or refused. docs/customers.rst.
+
+    TARGET is name (several columns make one), kind, language, medium, vip, note, phone, mail, chat:NETWORK,
+    external:SYSTEM, a declared field, consent:PURPOSE, consent:PURPOSE:at, or ignore. Columns with such names need no
+    --map.
+    """
+    from contactd.ctl import importing
+
+    if options["dry_run"] and (options["resume"] or options["again"]):
+        raise click.UsageError("--dry-run looks at the whole file: leave --resume and --again out.")
+    told = asyncio.run(importing.run(door.config_path, importing.Wanted(**options)))
+    door.show(told, importing.show)
+    return Exit.DEGRADED if told["refused"] else Exit.FINE
 
 
 @_added("erase")

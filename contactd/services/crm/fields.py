@@ -86,6 +86,6 @@ def checked(name: str, field: CustomerField, text: str) -> str:
 def one_line(text: str, longest: int, what: str) -> str:
     """Without the spaces around it. Raises FieldRefused."""
     text = text.strip()
-    if len(text) > longest or not all(letter.isprintable() for letter in text):
+    if len(text) > longest or not text.isprintable():
         raise FieldRefused(f"{what} takes one line of up to {longest} printable characters.")
     return text

@@ -33,6 +33,9 @@ class IdentityKind(StrEnum):
     """``system:id``: the party's id in another system."""
 
 
+_KINDS = frozenset(IdentityKind)
+
+
 class NoIdentity(ContactdError):
     """A text that names nobody."""
 
@@ -123,10 +126,15 @@ def parse(text: str, numbering: Numbering) -> Identity:
     """
     text = unicodedata.normalize("NFC", text).strip()
     kind, colon, value = text.partition(":")
-    if not colon or kind not in set(IdentityKind):
+    if not colon or kind not in _KINDS:
         kind, value = ("mail", text) if "@" in text else ("phone", text)
-    value = value.strip()
-    match IdentityKind(kind):
+    return identity(IdentityKind(kind), value, numbering)
+
+
+def identity(kind: IdentityKind, text: str, numbering: Numbering) -> Identity:
+    """Of a text whose kind is known. Raises NoIdentity."""
+    value = unicodedata.normalize("NFC", text).strip()
+    match kind:
         case IdentityKind.PHONE:
             number = e164(value, numbering)
             if number is None:

@@ -5,7 +5,7 @@ mail address, sealed; one in twenty a second number, one in a hundred shares its
 year, a note and a consent for some. Then, one after the other as the daemon and contactctl ask: numbers are matched (a
 tenth of them nobody's), timelines read, persons erased whole.
 
-match_by_number_p99_ms (5 or less), timeline_p99_ms (20 or less), erase_person_s (2 or less; the slowest of them).
+import_rows_per_s (10,000 or more; importing.py), match_by_number_p99_ms (5 or less), timeline_p99_ms (20 or less), erase_person_s (2 or less; the slowest of them).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from contactd.store.parties import NAME, Directory, about, open_directory_pool, 
 from contactd.store.reading import reader
 from contactd.store.vault import Vault
 from tests.lab.bench.figures import Figures, percentile, say
+from tests.lab.bench.importing import measure_import
 from tests.lab.postgres import Postgres
 
 SEED, YEAR_S = 20261122, 365 * 86400
@@ -170,6 +171,7 @@ async def measure(dsn: str, population: Population, figures: Figures, *, filled:
         took.append((time.perf_counter() - began) * 1000)
     pool.terminate()
     _add(figures, "match_by_number", took[200:])
+    await measure_import(dsn, population.vault, figures)
     async with reader(dsn, writes=True) as desk:
         took = []
         chosen = [party_of(dice.randrange(population.size)) for _ in range(LOOKS)]
