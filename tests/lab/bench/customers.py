@@ -5,7 +5,8 @@ mail address, sealed; one in twenty a second number, one in a hundred shares its
 year, a note and a consent for some. Then, one after the other as the daemon and contactctl ask: numbers are matched (a
 tenth of them nobody's), timelines read, persons erased whole.
 
-import_rows_per_s (10,000 or more; importing.py), match_by_number_p99_ms (5 or less), timeline_p99_ms (20 or less), erase_person_s (2 or less; the slowest of them).
+import_rows_per_s (10,000 or more; importing.py), match_by_number_p99_ms (5 or less), timeline_p99_ms (20 or less),
+erase_person_s (2 or less; the slowest of them).
 """
 
 from __future__ import annotations
