@@ -48,8 +48,20 @@ def _words(entry: dict[str, Any]) -> str:
         case "consent":
             answer = "given" if entry["given"] else "refused"
             return f"{entry['purpose']} {answer} by {entry['ref']}, kept by {entry['who']}"
+        case "case":
+            return _case_words(entry)
         case _:
             return _contact_words(entry)
+
+
+def _case_words(entry: dict[str, Any]) -> str:
+    parts = [f"case {entry['cases'][0]}: {entry['subject'] or entry['type']}"]
+    parts += [f"topic {entry['topic']}"] if "topic" in entry else []
+    parts += [f"{kind} {entry[kind]}" for kind in ("agent", "queue") if kind in entry]
+    parts += [
+        entry["status"] if entry["phase"] in ("open", entry["status"]) else f"{entry['status']} ({entry['phase']})"
+    ]
+    return ", ".join(dict.fromkeys(parts))
 
 
 def _contact_words(entry: dict[str, Any]) -> str:
@@ -58,6 +70,7 @@ def _contact_words(entry: dict[str, Any]) -> str:
     parts += [f"with {entry['agent']} for {duration(entry['talk_s'])}"] if "agent" in entry else []
     parts += [outcome_words(Outcome(entry["outcome"]))] if "outcome" in entry else ["not ended yet"]
     parts += ["verified"] if entry["verified"] else []
+    parts += [f"about {number}" for number in entry["cases"]]
     return ", ".join(parts)
 
 
@@ -74,7 +87,8 @@ def wiped(door: Door) -> str:
 def show_erased(told: dict[str, Any]) -> None:
     records = "1 record" if told["records"] == 1 else f"{told['records']} records"
     contacts = "1 contact" if told["contacts"] == 1 else f"{told['contacts']} contacts"
-    click.echo(f"{told['id']}: erased {records}, and number and name of {contacts}.")
+    cases = "1 case" if told["cases"] == 1 else f"{told['cases']} cases"
+    click.echo(f"{told['id']}: erased {records}, number and name of {contacts}, and what was written of {cases}.")
     spool = {
         "empty": "The spool has nothing of it any more.",
         "waiting": "The spool still has facts that wait for PostgreSQL: erase once more when it has them.",

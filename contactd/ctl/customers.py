@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,19 @@ from typing import Any
 from contactd.config import Customers, customers_access, database_access
 from contactd.core.ids import ContactId, PartyId
 from contactd.ctl.explain import NotFound, one_contact
+from contactd.services.cases.number import shown
 from contactd.services.crm import whole
 from contactd.services.crm.fields import edit_of
 from contactd.services.crm.identity import IdentityKind, NoIdentity, Numbering, parse
 from contactd.services.crm.recogniser import numbering_by, vault_with
 from contactd.services.crm.whole import Erased
-from contactd.store import parties, party_changes
+from contactd.store import cases, parties, party_changes
 from contactd.store.audit import Who
 from contactd.store.parties import NAME, Profile, same_name
 from contactd.store.reading import reader
 from contactd.store.vault import Vault
 
+_VIA = "contactctl customers"
 _ID = re.compile(r"[0-9a-f]{8,32}")
 
 
@@ -93,7 +95,10 @@ async def show(config: Path, text: str, most: int) -> dict[str, Any]:
         party = await at.one(text)
         profile = await parties.profile(at.connection, at.vault, at.who, party)
         entries = await parties.timeline(at.connection, party, time.time() + 60, most)
-    return {**_profile(profile), "timeline": [_entry(entry, profile) for entry in entries]}
+        ids = [entry.ref for entry in entries if entry.kind == "case"]
+        words = await cases.reveal(at.connection, at.vault, at.who, _VIA, ids) if ids else []
+    said = cases.current(words)
+    return {**_profile(profile), "timeline": [_entry(entry, profile, said) for entry in entries]}
 
 
 async def find(config: Path, text: str) -> list[str]:
@@ -202,8 +207,11 @@ def _first(profile: Profile, field: str) -> str | None:
     return next((of[party] for party in profile.ids if party in of), None)
 
 
-def _entry(entry: parties.Entry, profile: Profile) -> dict[str, Any]:
+def _entry(entry: parties.Entry, profile: Profile, said: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     told = {name: value for name, value in asdict(entry).items() if value is not None}
+    told["cases"] = [shown(number) for number in entry.cases]
+    if entry.kind == "case":
+        told["subject"] = said.get(entry.ref, {}).get(cases.SUBJECT)
     if entry.kind == "note":
         told["text"] = next((note.text for note in profile.notes if note.ref == entry.ref), None)
     return told

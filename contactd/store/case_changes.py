@@ -63,6 +63,11 @@ async def add(connection: asyncpg.Connection, case: Case) -> Instant | None:
     return at
 
 
+async def looked_at(connection: asyncpg.Connection, party: PartyId) -> None:
+    """A customer who has a case is no light record, which would be forgotten."""
+    await connection.execute(query("party_set"), party, None, None, None, None)
+
+
 async def set_row(connection: asyncpg.Connection, case: Case) -> None:
     columns = (case.id, case.type, case.topic, case.status, case.phase, case.party, case.agent, case.queue)
     await connection.execute(query("case_set"), *columns)

@@ -98,7 +98,8 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a timeline. kind: contact, note or consent; what does not belong to it is None."""
+    """One line of a timeline. kind: contact, note, consent or case; what does not belong to it is None. cases: numbers
+    of those that a contact is about, or of the case itself."""
 
     kind: str
     at: Instant
@@ -115,6 +116,11 @@ class Entry:
     who: str | None
     purpose: str | None
     given: bool | None
+    type: str | None
+    topic: str | None
+    status: str | None
+    phase: str | None
+    cases: Sequence[str]
 
 
 def fresh_id() -> str:
@@ -247,7 +253,7 @@ async def profile(connection: asyncpg.Connection, vault: Vault, who: Who, party:
 
 
 async def timeline(connection: asyncpg.Connection, party: PartyId, before: Instant, most: int) -> list[Entry]:
-    """The newest first: contacts on all media, notes (without their words), consents."""
+    """The newest first: contacts on all media, cases, notes (without their words), consents."""
     return [Entry(**row) for row in await connection.fetch(query("timeline"), party, before, most)]
 
 

@@ -138,14 +138,20 @@ async def unmerge(connection: asyncpg.Connection, who: Who, party: PartyId) -> P
 
 
 async def erase(
-    connection: asyncpg.Connection, who: Who, party: PartyId, numbers: Sequence[str], lookups: Sequence[bytes]
-) -> tuple[int, int]:
+    connection: asyncpg.Connection,
+    who: Who,
+    party: PartyId,
+    numbers: Sequence[str],
+    lookups: Sequence[bytes],
+    contacts: Sequence[ContactId] = (),
+) -> tuple[int, int, int]:
     """Remove everything about a person for good. numbers: theirs, in every spelling that a PBX may have used; lookups:
-    the hashes that these may have been kept with.
+    the hashes that these may have been kept with; contacts: found by these.
 
-    Returns how many records and how many contacts' numbers and names were removed.
+    Returns how many records, how many contacts' numbers and names, and how many cases' words were removed.
     """
     async with connection.transaction():
         audited = await write_down(connection, who, "erase", party, "done")
+        cases: int = await connection.fetchval(query("erase_cases"), audited, party, list(contacts))
         row = await connection.fetchrow(query("erase_party"), audited, party, list(numbers), list(lookups))
-    return row["parties"], row["private"]
+    return row["parties"], row["private"], cases

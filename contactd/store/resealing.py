@@ -9,6 +9,7 @@ import asyncpg
 
 from contactd.store import callers
 from contactd.store.callers import FoundBy
+from contactd.store.cases import about_word
 from contactd.store.parties import NAME, about, same_name
 from contactd.store.queries import query
 from contactd.store.vault import Vault
@@ -40,6 +41,10 @@ async def reseal(owner: asyncpg.Connection, vault: Vault, found_by: FoundBy = ca
         what = about(row["id"], "note")
         return row["id"], vault.seal(vault.open(row["body"], what), what), row["body"]
 
+    def case_word(row: asyncpg.Record) -> tuple[Any, ...]:
+        what = about_word(row["id"])
+        return row["id"], vault.seal(vault.open(row["value"], what), what), row["value"]
+
     def caller(row: asyncpg.Record) -> tuple[Any, ...]:
         contact = row["contact"]
         ani, name = (callers.unseal(vault, contact, column, row[column]) for column in ("ani", "name"))
@@ -52,6 +57,7 @@ async def reseal(owner: asyncpg.Connection, vault: Vault, found_by: FoundBy = ca
     place = (_NOBODY, "")
     changed += await _rewrite(owner, "unsealed_fields", "reseal_field", field, place, ("party", "field"), sealed)
     changed += await _rewrite(owner, "unsealed_notes", "reseal_note", note, (_NOBODY,), ("id",), sealed)
+    changed += await _rewrite(owner, "unsealed_case_words", "reseal_case_word", case_word, (_NOBODY,), ("id",), sealed)
     marks = [callers.MARK, callers.beginning(vault)]
     return changed + await _rewrite(owner, "unsealed_callers", "reseal_caller", caller, (_NOBODY,), ("contact",), marks)
 

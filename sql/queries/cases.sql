@@ -126,3 +126,7 @@ FROM reveal_case($1) ORDER BY at, id;
 -- When the status was changed last, and from what; no row: never. $1 id text (a uuid)
 SELECT extract(epoch FROM at)::float8 AS at, was FROM case_change
 WHERE case_id = $1::text::uuid AND what = 'status' ORDER BY id DESC LIMIT 1;
+
+-- name: erase_cases
+-- Before erase_party. $1 id of the audit row 'erase' bigint, $2 party text (a uuid), $3 contacts found by their numbers text[] (uuids)
+SELECT erase_cases($1, $2::text::uuid, $3::text[]::uuid[]);

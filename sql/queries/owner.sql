@@ -28,6 +28,16 @@ WHERE id > $1::text::uuid AND NOT starts_with(body, $3) ORDER BY id LIMIT $2::in
 -- As the owner: seal it anew. $1 id text (a uuid), $2 sealed body text, $3 the body as it was read text
 UPDATE party_note SET body = $2 WHERE id = $1::text::uuid AND body = $3;
 
+-- name: unsealed_case_words
+-- As the owner: words of cases that are not sealed as they would be now, by place. $1 after id text (a uuid), $2 most int, $3 what a
+-- value begins with that is text
+SELECT id::text, value FROM case_word
+WHERE id > $1::text::uuid AND NOT starts_with(value, $3) ORDER BY id LIMIT $2::int;
+
+-- name: reseal_case_word
+-- As the owner: seal it anew. $1 id text (a uuid), $2 sealed value text, $3 the value as it was read text
+UPDATE case_word SET value = $2 WHERE id = $1::text::uuid AND value = $3;
+
 -- name: unsealed_callers
 -- As the owner: numbers and names that are not kept as they would be now, or not found by a hash, by place. $1 after contact text
 -- (a uuid), $2 most int, $3 what a sealed value begins with text, $4 what a value begins with that is text; null: it is not sealed

@@ -125,28 +125,42 @@ SELECT party::text, purpose, given, extract(epoch FROM at)::float8 AS at, how, w
 FROM party_consent WHERE party = ANY ($1::text[]::uuid[]) ORDER BY at DESC, id DESC;
 
 -- name: timeline
--- What happened with a party on all media, with notes (without their words) and consents, the newest first: what every screen
--- asks. $1 party text (a uuid), of the one into which others were merged; $2 before float8 (Unix s), $3 most int
+-- What happened with a party on all media, with cases, notes (without words) and consents, the newest first: what every screen
+-- asks. A case stands where it was made, with what it is now; a contact has the numbers of the cases that it is about. $1 party
+-- text (a uuid), of the one into which others were merged; $2 before float8 (Unix s), $3 most int
 SELECT kind, extract(epoch FROM at)::float8 AS at, party::text, ref, contact::text, medium, queue, agent, outcome,
-       waited_s, talk_s, verified, who, purpose, given
+       waited_s, talk_s, verified, who, purpose, given, type, topic, status, phase,
+       CASE kind WHEN 'case' THEN ARRAY[number] WHEN 'contact' THEN ARRAY(
+           SELECT k.number FROM case_contact l JOIN customer_case k ON k.id = l.case_id WHERE l.contact = entry.contact
+           ORDER BY k.number) ELSE '{}' END AS cases
 FROM (
     SELECT 'contact' AS kind, c.arrived_at AS at, c.party, c.id::text AS ref, c.id AS contact, c.medium, c.queue, c.agent,
-           c.outcome, c.waited_s, c.talk_s, c.verified, NULL AS who, NULL AS purpose, NULL::boolean AS given
+           c.outcome, c.waited_s, c.talk_s, c.verified, NULL AS who, NULL AS purpose, NULL::boolean AS given,
+           NULL AS type, NULL AS topic, NULL AS status, NULL AS phase, NULL AS number
     FROM party_family($1::text::uuid) AS member CROSS JOIN LATERAL (
         SELECT * FROM contact k WHERE k.party = member AND k.arrived_at < to_timestamp($2)
         ORDER BY k.arrived_at DESC LIMIT $3::int) AS c
     UNION ALL
-    SELECT 'note', n.at, n.party, n.id::text, n.contact, NULL, NULL, NULL, NULL, NULL, NULL, false, n.who, NULL, NULL
+    SELECT 'note', n.at, n.party, n.id::text, n.contact, NULL, NULL, NULL, NULL, NULL, NULL, false, n.who, NULL, NULL,
+           NULL, NULL, NULL, NULL, NULL
     FROM party_family($1::text::uuid) AS member CROSS JOIN LATERAL (
         SELECT k.id, k.at, k.party, k.contact, k.who FROM party_note k WHERE k.party = member AND k.at < to_timestamp($2)
         ORDER BY k.at DESC LIMIT $3::int) AS n
     UNION ALL
-    SELECT 'consent', s.at, s.party, s.how, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, s.who, s.purpose, s.given
+    SELECT 'consent', s.at, s.party, s.how, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, s.who, s.purpose, s.given,
+           NULL, NULL, NULL, NULL, NULL
     FROM party_family($1::text::uuid) AS member CROSS JOIN LATERAL (
         SELECT * FROM party_consent k WHERE k.party = member AND k.at < to_timestamp($2)
         ORDER BY k.at DESC LIMIT $3::int) AS s
+    UNION ALL
+    SELECT 'case', f.made_at, f.party, f.id::text, NULL, NULL, f.queue, f.agent, NULL, NULL, NULL, false, NULL, NULL, NULL,
+           f.type, f.topic, f.status, f.phase, f.number
+    FROM party_family($1::text::uuid) AS member CROSS JOIN LATERAL (
+        SELECT * FROM customer_case k WHERE k.party = member AND k.made_at < to_timestamp($2)
+        ORDER BY k.made_at DESC LIMIT $3::int) AS f
+    ORDER BY at DESC, kind, ref LIMIT $3::int
 ) AS entry
-ORDER BY at DESC, kind, ref LIMIT $3::int;
+ORDER BY at DESC, kind, ref;
 
 -- name: party_contacts
 -- Every contact of a family, the newest first. $1 parties text[] (uuids)

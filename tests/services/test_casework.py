@@ -17,14 +17,19 @@ from contactd.services.cases.casework import Casework, How
 from contactd.services.cases.changing import Edit
 from contactd.services.cases.number import number_of, parse
 from contactd.services.cases.rules import CaseRefused, Rules
-from contactd.store import cases, party_changes
+from contactd.services.crm.identity import Numbering
+from contactd.services.crm.whole import erase, export
+from contactd.store import cases, parties, party_changes
 from contactd.store.audit import Who
 from contactd.store.cases import Asked, Case
+from contactd.store.migrate import migrate
 from contactd.store.party_changes import Edit as PartyEdit
 from contactd.store.queries import query
 from contactd.store.reading import reader
 from contactd.store.vault import Vault
 from tests.engine.journal import fetch
+from tests.lab.postgres import Postgres
+from tests.store.test_parties import dump
 
 ME = Who(0)
 KEY = bytes(range(32))
@@ -293,6 +298,105 @@ async def test_history_that_lags_does_not_hide_when_a_contact_came(work: Casewor
     await work.close(case.id)
     unknown = contact_id(PbxId("pbx1"), "foreign.1", time.time() + 5)
     assert (await work.link(case.id, unknown))[1] is How.REOPENED
+
+
+# --- the customer's own: timeline, export, erasing ---
+
+
+async def test_the_timeline_has_cases_and_what_contacts_are_about_also_of_merged_records(
+    database: str, desk: asyncpg.Connection, work: Casework
+) -> None:
+    one, other = [await party_changes.add(desk, work.vault, ME, PartyEdit()) for _ in range(2)]
+    await party_changes.merge(desk, ME, other, one)
+    about = await contact(database, 1, days_ago=1, party=other)
+    aside = await contact(database, 2, days_ago=1, party=one)
+    case = await work.open(Edit(topic="invoice", agent="anna", words={"subject": "Twice"}), about)
+    second = await work.open(Edit(party=one))
+    await work.link(second.id, about)
+    entries = await parties.timeline(desk, one, time.time() + 1, 10)
+    told = [(entry.kind, entry.ref, sorted(entry.cases)) for entry in entries]
+    assert told == [
+        ("case", second.id, [second.number]),
+        ("case", case.id, [case.number]),
+        ("contact", aside, []),
+        ("contact", about, sorted([case.number, second.number])),
+    ]
+    first = entries[1]
+    assert (first.party, first.type, first.topic, first.status, first.phase, first.agent) == (
+        *(other, "complaint", "invoice", "new", "open", "anna"),
+    )
+    older = await parties.timeline(desk, one, entries[1].at, 1)
+    assert [entry.ref for entry in older] == [aside]
+    await party_changes.unmerge(desk, ME, other)
+    assert {entry.ref for entry in await parties.timeline(desk, one, time.time() + 1, 10)} == {second.id, aside}
+
+
+@pytest.mark.parametrize("vault", [Vault(), Vault([KEY])], ids=["plain", "sealed"])
+async def test_a_person_is_given_and_erased_with_what_was_written_of_their_cases_and_no_others(
+    postgres: Postgres, database: str, desk: asyncpg.Connection, work: Casework, vault: Vault
+) -> None:
+    work = replace(work, vault=vault)
+    phone = [("phone", "+4930887766551")]
+    one = await party_changes.add(desk, vault, ME, PartyEdit(identities=phone))
+    merged, stranger = [await party_changes.add(desk, vault, ME, PartyEdit()) for _ in range(2)]
+    await party_changes.merge(desk, ME, merged, one)
+    theirs = await contact(database, 1, party=one)
+    by_number = await contact(database, 2)
+    await fetch(database, "INSERT INTO contact_private VALUES ($1, '\\x00', '030887766551', 'Eve')", by_number)
+    mine = await work.open(Edit(party=merged, words={"subject": "Spinning gold", "order": "K-4711"}))
+    await work.note(mine.id, "Guess my name.")
+    nobodys = await work.open(Edit(words={"subject": "Straw in the cellar"}))
+    await work.link(nobodys.id, by_number)
+    others = await work.open(Edit(party=stranger, words={"subject": "Stays as it is"}))
+    await work.note(others.id, "Rumpel called for her.", theirs)
+    await work.note(others.id, "Nobody else did.")
+
+    told = await export(desk, vault, ME, one)
+    assert [case["number"] for case in told["cases"]] == [mine.number]
+    assert {word["text"] for word in told["cases"][0]["words"]} == {"Spinning gold", "K-4711", "Guess my name."}
+    assert "case" in str(told["who_looked"])
+
+    done = await erase(desk, vault, Numbering("DE"), ME, one)
+    assert (done.parties, done.cases) == (2, 3)
+    left = await cases.reveal(desk, vault, ME, "test", [mine.id, nobodys.id, others.id])
+    assert [word.text for word in left] == ["Stays as it is", "Nobody else did."]
+    after = dump(postgres, database)
+    for value in ("Spinning gold", "K-4711", "Guess my name", "Straw in the cellar", "Rumpel"):
+        assert value not in after
+    # History is whole, and names nobody.
+    assert [line for line in await lines(desk, mine)][:1] == [("made", None, "complaint")]
+    assert len(await cases.rows(desk, [mine.id, nobodys.id])) == 2
+
+
+async def test_erasing_words_is_only_for_an_erasure_that_was_written_down(
+    desk: asyncpg.Connection, work: Casework
+) -> None:
+    one = await party_changes.add(desk, work.vault, ME, PartyEdit())
+    await work.open(Edit(party=one, words={"subject": "x"}))
+    with pytest.raises(asyncpg.RaiseError, match="write it down first"):
+        await desk.fetchval("SELECT erase_cases(99, $1, '{}')", one)
+
+
+async def test_words_are_sealed_anew_with_a_new_key(database: str, desk: asyncpg.Connection, work: Casework) -> None:
+    plain = replace(work, vault=Vault())
+    case = await plain.open(Edit(words={"subject": "Spinning gold", "order": "1"}))
+    await plain.change(case.id, Edit(words={"order": ""}))
+    both = Vault([KEY])
+    await migrate(database, vault=both)
+    (kept,) = await fetch(database, "SELECT string_agg(value, ' ') FROM case_word")
+    assert "Spinning" not in kept
+    said = await cases.reveal(desk, both, ME, "test", [case.id])
+    assert cases.current(said) == {case.id: {"subject": "Spinning gold"}}
+
+
+async def test_a_light_record_with_a_case_is_kept(database: str, desk: asyncpg.Connection, work: Casework) -> None:
+    (light,) = await fetch(
+        database,
+        "INSERT INTO party (id, light, made_at) VALUES (gen_random_uuid(), true, '2020-01-01') RETURNING id::text",
+    )
+    await work.open(Edit(party=light))
+    await fetch(database, "SELECT forget_light_parties('1 day')")
+    assert await fetch(database, "SELECT id::text FROM party") == [light]
 
 
 # --- at scale ---

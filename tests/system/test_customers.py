@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import subprocess
 from collections.abc import AsyncIterator
@@ -17,8 +18,8 @@ from tests.system.test_privacy import files_with
 
 FIRST, SECOND = "4930887766551", "4989112233445"
 NAME, SHOWN, MAIL = "Rumpelstilzchen", "Stilzchen R", "rumpel@spindle.example"
-NOTE, CUSTOMER_NUMBER = "Spins straw into gold.", "K-99887-X"
-VALUES = (FIRST, SECOND, f"+{FIRST}", f"+{SECOND}", NAME, SHOWN, MAIL, NOTE, CUSTOMER_NUMBER)
+NOTE, CUSTOMER_NUMBER, SUBJECT = "Spins straw into gold.", "K-99887-X", "Wants the queen's child"
+VALUES = (FIRST, SECOND, f"+{FIRST}", f"+{SECOND}", NAME, SHOWN, MAIL, NOTE, CUSTOMER_NUMBER, SUBJECT)
 SECTION = """
 [customers]
 country = "DE"
@@ -88,6 +89,7 @@ async def test_a_customer_from_the_first_call_to_the_last_trace(house: Centre) -
     customers("set", one, "--name", NAME, "--vip", "--identity", MAIL, "--set", f"customer_number={CUSTOMER_NUMBER}")
     customers("note", one, NOTE)
     customers("consent", one, "recording", "refused", "--how", "phone")
+    case = daemon.ctl("cases", "add", "--party", one, "--subject", SUBJECT).stdout.strip()
     assert customers("find", f"+{SECOND}") == customers("find", MAIL) == customers("find", NAME) == one
 
     # From the first number again: anna is idle for longer, bilal was the last to help this person.
@@ -101,6 +103,7 @@ async def test_a_customer_from_the_first_call_to_the_last_trace(house: Centre) -
     assert known.body["known"]["agents"] == {"sales": "bilal"}
     assert known.body["known"]["boost_s"] == 60
     assert "not verified" in await _explained(centre, contact)
+    daemon.ctl("cases", "link", case, contact)
     customers("verify", contact, one, "--by", "question", "--agent", "bilal")
     await call.hangup()
     await centre.until_fact("ContactEnded", contact=contact)
@@ -128,6 +131,7 @@ def given_out(centre: Centre, one: str) -> None:
     daemon = centre.stack.daemon
     shown = daemon.ctl("customers", "show", one).stdout
     assert shown.index(NOTE) < shown.rindex("with anna") and "verified" in shown and "refused" in shown
+    assert re.search(rf"case C-\d{{5}}-\d{{5}}: {SUBJECT}, new", shown) and "handled, verified, about C-" in shown
     file = centre.folder / "export.json"
     daemon.ctl("customers", "export", one, str(file))
     exported = file.read_text()
@@ -153,7 +157,7 @@ def erased(centre: Centre, one: str) -> None:
     assert SHOWN in daemon.ctl("explain", found[0], "--reveal").stdout
     assert SHOWN in daemon.ctl("contacts", "--past", "5", "--reveal").stdout
     said = daemon.ctl("customers", "erase", one, "--yes").stdout
-    assert "erased 2 records, and number and name of 3 contacts" in said
+    assert "erased 2 records, number and name of 3 contacts, and what was written of 1 case." in said
     assert "The spool has nothing of it any more" in said
     assert centre.psql("SELECT count(*) FROM contact_private") == ["0"]
     after = dumped(centre)

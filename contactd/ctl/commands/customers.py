@@ -238,9 +238,10 @@ def import_(door: Door, **options: Any) -> Exit:
 @click.argument("party")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def erase(door: Door, party: str, yes: bool) -> None:
-    """Erase everything about PARTY for good: record, merged records, notes, consents, number and name of each contact.
+    """Erase everything about PARTY for good: record, merged records, notes, consents, number and name of each contact,
+    and what was written of their cases.
 
-    The contacts' stories stay and name nobody. It is written down who did.
+    The stories of contacts and cases stay and name nobody. It is written down who did.
     """
     from contactd.ctl import customers
     from contactd.ctl.customer_pages import show_erased, wiped
@@ -248,7 +249,13 @@ def erase(door: Door, party: str, yes: bool) -> None:
     if not yes:
         click.confirm(f"Erase everything about {party} for good?", abort=True, err=True)
     done = asyncio.run(customers.erase(door.config_path, party))
-    told = {"id": done.party, "records": done.parties, "contacts": done.private, "spool": wiped(door)}
+    told = {
+        "id": done.party,
+        "records": done.parties,
+        "contacts": done.private,
+        "cases": done.cases,
+        "spool": wiped(door),
+    }
     door.show(told, show_erased)
 
 

@@ -140,6 +140,8 @@ class Casework:
         else:
             raise CaseRefused("No free case number was found: nearly all are taken.")
         case = replace(case, made_at=at, changed_at=at, closed_at=at if case.phase == CLOSED else None)
+        if case.party is not None:
+            await case_changes.looked_at(self.connection, case.party)
         targets, lines = changing.begun(case, self.rules, at, answered=edit.answered)
         await self._write(case, Written([*written.lines, *lines], targets, written.words))
         await self._write_down("case-add", case, edit.what())
@@ -170,6 +172,8 @@ class Casework:
     async def _change(self, held: Held, edit: Edit, act: str) -> Case:
         case, written = changing.changed(held, edit, self.rules)
         await case_changes.set_row(self.connection, case)
+        if case.party is not None and case.party != held.case.party:
+            await case_changes.looked_at(self.connection, case.party)
         await self._write(case, written)
         await self._write_down(act, case, edit.what())
         (now,) = await cases.rows(self.connection, [case.id])
@@ -192,6 +196,7 @@ class Casework:
             return case
         known = replace(case, party=met.party)
         await case_changes.set_row(self.connection, known)
+        await case_changes.looked_at(self.connection, met.party)
         await self._write(known, Written([("party", None, met.party)]))
         return known
 

@@ -10,19 +10,25 @@ from typing import Any
 from contactd.core.ids import ContactId, PartyId
 from contactd.services.crm.callers import searched
 from contactd.services.crm.identity import IdentityKind, Numbering
-from contactd.store import audit, parties, party_changes
+from contactd.store import audit, cases, parties, party_changes
 from contactd.store.audit import Who
+from contactd.store.cases import Asked
 from contactd.store.parties import Connection, Profile
 from contactd.store.vault import Vault
+
+_VIA = "contactctl customers"
+_ALL = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """parties: records, with those merged into it. private: contacts whose number and name were removed."""
+    """parties: records, with those merged into it. private: contacts whose number and name were removed. cases: whose
+    subject, fields and notes were."""
 
     party: PartyId
     parties: int
     private: int
+    cases: int
 
 
 async def export(connection: Connection, vault: Vault, who: Who, party: PartyId) -> dict[str, Any]:
@@ -30,7 +36,8 @@ async def export(connection: Connection, vault: Vault, who: Who, party: PartyId)
     profile = await parties.profile(connection, vault, who, party)
     contacts = await parties.contacts(connection, profile.ids)
     ids = [ContactId(one["id"]) for one in contacts]
-    people = await audit.reveal(connection, vault, who, "contactctl customers", ids)
+    people = await audit.reveal(connection, vault, who, _VIA, ids)
+    told_cases = await _cases(connection, vault, who, party)
     looks = await parties.looks(connection, profile.ids)
     await parties.write_down(connection, who, "customer-export", party, f"{len(contacts)} contacts")
     return {
@@ -50,6 +57,7 @@ async def export(connection: Connection, vault: Vault, who: Who, party: PartyId)
             }
             for one in contacts
         ],
+        "cases": told_cases,
         "who_looked": [{**look, "at": _time(look["at"])} for look in looks],
     }
 
@@ -61,8 +69,27 @@ async def erase(connection: Connection, vault: Vault, numbering: Numbering, who:
     """
     profile: Profile = await parties.profile(connection, vault, who, party)
     phones = [value.text for value in profile.identities if value.name == IdentityKind.PHONE]
-    removed, private = await party_changes.erase(connection, who, party, *searched(vault, numbering, phones))
-    return Erased(party, removed, private)
+    numbers, lookups = searched(vault, numbering, phones)
+    contacts = await audit.find(connection, who, _VIA, numbers, lookups) if phones else []
+    done = await party_changes.erase(connection, who, party, numbers, lookups, contacts)
+    return Erased(party, *done)
+
+
+async def _cases(connection: Connection, vault: Vault, who: Who, party: PartyId) -> list[dict[str, Any]]:
+    """Every case of theirs, with all that was written of it, and its history."""
+    found = await cases.found(connection, Asked(closed=True, party=party), _ALL)
+    ids = [case.id for case in found]
+    words = await cases.reveal(connection, vault, who, _VIA, ids)
+    linked = await cases.contacts(connection, ids)
+    return [
+        {
+            **_told(case, "made_at", "changed_at", "closed_at"),
+            "words": [_told(word, "at") for word in words if word.case_id == case.id],
+            "contacts": [one.contact for one in linked if one.case_id == case.id],
+            "history": [_told(change, "at") for change in await cases.changes(connection, case.id)],
+        }
+        for case in found
+    ]
 
 
 def _value(value: parties.Value) -> dict[str, Any]:
