@@ -109,7 +109,7 @@ class Daemon:
                 appender,
                 Clock(),
                 # Made below, with the circle.
-                publish=lambda steps: _publish(steps, measured, tail, notices),
+                publish=lambda steps: _publish(steps, measured, tail, notices, voice),
                 act=lambda command: voice.act(command),
                 still_ours=watch.still_ours,
                 row_of=keeper,
@@ -356,7 +356,7 @@ class Daemon:
         log.info("contactd_stopped", seq=circle.floor.seq, appended_seq=appender.appended_seq)
 
 
-def _publish(steps: Sequence[Step], *told: FloorMetrics | Tail | Notices) -> None:
+def _publish(steps: Sequence[Step], *told: FloorMetrics | Tail | Notices | Voice) -> None:
     for one in told:
         one.publish(steps)
 

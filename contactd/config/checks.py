@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
+from contactd.config.announcements import check_announcements
 from contactd.config.calendars import check_calendar
 from contactd.config.destinations import check_destinations
 from contactd.config.problems import Key, Problems
@@ -39,6 +40,7 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     _customers(sections, into)
     check_case_types(sections.case_types, sections.calendars, into)
     check_destinations(sections, into)
+    check_announcements(sections, into)
     _reasons(sections, into)
     return _lines(sections, into)
 

@@ -102,7 +102,11 @@ EXAMPLE: dict[str, Any] = {
             "max_estimated_wait_s": 1200,
             "full": {"queue": "service"},
             "unstaffed": {"queue": "service"},
+            "welcome": ["custom/welcome"],
+            "announce_position": {"after_s": 30, "every_s": 60, "up_to": 10},
+            "announce_wait": {"after_s": 30, "every_s": 60},
             "skills": {"german": 7},
+            "messages": {"website": {"sounds": ["custom/website"], "after_s": 45, "every_s": 120}},
             "steps": {
                 "20": {"strategy": "best_skill", "lower_by": 4, "skills": {"german": 7, "english": 5}},
                 "60": {"skills": {}, "also_groups": ["reserve"]},

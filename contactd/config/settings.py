@@ -10,7 +10,8 @@ from operator import itemgetter
 import msgspec
 
 from contactd.config.destinations import as_destination, leads
-from contactd.config.sections import Line, Profile, Queue, Reason, SecretSections, Sections
+from contactd.config.sections import Line, Profile, Queue, Reason, SecretSections, Sections, TimesTable
+from contactd.core import announcements as say
 from contactd.core.contact import Needs
 from contactd.core.ids import AgentId, PbxId, QueueId
 from contactd.core.plan import (
@@ -139,10 +140,19 @@ class Settings(Sections, frozen=True, kw_only=True):
 
     @property
     def sounds(self) -> tuple[str, ...]:
-        """Every sound of the menus and messages, once."""
+        """Every sound of the menus, messages and announcements, once."""
         found = [sound for menu in self.menus.values() for sound in (*menu.greeting, *menu.prompt)]
         found += [queue.record_announcement for queue in self.queues.values() if queue.record_announcement is not None]
         found += [table.message for _, table in leads(self) if table.message is not None]
+        for queue in self.queues.values():
+            found += queue.welcome
+            found += [sound for message in queue.messages.values() for sound in message.sounds]
+        words = self.announcements
+        if any(queue.announce_position is not None for queue in self.queues.values()):
+            found += (*words.position_next, *words.position_before, *words.position_after)
+        if any(queue.announce_wait is not None for queue in self.queues.values()):
+            found += (*words.wait_before, *words.wait_less_than, *words.wait_between)
+            found += (*words.wait_minute, *words.wait_minutes)
         return tuple(dict.fromkeys(found))
 
     def pbx_secret(self, pbx: PbxId) -> str:
@@ -212,7 +222,30 @@ def _queue_plan(queue_id: QueueId, queue: Queue) -> QueuePlan:
         expected_talk_s=queue.expected_talk_s,
         record=RecordRule(queue.record),
         record_announcement=queue.record_announcement or "",
+        announcements=_announcements(queue),
     )
+
+
+def _announcements(queue: Queue) -> say.Announcements | None:
+    found = say.Announcements(
+        welcome=queue.welcome,
+        position=_times(queue.announce_position),
+        position_up_to=queue.announce_position.up_to if queue.announce_position is not None else 0,
+        wait=_times(queue.announce_wait),
+        messages=tuple(
+            say.Message(
+                id=message_id,
+                sounds=message.sounds,
+                times=say.Times(after_s=message.after_s, every_s=message.every_s),
+            )
+            for message_id, message in queue.messages.items()
+        ),
+    )
+    return found if found != say.Announcements() else None
+
+
+def _times(table: TimesTable | None) -> say.Times | None:
+    return None if table is None else say.Times(after_s=table.after_s, every_s=table.every_s)
 
 
 def _capacity(profile: Profile) -> Capacity:

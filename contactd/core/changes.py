@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from contactd.core import customer
+from contactd.core import customer, hearing
 from contactd.core import events as ev
 from contactd.core.agent import AgentState, Status, Tries
 from contactd.core.contact import Contact, ContactState, Outcome, Sent
 from contactd.core.destination import ToQueue
 from contactd.core.errors import FloorBug
 from contactd.core.hours import BY_HOURS, calendar_changed, hours_switched
-from contactd.core.ids import Instant
+from contactd.core.ids import Instant, QueueId
 from contactd.core.learnt import past
 from contactd.core.needs import needs_in, with_record
 from contactd.core.plan import Medium
@@ -31,6 +31,7 @@ RETURN_S = 2.0
 
 
 def _configured(floor: LiveFloor, event: ev.FloorConfigured, at: Instant) -> None:
+    hearing.configured(floor, event.plan, at)
     floor.configure(event.plan)
 
 
@@ -80,6 +81,7 @@ def _queued(floor: LiveFloor, event: ev.ContactQueued, at: Instant) -> None:
     floor.check(contact, ContactState.WAITING)
     floor.leave_line(contact)
     contact.needs = needs_in(contact, event.queue)
+    contact.hears = hearing.entered(contact, floor.queues.get(event.queue), event, at)
     contact.queue = event.queue
     contact.queued_at = event.queued_at
     contact.step = event.step
@@ -114,7 +116,11 @@ def _diversion_failed(floor: LiveFloor, event: ev.DiversionFailed, at: Instant) 
 
 
 def _held(floor: LiveFloor, event: ev.ContactHeld, at: Instant) -> None:
-    floor.enter(floor.contacts[event.contact], ContactState.WAITING, held=True)
+    contact = floor.contacts[event.contact]
+    floor.check(contact, ContactState.WAITING)
+    if contact.hears is not None or floor.announcing:
+        contact.hears = hearing.held_again(contact, floor.queues.get(contact.queue or QueueId("")), at)
+    floor.enter(contact, ContactState.WAITING, held=True)
 
 
 def _needs_set(floor: LiveFloor, event: ev.ContactNeedsSet, at: Instant) -> None:
@@ -137,6 +143,7 @@ def _fell_back(floor: LiveFloor, event: ev.ContactFellBack, at: Instant) -> None
     contact.queue = event.queue
     contact.queued_at = event.queued_at
     floor.queue_limits.see_contact(contact)
+    floor.positions.see(contact)
     if contact.pbx in floor.steered:
         floor.expect_back(contact, at + RETURN_S)
 
@@ -312,6 +319,8 @@ CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.ContactRelaxed: _relaxed,
     ev.ContactDiverted: _diverted,
     ev.DiversionFailed: _diversion_failed,
+    ev.ContactAnnounced: hearing.announced,
+    ev.AnnouncementEnded: hearing.announcement_ended,
     ev.ContactHeld: _held,
     ev.ContactFellBack: _fell_back,
     ev.ReturnOverdue: _overdue,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from contactd.core.announcements import Said
 from contactd.core.destination import Outside
-from contactd.core.ids import ContactId, DiversionId, OfferId, PbxId
+from contactd.core.ids import AnnouncementId, ContactId, DiversionId, OfferId, PbxId
 
 
 class RingAgent(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +72,19 @@ class PauseRecording(msgspec.Struct, frozen=True, kw_only=True):
     """For the fact that follows."""
 
 
+class Announce(msgspec.Struct, frozen=True, kw_only=True):
+    """Say something to a caller in the hold, who is back there afterwards by the dialplan alone.
+
+    Whoever comes next, an offer above all, cuts it off. Of one whose command was lost nothing is heard.
+    """
+
+    pbx: PbxId
+    contact: ContactId
+    channel: str
+    announcement: AnnouncementId
+    said: tuple[Said, ...]
+
+
 class ComparePbx(msgspec.Struct, frozen=True, kw_only=True):
     """Something does not add up: look at what the PBX really has."""
 
@@ -78,4 +92,4 @@ class ComparePbx(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
-Command = RingAgent | ReturnToHold | MoveToHold | DivertCaller | PauseRecording | ComparePbx
+Command = RingAgent | ReturnToHold | MoveToHold | DivertCaller | Announce | PauseRecording | ComparePbx

@@ -25,7 +25,7 @@ from contactd.core.decision import (
     since,
 )
 from contactd.core.diverting import failed, repeat, still_there
-from contactd.core.events import DiversionFailure, DiversionReason, OfferOutcome
+from contactd.core.events import AnnouncementEnd, DiversionFailure, DiversionReason, OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import AgentId, ContactId, Instant, QueueId
 from contactd.core.inputs import CallSeen, PbxCompared, Place
@@ -183,6 +183,10 @@ def _in_the_hold(
         into.events.append(waits)
     elif not contact.held:
         into.events.append(ev.ContactHeld(contact=contact.id))
+    elif contact.hears is not None and contact.hears.saying is not None and contact.hears.saying == call.announced:
+        into.events.append(
+            ev.AnnouncementEnded(contact=contact.id, announcement=call.announced, end=AnnouncementEnd.HEARD)
+        )
 
 
 def _found_diverted(contact: Contact | None, queue: QueueId, call: CallSeen) -> ev.Event | None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from contactd.core.announcements import Hearing
 from contactd.core.destination import Outside
 from contactd.core.ids import AgentId, ContactId, DiversionId, Instant, OfferId, PartyId, PbxId, QueueId
 from contactd.core.plan import Medium, Skills
@@ -181,6 +182,8 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     """While DIVERTED only."""
     recorder: Recorder | None = None
     """Of the last talk that was recorded; it runs while that talk does."""
+    hears: Hearing | None = None
+    """Of a caller in a queue that announces something."""
 
     @property
     def diversion(self) -> DiversionId | None:

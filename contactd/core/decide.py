@@ -8,6 +8,7 @@ from typing import Any
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import BUSY_AGAIN_S, By, Status
+from contactd.core.announcing import announcement_told
 from contactd.core.commands import ComparePbx, MoveToHold
 from contactd.core.compare import compare
 from contactd.core.contact import IN_LINE, Contact, ContactState, Outcome
@@ -248,6 +249,7 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.PartyKnown: party_known,
     inp.VerificationTold: verification_told,
     inp.DestinationFailed: destination_failed,
+    inp.AnnouncementTold: announcement_told,
     inp.OfferAnswered: _offer_answered,
     inp.OfferFailed: _offer_failed,
     inp.CallerHungUp: _caller_hung_up,

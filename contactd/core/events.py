@@ -11,9 +11,21 @@ from typing import ClassVar
 import msgspec
 
 from contactd.core.agent import AgentState, Handset
+from contactd.core.announcements import Said
 from contactd.core.contact import Estimate, Known, Needs, Outcome
 from contactd.core.destination import Destination
-from contactd.core.ids import AgentId, CalendarId, ContactId, DiversionId, Instant, OfferId, PartyId, PbxId, QueueId
+from contactd.core.ids import (
+    AgentId,
+    AnnouncementId,
+    CalendarId,
+    ContactId,
+    DiversionId,
+    Instant,
+    OfferId,
+    PartyId,
+    PbxId,
+    QueueId,
+)
 from contactd.core.plan import AtClosing, FloorPlan, Medium, Skills
 
 
@@ -171,6 +183,41 @@ class DiversionFailed(Event, frozen=True, kw_only=True):
     contact: ContactId
     diversion: DiversionId | None
     failure: DiversionFailure
+
+
+class ContactAnnounced(Event, frozen=True, kw_only=True):
+    """What was due is said to a caller who waits."""
+
+    contact: ContactId
+    queue: QueueId
+    announcement: AnnouncementId
+    said: tuple[Said, ...]
+    """In this order. Empty: there was nothing to say."""
+    unsaid: tuple[str, ...] = ()
+    """What was due as well, and could not be said: the position of who stands too far behind, a wait that nobody
+    knows."""
+    estimate: Estimate | None = None
+    """By which the wait was said, or would have been."""
+    due: Instant
+    """When it should have begun."""
+
+
+class AnnouncementEnd(StrEnum):
+    """How an announcement ended that nothing cut off."""
+
+    HEARD = "heard"
+    INCOMPLETE = "incomplete"
+    """The PBX lacks a sound of it."""
+    NOT_SENT = "not_sent"
+    """The PBX refused the command, or cannot carry it out."""
+
+
+class AnnouncementEnded(Event, frozen=True, kw_only=True):
+    """The caller hears music again."""
+
+    contact: ContactId
+    announcement: AnnouncementId
+    end: AnnouncementEnd
 
 
 class ContactHeld(Event, frozen=True, kw_only=True):
@@ -486,6 +533,8 @@ AnyEvent = (
     | ContactRelaxed
     | ContactDiverted
     | DiversionFailed
+    | ContactAnnounced
+    | AnnouncementEnded
     | ContactHeld
     | ContactFellBack
     | ReturnOverdue

@@ -12,16 +12,19 @@ import msgspec
 from contactd.core import events as ev
 from contactd.core.agent import TRANSITIONS as AGENT_TRANSITIONS
 from contactd.core.agent import Agent, AgentState, By, Engagement, Handset, Status, Tries
+from contactd.core.announcements import Hearing
 from contactd.core.changes import CHANGES
 from contactd.core.contact import TRANSITIONS as CONTACT_TRANSITIONS
 from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.errors import FloorBug
+from contactd.core.hearing import next_at
 from contactd.core.hours import forget_hours, leaves
 from contactd.core.ids import AgentId, CalendarId, ContactId, Instant, PbxId, QueueId
 from contactd.core.learnt import Learnt
 from contactd.core.limits import Limits
 from contactd.core.opening import CalendarState, Switch, SwitchKey
 from contactd.core.plan import VOICE_ONLY, FloorPlan, Medium, QueuePlan, Skills
+from contactd.core.positions import Positions
 from contactd.core.queue_limits import QueueLimits
 from contactd.core.ring_back import Loss
 from contactd.core.routing.demand import goes_next, next_step_at
@@ -73,6 +76,8 @@ class LiveFloor:
         self.timers = Timers()
         self.limits = Limits(None)
         self._sending: set[QueueId] = set()
+        self.announcing = False
+        """Whether anything is said to anybody."""
         self.refusing: set[QueueId] = set()
         """Queues that may send somebody on who comes to them."""
         for agent in self.agents.values():
@@ -151,12 +156,16 @@ class LiveFloor:
         contact.sent = None
         if self.queue_limits.any:
             self.queue_limits.see_contact(contact)
+        if self.positions.any:
+            self.positions.see(contact)
         self._join_line(contact)
 
     def ask_for(self, contact: Contact, *, step: int, needs: Needs | None) -> None:
         """Change what a contact asks for, wherever it is."""
         self.leave_line(contact)
         contact.step, contact.needs = step, needs
+        if self.positions.any:
+            self.positions.see(contact)
         self._join_line(contact)
         if contact.return_by is not None:
             self.routing.expect_no_more(contact.id)
@@ -176,6 +185,8 @@ class LiveFloor:
         """To be said before anything changes that the line is sorted by."""
         if contact.state is _WAITING:
             self.timers.steps.set(contact.id, None)
+            if contact.hears is not None:
+                self.timers.announcements.set(contact.id, None)
             if contact.held:
                 self.routing.leave(contact)
 
@@ -184,6 +195,8 @@ class LiveFloor:
             queue = self.queues.get(contact.queue) if contact.queue is not None else None
             if queue is not None:
                 self._time_step(queue, contact)
+            if contact.hears is not None:
+                self.time_announcement(contact, contact.hears)
             if contact.held:
                 self.routing.join(contact)
 
@@ -198,6 +211,15 @@ class LiveFloor:
         stays = sends and goes_next(queue, contact) and not self.can_go(contact)
         self.timers.steps.set(contact.id, None if stays else due)
 
+    def time_announcement(self, contact: Contact, hears: Hearing) -> None:
+        """Take what a contact has heard, and set when something is said next."""
+        contact.hears = hears
+        queue = self.queues.get(contact.queue) if contact.queue is not None else None
+        plan = queue.announcements if queue is not None else None
+        waits = contact.state is _WAITING and self.can_go(contact)
+        at = next_at(plan, hears) if plan is not None and waits else None
+        self.timers.announcements.set(contact.id, at)
+
     def can_go(self, contact: Contact) -> bool:
         """Whether a waiting contact can be sent elsewhere now."""
         return contact.held and contact.pbx in self.steered and contact.medium is _VOICE
@@ -211,9 +233,12 @@ class LiveFloor:
 
     def time_steps(self, pbx: PbxId) -> None:
         """The PBX is steered now, or is not any more."""
-        for contact in self.contacts.values() if self._sending else ():
-            if contact.state is _WAITING and contact.pbx == pbx and contact.queue in self._sending:
-                self._time_step(self.queues[contact.queue], contact)
+        for contact in self.contacts.values() if self._sending or self.announcing else ():
+            if contact.state is _WAITING and contact.pbx == pbx:
+                if contact.queue in self._sending:
+                    self._time_step(self.queues[contact.queue], contact)
+                if contact.hears is not None:
+                    self.time_announcement(contact, contact.hears)
 
     def engage(
         self,
@@ -384,7 +409,9 @@ class LiveFloor:
         self.refusing = {queue.id for queue in self.queues.values() if queue.refuses()}
         self.limits = Limits(plan)
         self.timers.limits.reset()
+        self.announcing = any(queue.announcements is not None for queue in self.queues.values())
         self.timers.steps.reset()
+        self.timers.announcements.reset()
         self.seats = Seats(plan.agents if plan else (), self.agents.values())
         self.mixed = any(
             agent.profile.capacity != VOICE_ONLY or any(e.medium is not _VOICE for e in agent.engagements)
@@ -392,6 +419,7 @@ class LiveFloor:
         )
         self.routing = RoutingIndex(self.contacts, self.agents, self.queues)
         self.queue_limits = QueueLimits(self.queues, self.contacts.values(), self.agents.values())
+        self.positions = Positions(self.queues, self.contacts.values())
         for contact in self.contacts.values():
             self._join_line(contact)
             if contact.return_by is not None:

@@ -19,6 +19,8 @@ OfferId = NewType("OfferId", str)
 """``epoch-seq`` of the ContactOffered event: unique for ever, and ordered for the dialplan's fence."""
 DiversionId = NewType("DiversionId", str)
 """``epoch-seq`` of the ContactDiverted event."""
+AnnouncementId = NewType("AnnouncementId", str)
+"""``epoch-seq`` of the ContactAnnounced event."""
 Instant = float
 """Seconds since the Unix epoch, UTC, with microseconds."""
 
@@ -67,3 +69,7 @@ def offer_id(epoch: int, seq: int) -> OfferId:
 
 def diversion_id(epoch: int, seq: int) -> DiversionId:
     return DiversionId(f"{epoch}-{seq}")
+
+
+def announcement_id(epoch: int, seq: int) -> AnnouncementId:
+    return AnnouncementId(f"{epoch}-{seq}")

@@ -13,7 +13,18 @@ import msgspec
 from contactd.core.agent import Handset
 from contactd.core.contact import Known, Needs, Recorder
 from contactd.core.destination import Outside
-from contactd.core.ids import AgentId, CalendarId, ContactId, DiversionId, Instant, OfferId, PartyId, PbxId, QueueId
+from contactd.core.ids import (
+    AgentId,
+    AnnouncementId,
+    CalendarId,
+    ContactId,
+    DiversionId,
+    Instant,
+    OfferId,
+    PartyId,
+    PbxId,
+    QueueId,
+)
 from contactd.core.plan import AtClosing, FloorPlan, Medium, Skills
 
 
@@ -66,6 +77,8 @@ class CallSeen(msgspec.Struct, frozen=True, kw_only=True):
     diverted_to: Outside | None = None
     recorder: Recorder | None = None
     """What is recorded of the leg with which it talks."""
+    announced: AnnouncementId | None = None
+    """The last one that the channel has heard to its end."""
 
 
 class PbxCompared(Input, frozen=True, kw_only=True):
@@ -149,7 +162,7 @@ class NeedsAsked(Input, frozen=True, kw_only=True):
 
 
 NOT_SENT = "NOT_SENT"
-"""The status of a DivertCaller that the PBX refused, or did not answer in time."""
+"""The status of a DivertCaller or an Announce that the PBX refused, or did not answer in time."""
 
 
 class DestinationFailed(Input, frozen=True, kw_only=True):
@@ -159,6 +172,16 @@ class DestinationFailed(Input, frozen=True, kw_only=True):
     diversion: DiversionId
     status: str
     """The dialplan's word, or NOT_SENT."""
+    why: str = ""
+
+
+class AnnouncementTold(Input, frozen=True, kw_only=True):
+    """An announcement was said to its end, as far as it could be; or it was not."""
+
+    contact: ContactId
+    announcement: AnnouncementId
+    status: str
+    """The dialplan's word (SUCCESS, or FAILED where a sound is missing), or NOT_SENT."""
     why: str = ""
 
 
@@ -366,6 +389,7 @@ AnyInput = (
     | CallFellBack
     | NeedsAsked
     | DestinationFailed
+    | AnnouncementTold
     | PartyKnown
     | VerificationTold
     | OfferAnswered

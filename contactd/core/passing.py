@@ -10,6 +10,7 @@ from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import By
 from contactd.core.alarms import Alarms
+from contactd.core.announcing import announcement_due
 from contactd.core.contact import STICKY
 from contactd.core.decision import Decision
 from contactd.core.diverting import closing_sends, step_goes
@@ -66,6 +67,8 @@ _DUE: tuple[tuple[Callable[[Timers], Alarms[Any]], Callable[[LiveFloor, Any, Ins
     (attrgetter("returning"), _return_overdue),
     (attrgetter("switches"), switch_over),
     (attrgetter("steps"), _step_reached),
+    # After what sends contacts elsewhere.
+    (attrgetter("announcements"), announcement_due),
     # After all that is decided on a floor where these are signed in.
     (attrgetter("limits"), limit_reached),
 )

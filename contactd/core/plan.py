@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from contactd.core.announcements import Announcements
 from contactd.core.destination import Destination
 from contactd.core.ids import AgentId, CalendarId, GroupId, PbxId, QueueId, SkillId
 
@@ -144,6 +145,8 @@ class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     record: RecordRule = RecordRule.NO
     record_announcement: str = ""
     """What callers hear before their first talk that is recorded; empty: nothing."""
+    announcements: Announcements | None = None
+    """None: nothing is ever said to who waits."""
 
     def closes(self) -> bool:
         """Whether it says where callers go while it is closed."""

@@ -12,7 +12,7 @@ from contactd.core.opening import SwitchKey
 class Timers:
     """Follows from the floor's state, and is kept true by it."""
 
-    __slots__ = ("_all", "limits", "offers", "pauses", "returning", "steps", "switches", "wrap_ups")
+    __slots__ = ("_all", "announcements", "limits", "offers", "pauses", "returning", "steps", "switches", "wrap_ups")
 
     def __init__(self) -> None:
         self.wrap_ups: Alarms[AgentId] = Alarms()
@@ -29,8 +29,11 @@ class Timers:
         """When what a supervisor opened or closed by hand goes by its calendar again."""
         self.limits: Alarms[AgentId] = Alarms()
         """When the time of who may not stay as they are is over."""
+        self.announcements: Alarms[ContactId] = Alarms()
+        """When something is said next to who stands in the hold."""
         self._all: tuple[Alarms[Any], ...] = (
             *(self.wrap_ups, self.offers, self.pauses, self.returning, self.steps, self.switches, self.limits),
+            self.announcements,
         )
 
     def first(self) -> Instant | None:

@@ -7,9 +7,17 @@ from typing import Any
 
 from contactd.core import events as ev
 from contactd.core.agent import AgentState, By
+from contactd.core.announcements import Range, Said, SayMessage, SayPosition, SayWait, SayWelcome
 from contactd.core.contact import Estimate, KnownBy, Outcome
 from contactd.core.destination import Destination, ToExternal, ToMessage, ToQueue, ToTone, ToVoicemail
-from contactd.core.events import DiversionFailure, DiversionReason, OfferOutcome, RecordingFailure, SignedOutWhy
+from contactd.core.events import (
+    AnnouncementEnd,
+    DiversionFailure,
+    DiversionReason,
+    OfferOutcome,
+    RecordingFailure,
+    SignedOutWhy,
+)
 from contactd.ctl.durations import duration
 from contactd.store.history import ContactRow
 
@@ -176,6 +184,45 @@ def _diverted(event: ev.ContactDiverted) -> str:
     return f"sent from the queue {event.queue} to {destination(event.to)}: {why}"
 
 
+def range_words(spoken: Range) -> str:
+    """
+    >>> range_words(Range(low_min=0, high_min=1)), range_words(Range(low_min=2, high_min=5))
+    ('less than 1 minute', '2 to 5 minutes')
+    """
+    if spoken.low_min in (0, spoken.high_min):
+        least = "" if spoken.low_min else "less than "
+        return f"{least}{spoken.high_min} minute{'' if spoken.high_min == 1 else 's'}"
+    return f"{spoken.low_min} to {spoken.high_min} minutes"
+
+
+def _said(said: Said) -> str:
+    match said:
+        case SayWelcome():
+            return "the welcome"
+        case SayPosition():
+            return f"position {said.position}"
+        case SayWait():
+            return f"a wait of {range_words(said.range)}"
+        case SayMessage():
+            return f"the message {said.id}"
+
+
+def _announced(event: ev.ContactAnnounced) -> str:
+    told = ", ".join(map(_said, event.said))
+    not_told = " and ".join(_UNSAID[name] for name in event.unsaid if name in _UNSAID)
+    if not told:
+        return f"nothing to announce: {not_told}"
+    return f"announced: {told}" + (f"; not said: {not_told}" if not_told else "")
+
+
+_UNSAID = {"wait": "the wait, which nobody knows", "position": "the position, which is too far behind"}
+_ANNOUNCEMENT_END = {
+    AnnouncementEnd.HEARD: "heard to the end: music again",
+    AnnouncementEnd.INCOMPLETE: "heard without a sound that the PBX lacks: music again",
+    AnnouncementEnd.NOT_SENT: "the PBX did not say it: see contactctl doctor",
+}
+
+
 def _recognised(event: ev.ContactRecognised) -> str:
     known = event.known
     if known.party is None:
@@ -244,6 +291,8 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.ContactQueued: _queued,
     ev.ContactDiverted: _diverted,
     ev.DiversionFailed: lambda e: f"comes back to the queue: {_FAILURE[e.failure]}",
+    ev.ContactAnnounced: _announced,
+    ev.AnnouncementEnded: lambda e: _ANNOUNCEMENT_END[e.end],
     ev.ContactHeld: lambda e: "waits again, at the old place",
     ev.ReturnOverdue: lambda e: "not back from the static queue yet; those behind no longer give way",
     ev.ContactFellBack: lambda e: f"nobody steered: the PBX's static queue took over, for {e.queue}",

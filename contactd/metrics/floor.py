@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from contactd import __version__
 from contactd.core import events as ev
 from contactd.core.agent import NO_REASON, SYSTEM_REASONS, Agent, AgentState, Status
+from contactd.core.announcements import kind_of as said_kind
 from contactd.core.contact import IN_LINE, ContactState, Outcome
 from contactd.core.destination import kind_of
 from contactd.core.floor import LiveFloor
@@ -132,6 +133,20 @@ class FloorMetrics(Collector):
     def _diversion_failed(self, event: ev.DiversionFailed, _: Instant) -> None:
         queue = self._queue_of.get(event.contact, "")
         self._child(r.DIVERSIONS_FAILED, queue, _one_of(ev.DiversionFailure, event.failure)).inc()
+
+    def _announced(self, event: ev.ContactAnnounced, at: Instant) -> None:
+        queue = self._queue(event.queue)
+        for said in event.said:
+            self._child(r.ANNOUNCED, queue, said_kind(said)).inc()
+        if event.unsaid:
+            self._child(r.ANNOUNCED, queue, "unsaid").inc(len(event.unsaid))
+        if event.said:
+            r.ANNOUNCEMENT_LATE_SECONDS.observe(max(0.0, at - event.due))
+
+    def _announcement_ended(self, event: ev.AnnouncementEnded, _: Instant) -> None:
+        if event.end is not ev.AnnouncementEnd.HEARD:
+            queue = self._queue_of.get(event.contact, "")
+            self._child(r.ANNOUNCEMENTS_FAILED, queue, _one_of(ev.AnnouncementEnd, event.end)).inc()
 
     def _offered(self, event: ev.ContactOffered, at: Instant) -> None:
         self._offered_at[event.contact] = at
@@ -322,6 +337,8 @@ _COUNT: dict[type[ev.Event], Callable[[FloorMetrics, Any, Instant], None]] = {
     ev.ContactFellBack: FloorMetrics._queued,
     ev.ContactDiverted: FloorMetrics._diverted,
     ev.DiversionFailed: FloorMetrics._diversion_failed,
+    ev.ContactAnnounced: FloorMetrics._announced,
+    ev.AnnouncementEnded: FloorMetrics._announcement_ended,
     ev.ContactOffered: FloorMetrics._offered,
     ev.OfferEnded: FloorMetrics._offer_ended,
     ev.ContactConnected: FloorMetrics._connected,

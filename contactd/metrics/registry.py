@@ -29,6 +29,7 @@ _WAIT_BUCKETS = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 
 _ERROR_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
 _TALK_BUCKETS = (10, 30, 60, 120, 180, 300, 600, 900, 1800, 3600)
 _RING_BUCKETS = (1, 2, 3, 5, 8, 10, 15, 20, 30, 45, 60)
+_LATE_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30)
 _STEP_BUCKETS = (0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.005, 0.02, 0.1)
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3, 10)
 
@@ -45,6 +46,24 @@ DIVERSIONS_FAILED = Counter(
     "contactd_diversions_failed",
     "Contacts that came back to their queue, since the destination did not take them.",
     ["queue", "reason"],
+    registry=REGISTRY,
+)
+ANNOUNCED = Counter(
+    "contactd_announcements",
+    "What was said to waiting callers: welcome, position, wait, message; unsaid: what was due and could not be said.",
+    ["queue", "what"],
+    registry=REGISTRY,
+)
+ANNOUNCEMENTS_FAILED = Counter(
+    "contactd_announcements_failed",
+    "Announcements of which the PBX lacks a sound (incomplete), or that it did not carry out (not_sent).",
+    ["queue", "reason"],
+    registry=REGISTRY,
+)
+ANNOUNCEMENT_LATE_SECONDS = Histogram(
+    "contactd_announcement_late_seconds",
+    "From when an announcement was due to when it was sent to the PBX. One that waits for another one's end is late.",
+    buckets=_LATE_BUCKETS,
     registry=REGISTRY,
 )
 ANSWER_SECONDS = Histogram(

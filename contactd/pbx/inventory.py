@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.contact import Recorder
-from contactd.core.ids import Instant, OfferId, PbxId, QueueId, contact_id
-from contactd.pbx import diversions
+from contactd.core.ids import AnnouncementId, Instant, OfferId, PbxId, QueueId, contact_id
+from contactd.pbx import announcing, diversions, furnishing
 from contactd.pbx.translate import CALLERS_CONTEXTS, HANDSETS, endpoint_of, instant, needs_said
 from contactd.protocols.ami import Message
 
 VARIABLES = (
     *("CONTACTD_CALL", "CONTACTD_OFFER", "CONTACTD_QUEUE", "CONTACTD_SINCE", "CONTACTD_DNIS", "CONTACTD_NEEDS"),
     *("CONTACTD_DIVERSION", "CONTACTD_RECORDER", "CONTACTD_PAUSED"),
+    *(announcing.HEARD, furnishing.VARIABLE),
 )
 
 _PLACES = {
@@ -22,6 +23,8 @@ _PLACES = {
     "contactd-agi": inp.Place.MENU,
     "contactd-hold": inp.Place.HOLD,
     "contactd-return": inp.Place.HOLD,
+    # On the way back to it, whoever steers.
+    announcing.CONTEXT: inp.Place.HOLD,
 }
 
 
@@ -80,6 +83,7 @@ def _seen(
         diversion=diversion,
         diverted_to=to,
         recorder=_recorder(*leg) if leg is not None and place is inp.Place.TALK else None,
+        announced=AnnouncementId(values[announcing.HEARD]) if values.get(announcing.HEARD) else None,
     )
 
 

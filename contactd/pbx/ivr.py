@@ -21,6 +21,7 @@ from contactd.core.ids import ContactId, Instant, PbxId, QueueId, contact_id, is
 from contactd.core.needs import as_text, together
 from contactd.engine.circle import Circle
 from contactd.engine.inbox import Private
+from contactd.pbx import furnishing
 from contactd.pbx.agi_session import AgiBroken, AgiRefused, AgiSession, AgiTimedOut, CallerGone, SessionClosed
 from contactd.pbx.audiosocket import AudioHandler, AudioSession, AudioSocketServer
 from contactd.pbx.caller_id import printable
@@ -131,7 +132,7 @@ class Reception:
     """The FastAGI route ``menu``. lines: dialled number to entry; others meet default.
 
     pbx_of: the PBX of a call. known_by: what a number of such presentation is known by. hung_up: the cause, when the
-    PBX has said that this caller is gone. audio_host: by which the PBX reaches audio.
+    PBX has said that this caller is gone. audio_host: by which the PBX reaches audio. holds: what the queues' are like.
     """
 
     def __init__(
@@ -147,8 +148,10 @@ class Reception:
         audio: AudioSocketServer,
         audio_host: str,
         recogniser: Recogniser,
+        holds: furnishing.Furnishing = furnishing.USUAL,
     ) -> None:
         self._recogniser = recogniser
+        self.holds = holds
         self._pbx_of = pbx_of
         self._hung_up = hung_up
         self._audio = audio
@@ -202,6 +205,8 @@ class Reception:
             else:
                 queue = entry
             await self._ask(session, contact, said, chosen)
+            if self.holds.any:
+                await session.set_variable(furnishing.VARIABLE, self.holds.hold_of(queue))
             await session.set_variable("CONTACTD_QUEUE", queue)
         except SessionClosed:
             # Not an abandon: a PBX that dies closes all of them at once. AMI's Hangup or the comparison tells.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
 import structlog
 
+from contactd.config.sections import Announcements
 from contactd.core import inputs as inp
 from contactd.core.commands import (
+    Announce,
     Command,
     ComparePbx,
     DivertCaller,
@@ -20,15 +22,17 @@ from contactd.core.commands import (
     ReturnToHold,
     RingAgent,
 )
+from contactd.core.contact import ContactState
 from contactd.core.errors import ContactdError
-from contactd.core.ids import ContactId, Instant, PbxId, is_test_call
+from contactd.core.ids import ContactId, Instant, PbxId, QueueId, is_test_call
 from contactd.engine.circle import Circle
 from contactd.engine.inbox import Private
 from contactd.metrics import AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS, PbxReading
-from contactd.pbx import diversions, recording
+from contactd.pbx import announcing, diversions, furnishing, recording
 from contactd.pbx.ami import AmiLink, AmiSettings
 from contactd.pbx.caller_id import caller_in, callers_in
-from contactd.pbx.inventory import VARIABLES, calls_seen, handsets_seen
+from contactd.pbx.furnishing import Furnishing
+from contactd.pbx.inventory import VARIABLES, calls_seen, handsets_seen, variables
 from contactd.pbx.lag import EventLag
 from contactd.pbx.needs import NeedsReader
 from contactd.pbx.translate import EVENTS, contact_of, stamped, translate
@@ -47,6 +51,11 @@ _NO_LEAVE = (
     "the dialplan has no [contactd-leave], or func_dialplan.so is not loaded: the caller stays in the queue."
     " Run contactctl doctor."
 )
+_NO_ANNOUNCE = (
+    "the dialplan has no [contactd-announce], or func_dialplan.so is not loaded: the caller hears music only."
+    " Run contactctl doctor."
+)
+_Sent = RingAgent | ReturnToHold | MoveToHold | DivertCaller | Announce
 _SOON_S = 1.0
 _TOLD_S = 0.05
 _REMEMBERED = 1000
@@ -70,6 +79,8 @@ class Steering:
         *,
         globals_: dict[str, str],
         accepting: Callable[[], bool],
+        words: Announcements,
+        holds: Furnishing,
         compare_s: float = 30,
     ) -> None:
         self.pbx = PbxId(settings.name)
@@ -77,6 +88,9 @@ class Steering:
         self._recogniser = recogniser
         self._globals = dict(globals_)
         self._accepting = accepting
+        self.words = words
+        """The sounds around the numbers that waiting callers hear."""
+        self.holds = holds
         self._compare_s = compare_s
         self._touched: set[ContactId] | None = None
         self._compare_wanted = asyncio.Event()
@@ -272,6 +286,7 @@ class Steering:
             )
         )
         self._static_served = False
+        self._refurnish(statuses, calls)
         callers = callers_in(self.pbx, statuses, now)
         for call in calls:
             if call.place is inp.Place.DIVERTED:
@@ -281,6 +296,24 @@ class Steering:
             if (contact is None or contact.known is None) and not is_test_call(call.call):
                 self._recogniser.ask(call.contact, callers[call.contact].ani, callers[call.contact])
         log.debug("pbx_compared", pbx=self.pbx, why=why, calls=len(calls), unsure=len(touched))
+
+    def _refurnish(self, statuses: Sequence[Message], calls: Sequence[inp.CallSeen]) -> None:
+        """Of whoever stands in the hold it is as the floor and the configuration have it: somebody may have died before
+        saying so, or have read the files again."""
+        found = {status.get("Uniqueid", ""): variables(status).get(furnishing.VARIABLE, "") for status in statuses}
+        for call in calls:
+            contact = self._circle.floor.contacts.get(call.contact)
+            if contact is None or call.place is not inp.Place.HOLD:
+                continue
+            if found.get(call.call, "") != self.holds.hold_of(contact.queue):
+                self.furnish(call.channel, contact.queue)
+
+    def furnish(self, channel: str, queue: QueueId | None) -> None:
+        """Say on the caller's channel what the queue's hold is like. When it fails, the next comparison does it."""
+        if self.acting:
+            value = self.holds.hold_of(queue)
+            action = {"Action": "Setvar", "Channel": channel, "Variable": furnishing.VARIABLE, "Value": value}
+            self.link.post(action, lambda _: None)
 
     def tell(self, name: str, value: str) -> None:
         """Change what the dialplan knows of us: now if the PBX is there, and at every connect."""
@@ -304,6 +337,8 @@ class Steering:
                 self._redirect(command, command.channel, "contactd-offer", exten)
             case DivertCaller():
                 self._divert(command)
+            case Announce():
+                self._announce(command)
             case ReturnToHold():
                 # As if the caller had pressed it. Queue() looks for it while the caller waits; a talk only hears it.
                 fields = {"Action": "PlayDTMF", "Channel": command.channel, "Digit": RETURN_KEY, "Receive": "1"}
@@ -315,6 +350,29 @@ class Steering:
             case ComparePbx():
                 log.debug("compare_wanted", pbx=self.pbx, why=command.why)
                 self._compare_wanted.set()
+
+    def _announce(self, command: Announce) -> None:
+        """A Redirect to what is not there hangs the caller up: it is looked for first. Meanwhile an agent may have
+        become free, and the offer is not to be cut off by what it was to cut off."""
+        exten = announcing.exten_of(command.announcement)
+        channel, program = command.channel, announcing.program(command.said, self.words)
+
+        def looked(result: Message | ContactdError) -> None:
+            contact = self._circle.floor.contacts.get(command.contact)
+            wanted = contact is not None and contact.hears is not None and contact.state is ContactState.WAITING
+            if not wanted or contact is None or contact.hears is None or contact.hears.saying != command.announcement:
+                return
+            if isinstance(result, ContactdError):
+                self._failed(command, str(result))
+            elif result.get("Value") != "1":
+                self._failed(command, _NO_ANNOUNCE)
+            elif self.acting:
+                said = {"Action": "Setvar", "Channel": channel, "Variable": announcing.VARIABLE, "Value": program}
+                self._post(command, said)
+                self._redirect(command, channel, announcing.CONTEXT, exten)
+
+        exists = f"DIALPLAN_EXISTS({announcing.CONTEXT},{exten},1)"
+        self.link.post({"Action": "Getvar", "Variable": exists}, looked)
 
     def _divert(self, command: DivertCaller) -> None:
         """A Redirect to what is not there succeeds, and hangs the caller up: so it is looked for first."""
@@ -338,23 +396,29 @@ class Steering:
         if self.acting:
             self._redirect(command, command.channel, "contactd-return", "s")
 
-    def _redirect(self, command: RingAgent | MoveToHold | DivertCaller, channel: str, context: str, exten: str) -> None:
+    def _redirect(self, command: _Sent, channel: str, context: str, exten: str) -> None:
         self._post(
             command, {"Action": "Redirect", "Channel": channel, "Context": context, "Exten": exten, "Priority": "1"}
         )
 
-    def _post(self, command: RingAgent | ReturnToHold | MoveToHold | DivertCaller, action: dict[str, str]) -> None:
+    def _post(self, command: _Sent, action: dict[str, str]) -> None:
         def settled(result: Message | ContactdError) -> None:
             if isinstance(result, ContactdError):
                 self._failed(command, str(result))
 
         self.link.post(action, settled)
 
-    def _failed(self, command: RingAgent | ReturnToHold | MoveToHold | DivertCaller, why: str) -> None:
+    def _failed(self, command: _Sent, why: str) -> None:
         log.info("command_failed", command=type(command).__name__, pbx=self.pbx, contact=command.contact, error=why)
         match command:
             case RingAgent():
                 self._circle.put(inp.CommandFailed(contact=command.contact, offer=command.offer, why=why))
+            case Announce():
+                self._circle.put(
+                    inp.AnnouncementTold(
+                        contact=command.contact, announcement=command.announcement, status=inp.NOT_SENT, why=why
+                    )
+                )
             case DivertCaller():
                 self._circle.put(
                     inp.DestinationFailed(

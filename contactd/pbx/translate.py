@@ -12,9 +12,9 @@ from math import isfinite
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.contact import Needs
-from contactd.core.ids import ContactId, DiversionId, Instant, OfferId, PbxId, QueueId, contact_id
+from contactd.core.ids import AnnouncementId, ContactId, DiversionId, Instant, OfferId, PbxId, QueueId, contact_id
 from contactd.core.needs import from_text
-from contactd.pbx import diversions
+from contactd.pbx import announcing, diversions
 from contactd.protocols.ami import Message, chan_variables
 
 HANDSETS = {
@@ -49,7 +49,8 @@ def stamped(message: Message) -> Instant | None:
 
 
 CALLERS_CONTEXTS = diversions.CONTEXTS | {
-    *("contactd-agi", "contactd-hold", "contactd-offer", "contactd-after", "contactd-fallback", "contactd-return")
+    *("contactd-agi", "contactd-hold", "contactd-offer", "contactd-after", "contactd-fallback", "contactd-return"),
+    announcing.CONTEXT,
 }
 """Only callers run these: an agent's leg stands in the context of its handset, even while it talks."""
 
@@ -119,10 +120,16 @@ def _divert_end(contact: ContactId, message: Message) -> inp.Input:
     return inp.DestinationFailed(contact=contact, diversion=diversion, status=message.get("Status", ""))
 
 
+def _said(contact: ContactId, message: Message) -> inp.Input:
+    announcement = AnnouncementId(message.get("Announcement", ""))
+    return inp.AnnouncementTold(contact=contact, announcement=announcement, status=message.get("Status", ""))
+
+
 _TELLS: dict[str, Callable[[ContactId, Message], inp.Input | None]] = {
     "ContactdOfferEnd": _offer_end,
     "ContactdDivertEnd": _divert_end,
     "ContactdRecording": _recording,
+    "ContactdSaid": _said,
 }
 
 
@@ -143,7 +150,7 @@ def _user_event(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
     else:
         return None
     return kind(
-        contact=contact,
+        contact=contact_id(pbx, call, now),
         pbx=pbx,
         call=call,
         channel=message.get("Channel", ""),

@@ -10,7 +10,9 @@ from typing import Any
 
 from contactd.config import Settings
 from contactd.core.commands import Command
+from contactd.core.events import ContactQueued
 from contactd.core.ids import ContactId, PbxId
+from contactd.core.step import Step
 from contactd.engine.circle import Circle
 from contactd.metrics import PbxReading
 from contactd.pbx.agi_probe import VERB, answer_probe, probe
@@ -19,6 +21,7 @@ from contactd.pbx.audiosocket import AudioSocketServer
 from contactd.pbx.callers import Callers
 from contactd.pbx.codes import FeatureCodes
 from contactd.pbx.fastagi import FastAgiServer
+from contactd.pbx.furnishing import Furnishing
 from contactd.pbx.gate import Network
 from contactd.pbx.ivr import Reception, TokenCheck, audio_numbers, entries_of
 from contactd.pbx.probe import Probe
@@ -52,6 +55,7 @@ class Voice:
             allow=networks(settings.audiosocket.allow),
         )
         self._callers = Callers(Path(settings.state_dir), settings.shared_numbers)
+        self._holds = Furnishing(settings.queues)
         self._reception = Reception(
             self._pbx_of,
             circle,
@@ -63,6 +67,7 @@ class Voice:
             audio=self.audio,
             audio_host=settings.audiosocket_host,
             recogniser=recogniser,
+            holds=self._holds,
         )
         self._probe = Probe(settings.sounds, self.audio, settings.audiosocket_host)
         self._codes = FeatureCodes(self._pbx_of, circle, settings)
@@ -104,6 +109,8 @@ class Voice:
                 self._recogniser,
                 globals_=globals_,
                 accepting=self._accepting,
+                words=self._settings.announcements,
+                holds=self._holds,
                 compare_s=section.compare_s,
             )
 
@@ -114,6 +121,16 @@ class Voice:
         link = self._links.get(command.pbx)
         if link is not None:
             link.act(command)
+
+    def publish(self, steps: Sequence[Step]) -> None:
+        """The hold of whoever came into a queue becomes that queue's, before anything else is commanded."""
+        for step in steps if self._holds.any else ():
+            for event in step.events:
+                if isinstance(event, ContactQueued):
+                    contact = self._circle.floor.contacts.get(event.contact)
+                    link = self._links.get(contact.pbx) if contact is not None else None
+                    if link is not None and contact is not None:
+                        link.furnish(contact.channel, event.queue)
 
     async def probe(self) -> None:
         """One FastAGI session with ourselves. Raises a ContactdError."""
@@ -133,10 +150,13 @@ class Voice:
         self._settings = settings
         self.agi.gate.allow = networks(settings.agi.allow)
         self.audio.gate.allow = networks(settings.audiosocket.allow)
+        self._holds = self._reception.holds = Furnishing(settings.queues)
         self._reception.lines = entries_of(settings)
         self._reception.default = settings.default_queue
         self._callers.shared = settings.shared_numbers
         for link in self._links.values():
+            link.words = settings.announcements
+            link.holds = self._holds
             link.tell("CONTACTD_TEST_LINES", audio_numbers(self._reception.lines))
         self._probe.sounds = settings.sounds
         self._codes.settings = settings

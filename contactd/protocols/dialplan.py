@@ -6,6 +6,7 @@ EDITION = 3
 CONTEXTS = (
     *("contactd-in", "contactd-agi", "contactd-audio", "contactd-hold", "contactd-offer", "contactd-after"),
     "contactd-record",
+    "contactd-announce",
     *("contactd-leave", "contactd-leave-to", "contactd-external-call"),
     *("contactd-fallback", "contactd-return", "contactd-codes", "contactd-code"),
     *("contactd-emergency", "contactd-emergency-call", "contactd-callback", "contactd-test"),
@@ -32,7 +33,7 @@ MODULES = {
     "func_logic.so": "IF()",
     "func_rand.so": "RAND()",
     "func_sha1.so": "SHA1(), the one-time tokens",
-    "func_strings.so": "FILTER() and STRFTIME()",
+    "func_strings.so": "FILTER(), SHIFT() and STRFTIME()",
     "func_timeout.so": "TIMEOUT(), the limits",
 }
 """What the dialplan cannot do without, and for what."""

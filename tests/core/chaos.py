@@ -11,11 +11,13 @@ import msgspec
 
 from contactd.core import inputs as inp
 from contactd.core.agent import AgentState, By, Handset
+from contactd.core.announcements import Announcements, Message, Times
 from contactd.core.contact import Contact, ContactState, Known, KnownBy, Needs, Recorder
 from contactd.core.destination import Destination, ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import (
     AgentId,
+    AnnouncementId,
     CalendarId,
     ContactId,
     DiversionId,
@@ -123,6 +125,24 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
     )
 
 
+def some_times(dice: random.Random) -> Times:
+    return Times(after_s=dice.choice((1, 3, 30)), every_s=dice.choice((0, 7, 10, 60)))
+
+
+def some_announcements(dice: random.Random) -> Announcements | None:
+    if dice.random() < 0.4:
+        return None
+    return Announcements(
+        welcome=dice.choice(((), ("hello",))),
+        position=dice.choice((None, some_times(dice))),
+        position_up_to=dice.choice((0, 0, 1, 2)),
+        wait=dice.choice((None, some_times(dice))),
+        messages=tuple(
+            Message(id=f"m{n}", sounds=(f"custom/{n}",), times=some_times(dice)) for n in range(dice.randint(0, 2))
+        ),
+    )
+
+
 def some_needs(dice: random.Random) -> Needs:
     return Needs(
         skills=some_skills(dice, 6),
@@ -175,7 +195,9 @@ def some_plan(dice: random.Random) -> FloorPlan:
     handsets = dice.sample(range(1001, 1012), len(names))
     return FloorPlan(
         sha256=f"{dice.randrange(16):x}" * 64,
-        queues=tuple(some_queue(dice, queue) for queue in queues),
+        queues=tuple(
+            msgspec.structs.replace(some_queue(dice, queue), announcements=some_announcements(dice)) for queue in queues
+        ),
         agents=tuple(
             AgentProfile(
                 id=name,
@@ -229,6 +251,7 @@ class Chaos:
             (10, self._received),
             (2, self._fell_back),
             (4, self._destination_failed),
+            (5, self._announcement_told),
             (8, self._answered),
             (6, self._failed),
             (4, lambda: inp.CallerHungUp(contact=self._contact(), cause=dice.choice((0, 16, 38)))),
@@ -374,6 +397,16 @@ class Chaos:
             status=self.dice.choice(("FAILED", "BUSY", "NOANSWER", "STALE", "NOTALLOWED", inp.NOT_SENT, "")),
         )
 
+    def _announcement_told(self) -> inp.Input:
+        hearing = [c for c in self.floor.contacts.values() if _saying(c) is not None]
+        contact = self.dice.choice(hearing) if hearing else None
+        saying = _saying(contact)
+        return inp.AnnouncementTold(
+            contact=contact.id if contact is not None else self._contact(),
+            announcement=saying if saying is not None and self.dice.random() < 0.9 else AnnouncementId("1-1"),
+            status=self.dice.choice(("SUCCESS", "FAILED", inp.NOT_SENT, "")),
+        )
+
     def _answered(self) -> inp.Input:
         contact = self._known(ContactState.OFFERED)
         if contact is None or contact.offer is None or self.dice.random() < 0.1:
@@ -493,11 +526,16 @@ class Chaos:
             diversion=dice.choice((None, DiversionId("1-1"), known.diversion if known is not None else None)),
             diverted_to=dice.choice((None, ToVoicemail(box="100"), ToTone(tone=Tone.BUSY))),
             recorder=dice.choice((None, self._recorder(known))),
+            announced=dice.choice((None, _saying(known))),
         )
 
     def _recorder(self, known: Contact | None) -> Recorder:
         own = known.recorder.offer if known is not None and known.recorder is not None else self._offer()
         return Recorder(offer=own, channel="PJSIP/1001-00000002", paused=self.dice.random() < 0.5)
+
+
+def _saying(contact: Contact | None) -> AnnouncementId | None:
+    return contact.hears.saying if contact is not None and contact.hears is not None else None
 
 
 class Desks(Chaos):

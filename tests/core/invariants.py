@@ -18,6 +18,7 @@ from contactd.core.ids import AgentId, QueueId
 from contactd.core.plan import Medium, QueuePlan, Strategy
 from contactd.core.routing.demand import target_of
 from contactd.core.step import Step
+from tests.core.announcements import check_heard, heard_at
 from tests.core.rules import (
     allowed,
     available,
@@ -58,6 +59,7 @@ def check_floor(floor: LiveFloor) -> None:
     _check_contacts(floor)
     _check_agents(floor)
     _check_indexes(floor)
+    check_heard(floor)
     _check_nobody_idles_while_somebody_waits(floor)
     _check_who_is_ahead(floor)
 
@@ -147,11 +149,12 @@ def _check_indexes(floor: LiveFloor) -> None:
     assert floor.timers.pauses.times == paused
     assert all(floor.agents[agent].status is Status.NOT_READY for agent in paused)
     switched = [switch.until for switch in floor.state.switches.values()]
+    said = heard_at(floor)
     limits = {a.id: at for a in floor.agents.values() if (at := limit_at(floor, a)) is not None}
     assert floor.timers.limits.times == limits
     timers = (
         *(*timed.values(), *taken_by.values(), *back.values(), *steps.values(), *paused.values()),
-        *(*switched, *limits.values()),
+        *(*switched, *limits.values(), *said.values()),
     )
     due = [until for until in timers if until is not None]
     assert floor.wake_at() == min(due, default=None)

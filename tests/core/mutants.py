@@ -43,6 +43,7 @@ STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
     "decide.py",
 )
 HOLD, PASSING, RECORDING = "hold.py", "passing.py", "recording.py"
+HEARING, ANNOUNCING, POSITIONS = "hearing.py", "announcing.py", "positions.py"
 NEEDS, CUSTOMER = "needs.py", "customer.py"
 PRESENCE, LIMITS, DESKS, STEP, COMPARE = "presence.py", "limits.py", "desks.py", "step.py", "compare.py"
 
@@ -526,7 +527,6 @@ MUTANTS = (
     Mutant("what is certain bounds the wait", WAITS, "(min(wait, certain) for", "(wait for"),
     Mutant("a later step helps", WAITS, "tuple(map(min, found, waits))", "found"),
     Mutant("a later step does not help before it begins", WAITS, "tuple(max(begins_in_s, wait) for", "tuple(wait for"),
-    Mutant("what is announced never grows", WAITS, "min(estimate.median_s, last_s)", "estimate.median_s"),
     Mutant("old talks are forgotten", LEARNT, "self.count * _FORGET + 1.0", "self.count + 1.0"),
     Mutant("talks are learnt", CHANGES, "        learnt.talks.add(event.talk_s)\n", ""),
     Mutant("rings are learnt", CHANGES, "            learnt.rings.add(past(offer.since, at))\n", "            pass\n"),
@@ -706,6 +706,77 @@ MUTANTS = (
         CHANGES,
         "contact.agent = contact.offer = contact.recorder = None\n    learnt",
         "contact.agent = contact.offer = None\n    learnt",
+    ),
+    Mutant("an announcement waits for the end of another", HEARING, "max(due, hears.free_at)", "due"),
+    Mutant("the welcome comes once", HEARING, "plan.welcome and hears.done < hears.since", "plan.welcome"),
+    Mutant(
+        "times stand on a grid", HEARING, "return first + count * times.every_s", "return hears.done + times.every_s"
+    ),
+    Mutant("what is said once is said once", HEARING, "    if not times.every_s:\n        return None\n", ""),
+    Mutant("who rings back is not welcomed", HEARING, " or at - event.queued_at < JUST_NOW_S", " or True"),
+    Mutant("another queue welcomes", HEARING, "bool(event.passed) or at", "at"),
+    Mutant("what was said last counts in another queue", HEARING, "last=before.last)", "last=None)"),
+    Mutant("an announcement is heard on in another queue", HEARING, "    if contact.held:\n", "    if False:\n"),
+    Mutant(
+        "what an offer cut off is over",
+        HEARING,
+        "free_at=at + APART_S, saying=None)\n    return _late",
+        "saying=None)\n    return _late",
+    ),
+    Mutant(
+        "who waits hears a new configuration",
+        HEARING,
+        "contact.hears is None and contact.state is",
+        "contact.state is None and contact.state is",
+    ),
+    Mutant("an announcement lasts three minutes at most", HEARING, "LONGEST_S = 180.0", "LONGEST_S = 1800.0"),
+    Mutant(
+        "two announcements are a second apart",
+        HEARING,
+        "saying=None, free_at=at + APART_S)",
+        "saying=None, free_at=at)",
+    ),
+    Mutant(
+        "only callers hear something",
+        HEARING,
+        "queue.announcements is None or contact.medium is not Medium.VOICE:\n        return None\n    welcome",
+        "queue.announcements is None:\n        return None\n    welcome",
+    ),
+    Mutant(
+        "who is sent elsewhere hears nothing",
+        ANNOUNCING,
+        "isinstance(event, ev.ContactDiverted) and event.contact == contact_id",
+        "False",
+    ),
+    Mutant("offers do not wait for hundreds", ANNOUNCING, ">= AT_ONCE:", ">= 10 * AT_ONCE:"),
+    Mutant("what is not due yet is not said", ANNOUNCING, "        if point > at:\n            continue\n", ""),
+    Mutant(
+        "the position is told to the first ones",
+        ANNOUNCING,
+        "position > plan.position_up_to",
+        "position >= plan.position_up_to",
+    ),
+    Mutant("the wait never grows", ANNOUNCING, "min(high_min, last.high_min)", "high_min"),
+    Mutant("the wait is never cut short", ANNOUNCING, "above = bisect_left(", "above = -1 + bisect_left("),
+    Mutant(
+        "the end of another announcement ends none", ANNOUNCING, " or contact.hears.saying != input_.announcement", ""
+    ),
+    Mutant(
+        "a replay says the same wait",
+        ANNOUNCING,
+        "if len(floor.routing.waiting) >= ASKED:",
+        "if len(floor.routing.waiting) >= 1:",
+    ),
+    Mutant(
+        "a boost counts in the position", POSITIONS, "contact.queued_at - boost_s(queue, contact)", "contact.queued_at"
+    ),
+    Mutant("who rings counts in the position", POSITIONS, "contact.state not in IN_LINE", "not contact.held"),
+    Mutant("a comparison finds the end", COMPARE, "contact.hears.saying == call.announced", "False"),
+    Mutant(
+        "nothing is said where nobody steers",
+        FLOOR,
+        "contact.state is _WAITING and self.can_go(contact)\n        at",
+        "contact.state is _WAITING\n        at",
     ),
 )
 

@@ -13,7 +13,7 @@ from contactd.core.ids import AgentId, ContactId, GroupId, QueueId, SkillId
 from contactd.core.plan import FloorPlan, Medium, RoutingStep
 from contactd.core.routing.demand import target_of
 from contactd.core.routing.index import ASKED
-from contactd.core.routing.waits import announced, estimated_wait, remaining_wait
+from contactd.core.routing.waits import estimated_wait, remaining_wait
 from contactd.core.step import step
 from tests.core.invariants import frozen, restarted
 from tests.core.world import ANNA, BILAL, OTHER_PBX, PBX, SALES, SUPPORT, World, open_world, plan
@@ -329,14 +329,6 @@ def test_asking_changes_nothing() -> None:
     wait_in(world), wait_in(world, needs=needs), remaining_wait(world.floor, world.contact(call), world.now)
     assert frozen(world.floor) == before
     assert world.put(inp.TimePassed()).events == []
-
-
-def test_what_is_announced_never_grows() -> None:
-    assert announced(None, 30.0) is None
-    first = announced(Estimate(low_s=10, median_s=60, high_s=90), None)
-    assert first == 60
-    assert announced(Estimate(low_s=10, median_s=300, high_s=400), first) == 60
-    assert announced(Estimate(low_s=10, median_s=20, high_s=400), first) == 20
 
 
 def test_on_a_made_day_four_waits_of_five_end_within_the_range() -> None:

@@ -15,6 +15,7 @@ from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.step import step
+from tests.core.announcements import check_announcements
 from tests.core.chaos import Chaos, Desks, Hostile
 from tests.core.diversions import check_diversions
 from tests.core.invariants import (
@@ -80,6 +81,7 @@ class Walk:
         self.also(self.live)
         check_offers(self.live, made, turns)
         check_diversions(before, made)
+        check_announcements(before, made, self.live)
         self.lives.follow(made)
         self.places.follow(made, known, self.live)
         if not made.events:

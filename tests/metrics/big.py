@@ -7,9 +7,10 @@ from itertools import product
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
+from contactd.core.announcements import Range, SayMessage, SayPosition, SayWait, SayWelcome
 from contactd.core.contact import Estimate, Outcome
 from contactd.core.destination import ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
-from contactd.core.ids import AgentId, OfferId, QueueId, contact_id
+from contactd.core.ids import AgentId, AnnouncementId, OfferId, QueueId, contact_id
 from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan, ReasonPlan
 from contactd.core.step import Step
 from contactd.metrics import FloorMetrics, PbxReading, Readings
@@ -17,6 +18,7 @@ from tests.store.walk import PBX, Walk
 
 QUEUES = tuple(QueueId(f"queue-{n:03}") for n in range(100))
 AGENTS = 500
+ANNOUNCEMENT = AnnouncementId("1-1")
 ESTIMATE = Estimate(low_s=2.0, median_s=4.0, high_s=8.0)
 
 
@@ -75,6 +77,22 @@ def every_series(metrics: FloorMetrics) -> None:
         events.append(ev.ContactDiverted(contact=contact, queue=queue, to=to, why=why, step=0))
         events += [
             ev.DiversionFailed(contact=contact, diversion=None, failure=failure) for failure in ev.DiversionFailure
+        ]
+    for queue in QUEUES:
+        said = (SayWelcome(sounds=()), SayPosition(position=1), SayWait(range=Range(low_min=1, high_min=2)))
+        events.append(
+            ev.ContactAnnounced(
+                contact=contact,
+                queue=queue,
+                announcement=ANNOUNCEMENT,
+                said=(*said, SayMessage(id="m", sounds=())),
+                unsaid=("wait",),
+                due=9.0,
+            )
+        )
+        events.append(ev.ContactQueued(contact=contact, queue=queue, queued_at=0.0))
+        events += [
+            ev.AnnouncementEnded(contact=contact, announcement=ANNOUNCEMENT, end=end) for end in ev.AnnouncementEnd
         ]
     for reason in ev.OfferOutcome:
         events.append(ev.OfferEnded(contact=contact, agent=agent, offer=offer, outcome=reason))

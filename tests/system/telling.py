@@ -38,8 +38,8 @@ def about(seconds: float, wanted: float, within: float = 1.0) -> bool:
     return abs(seconds - wanted) <= within
 
 
-async def hears_music(call: Call) -> None:
-    deadline = time.monotonic() + 10
+async def hears_music(call: Call, within_s: float = 10) -> None:
+    deadline = time.monotonic() + within_s
     while True:
         heard = await call.listen()
         if any(heard.has(note) for note in NOTES):

@@ -75,6 +75,29 @@ async def test_a_queue_sends_callers_elsewhere_on_asterisk_16(centre: Centre) ->
         await files.reload("taken")
 
 
+async def test_what_a_waiting_caller_hears_on_asterisk_16(centre: Centre) -> None:
+    """A welcome, the position said by Asterisk, and an agent who gets ready in the middle of it."""
+    message(centre.stack.asterisk.folder, "custom/welcome", 350)
+    files = Files.of(centre)
+    try:
+        told = 'welcome = ["custom/welcome"]\nannounce_position = { after_s = 5 }\n'
+        files.write(("[queues.sales]\n", f"[queues.sales]\n{told}"))
+        await files.reload("taken")
+        call = await centre.dial("5001")
+        await call.hears(350)
+        assert (await centre.until_fact("AnnouncementEnded")).body["end"] == "heard"
+        said = await centre.until(
+            lambda: [f for f in centre.facts() if f.kind == "ContactAnnounced" and "position" in str(f.body)], "it"
+        )
+        assert said[0].body["said"] == [{"say": "position", "position": 1}]
+        (anna,) = await centre.duty("anna")
+        await talk(call, await (await anna.next_call()).wait("confirmed"))
+        await call.hangup()
+    finally:
+        files.write()
+        await files.reload("taken")
+
+
 async def test_a_refused_call_keeps_its_place_and_a_transferred_one_comes_back_on_asterisk_16(centre: Centre) -> None:
     anna, bilal = await centre.duty("anna", "bilal")
     await anna.set_policy("decline")

@@ -6,6 +6,7 @@ whole.py; what several sections take is in words.py, what a reload takes in live
 """
 
 from contactd.config.sections.agents import AgentSecrets, AgentSection, Handsets, Profile, ProfileMedium, Reason, SignIn
+from contactd.config.sections.announcements import Announcements, PositionTable, QueueMessage, TimesTable
 from contactd.config.sections.calendars import Calendar, CalendarSections, SpecialDay
 from contactd.config.sections.cases import CaseSections, CaseType
 from contactd.config.sections.customers import CustomerField, Customers, CustomerSecrets
@@ -36,6 +37,7 @@ __all__ = [
     "AgentSecrets",
     "AgentSection",
     "Agi",
+    "Announcements",
     "AudioSocket",
     "Calendar",
     "CalendarSections",
@@ -56,10 +58,12 @@ __all__ = [
     "MenuNeeds",
     "Pbx",
     "PbxSecrets",
+    "PositionTable",
     "Privacy",
     "Profile",
     "ProfileMedium",
     "Queue",
+    "QueueMessage",
     "QueueStep",
     "Reason",
     "Recording",
@@ -69,6 +73,7 @@ __all__ = [
     "SignIn",
     "SpecialDay",
     "Spool",
+    "TimesTable",
     "Web",
     "is_live",
     "same_place",

@@ -16,6 +16,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("audiosocket", "allow"),
     ("calendars",),
     ("queues",),
+    ("announcements",),
     ("menus",),
     ("lines",),
     ("sign_in",),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from contactd.config.sections import words
+from contactd.config.sections.announcements import MusicClass, PositionTimes, QueueMessage, WaitTimes
 
 
 class DestinationTable(Struct, frozen=True, kw_only=True):
@@ -110,6 +111,15 @@ class Queue(Struct, frozen=True, kw_only=True):
     """What callers hear before the first talk that is recorded. A caller who cannot hear it is not recorded."""
     record_days: words.Days | None = None
     """How long the queue's recordings are kept. Left out: ``keep_days`` of [recording]."""
+    music: MusicClass = ""
+    """The music on hold of those who wait here. Empty: the PBX's own choice (CONTACTD_MOH)."""
+    welcome: tuple[words.Sound, ...] = ()
+    """What a caller hears who comes into the queue, once (docs/voice.rst). Empty: music at once."""
+    announce_position: PositionTimes = None
+    """When callers hear their position in line. Left out: never."""
+    announce_wait: WaitTimes = None
+    """When callers hear how long they will wait, as a range of minutes that never grows. Left out: never."""
     skills: dict[words.Skill, words.Level] = {}
     """Skill = the least level. Who lacks one is not offered the queue's contacts."""
     steps: dict[words.After, QueueStep] = {}
+    messages: dict[words.MessageId, QueueMessage] = {}

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from contactd.config.sections import words
 from contactd.config.sections.agents import AgentSecrets, AgentSection, Handsets, Profile, Reason, SignIn
+from contactd.config.sections.announcements import Announcements
 from contactd.config.sections.calendars import Calendar
 from contactd.config.sections.cases import CaseType
 from contactd.config.sections.customers import Customers, CustomerSecrets
@@ -68,6 +69,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     case_types: dict[words.CaseType, CaseType] = {}
     recording: Recording = Recording()
     queues: dict[words.Queue, Queue] = {}
+    announcements: Announcements = Announcements()
     menus: dict[words.Menu, Menu] = {}
     lines: dict[words.Dialled, Annotated[str, Meta(description='"menu:<id>", "queue:<id>" or "echo"')]] = {}
     """The dialled number = where it leads. A number that is not here goes to ``default_queue``. echo: callers hear what

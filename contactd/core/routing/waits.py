@@ -70,8 +70,11 @@ def estimated_wait(
     return _estimate(floor, new, at, exact=exact)
 
 
-def remaining_wait(floor: LiveFloor, contact: Contact, at: Instant) -> Estimate | None:
-    """Of a contact that waits or rings: from now until an agent answers. None: nobody knows, or it does not wait."""
+def remaining_wait(floor: LiveFloor, contact: Contact, at: Instant, *, exact: bool = False) -> Estimate | None:
+    """Of a contact that waits or rings: from now until an agent answers. None: nobody knows, or it does not wait.
+
+    exact: as above.
+    """
     if contact.state is ContactState.OFFERED:
         plan = floor.queues.get(contact.queue) if contact.queue is not None else None
         if plan is None:
@@ -80,14 +83,7 @@ def remaining_wait(floor: LiveFloor, contact: Contact, at: Instant) -> Estimate 
         return Estimate(low_s=0.0, median_s=round(ring_s, 1), high_s=max(ring_s, float(plan.ring_s)))
     if contact.state not in (ContactState.WAITING, ContactState.FALLBACK):
         return None
-    return _estimate(floor, contact, at)
-
-
-def announced(estimate: Estimate | None, last_s: float | None) -> float | None:
-    """What may be said to the caller: never more than was said last time. None: nothing."""
-    if estimate is None:
-        return None
-    return estimate.median_s if last_s is None else min(estimate.median_s, last_s)
+    return _estimate(floor, contact, at, exact=exact)
 
 
 # --- how it is worked out -------------------------------------------------------------------------------------------
