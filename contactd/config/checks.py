@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from contactd.config.announcements import check_announcements
 from contactd.config.calendars import check_calendar
 from contactd.config.destinations import check_destinations
+from contactd.config.flows import check_flows
 from contactd.config.problems import Key, Problems
 from contactd.config.sections import (
     Calendar,
@@ -42,7 +43,9 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     check_destinations(sections, into)
     check_announcements(sections, into)
     _reasons(sections, into)
-    return _lines(sections, into)
+    entries = _lines(sections, into)
+    check_flows(sections, entries.values(), into)
+    return entries
 
 
 def _database(sections: Sections, into: Problems) -> None:
@@ -149,7 +152,11 @@ def _is_queue(sections: Sections, queue: str, key: tuple[str, ...], into: Proble
 
 def _lines(sections: Sections, into: Problems) -> dict[str, Line]:
     entries: dict[str, Line] = {}
-    known_targets: dict[str, set[str]] = {"menu": set(sections.menus), "queue": {*sections.queues}}
+    known_targets: dict[str, set[str]] = {
+        "menu": set(sections.menus),
+        "flow": set(sections.flows),
+        "queue": {*sections.queues},
+    }
     for number, text in sections.lines.items():
         kind, _, target = text.partition(":")
         known = known_targets.get(kind)
@@ -165,15 +172,12 @@ def _lines(sections: Sections, into: Problems) -> dict[str, Line]:
         if text == "echo":
             entries[number] = Line("echo")
         elif known is None or not target:
-            into.add(("lines", number), "this leads nowhere", 'Give "menu:<id>", "queue:<id>" or "echo"')
+            into.add(("lines", number), "this leads nowhere", 'Give "menu:<id>", "flow:<id>", "queue:<id>" or "echo"')
         elif target not in known:
-            into.add(
-                ("lines", number),
-                f'there is no {kind} "{target}"',
-                f"Add [{kind}s.{target}], or name another {kind}",
-            )
+            add = f"flows/{target}.toml" if kind == "flow" else f"[{kind}s.{target}]"
+            into.add(("lines", number), f'there is no {kind} "{target}"', f"Add {add}, or name another {kind}")
         else:
-            entries[number] = Line("menu" if kind == "menu" else "queue", target)
+            entries[number] = Line("menu" if kind == "menu" else "flow" if kind == "flow" else "queue", target)
     return entries
 
 

@@ -16,6 +16,8 @@ from contactd.config.problems import ConfigErrors, Key, Place, Problems, lines_o
 from contactd.config.sections import SECRETS_FILE, Sections
 
 SUFFIX = ".toml"
+FLOWS = "flows"
+"""The folder below, with one file for each flow."""
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
 """systemd's, for a unit with LoadCredential=secrets.toml:... (systemd.exec(5))."""
 
@@ -32,6 +34,8 @@ class Source:
     path: Path
     text: str
     table: dict[str, Any]
+    name: str
+    """Below the folder: contactd.toml, flows/main.toml."""
 
 
 @dataclass(slots=True)
@@ -49,7 +53,7 @@ class Opened:
 
     @property
     def texts(self) -> dict[str, str]:
-        return {source.path.name: source.text for source in self.sources}
+        return {source.name: source.text for source in self.sources}
 
     def secrets_path(self) -> Path:
         """The systemd credential, where there is one; else the file that secrets_file names."""
@@ -60,11 +64,11 @@ class Opened:
 
 
 def open_files(path: Path) -> Opened:
-    """path: a folder, whose *.toml are read in the order of their names, or one file."""
+    """path: a folder, whose *.toml are read in the order of their names, or one file; flows/ beside them as well."""
     opened = Opened(path, Problems(path))
     for one in _candidates(opened):
         try:
-            opened.sources.append(_source(one))
+            opened.sources.append(_source(one, _name(opened, one)))
         except ConfigErrors as refused:
             opened.problems.found += refused.errors
     # Which file has the secrets is known only now: it is nobody's source, and what is wrong with it is told elsewhere.
@@ -73,9 +77,17 @@ def open_files(path: Path) -> Opened:
     opened.problems.found = [one for one in opened.problems.found if one.file != str(secrets)]
     opened.whole = not opened.problems.found
     for source in opened.sources:
-        opened.problems.knows(source.path, source.text)
-        _merge(opened, source)
+        at = within(source.name)
+        opened.problems.knows(source.path, source.text, at)
+        if at:
+            _merge_flow(opened, source, at)
+        else:
+            _merge(opened, source)
     return opened
+
+
+def _name(opened: Opened, path: Path) -> str:
+    return f"{FLOWS}/{path.name}" if path.parent == _folder(opened.path) / FLOWS else path.name
 
 
 def open_secrets(path: Path) -> Source:
@@ -88,6 +100,17 @@ def normalised(text: str) -> str:
     return text.replace("\r\n", "\n").rstrip("\n") + "\n"
 
 
+def within(name: str) -> Key:
+    """Where the keys of a file belong: those of flows/main.toml in flows.main, those of others at the top."""
+    folder, _, file = name.rpartition("/")
+    return (folder, file.removesuffix(SUFFIX)) if folder else ()
+
+
+def place_of(path: Path, name: str) -> Path:
+    """Where the source of this name is. path: the folder, or the only file, of the configuration."""
+    return _folder(path) / name
+
+
 def _folder(path: Path) -> Path:
     return path if os.path.isdir(path) else path.parent
 
@@ -95,7 +118,7 @@ def _folder(path: Path) -> Path:
 def _candidates(opened: Opened) -> list[Path]:
     """The files to read. Not secrets.toml, whatever secrets_file says: no secret is ever read as anything else."""
     if not os.path.isdir(opened.path):
-        return [opened.path]
+        return [opened.path, *_flow_files(opened)]
     try:
         names = sorted(os.listdir(opened.path))
     except OSError as error:
@@ -107,12 +130,39 @@ def _candidates(opened: Opened) -> list[Path]:
     if not wanted:
         remedy = f"Put contactd{SUFFIX} there; docs/contactd.sample{SUFFIX} documents every key"
         opened.problems.add((), f"no file in this folder has a name that ends in {SUFFIX}", remedy)
-    return [opened.path / name for name in wanted]
+    return [*(opened.path / name for name in wanted), *_flow_files(opened)]
+
+
+def _flow_files(opened: Opened) -> list[Path]:
+    folder = _folder(opened.path) / FLOWS
+    if not folder.is_dir():
+        return []
+    opened.ignored = [name for name in opened.ignored if name != FLOWS]
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        remedy = "Make it readable for the user that runs contactd"
+        opened.problems.add((), f"its folder {FLOWS} cannot be read ({error.strerror})", remedy)
+        return []
+    wanted = [name for name in names if name.endswith(SUFFIX) and not name.startswith(".")]
+    opened.ignored += [f"{FLOWS}/{name}" for name in names if name not in wanted]
+    return [folder / name for name in wanted]
 
 
 def _secrets_name(sources: Iterable[Source]) -> str:
     named = (source.table["secrets_file"] for source in sources if "secrets_file" in source.table)
     return next((name for name in named if isinstance(name, str) and name), SECRETS_FILE)
+
+
+def _merge_flow(opened: Opened, source: Source, at: Key) -> None:
+    """As if it stood at [flows.<name>] of the others."""
+    flows = opened.table.setdefault(at[0], {})
+    if not isinstance(flows, dict):
+        return
+    if at[1] in flows:
+        _twice(opened, at, (str(source.path), 1))
+    else:
+        flows[at[1]] = source.table
 
 
 def _merge(opened: Opened, source: Source) -> None:
@@ -137,7 +187,7 @@ def _twice(opened: Opened, key: Key, again: Place) -> None:
     opened.problems.add(key, f"{first} gives this already", "Remove one of the two", place=again)
 
 
-def _source(path: Path, *, secret: bool = False) -> Source:
+def _source(path: Path, name: str = "", *, secret: bool = False) -> Source:
     problems = Problems(path)
     try:
         with path.open("rb") as file:
@@ -152,7 +202,7 @@ def _source(path: Path, *, secret: bool = False) -> Source:
         raise ConfigErrors(problems.found)
     try:
         text = normalised(raw.decode("utf-8-sig"))
-        return Source(path, text, tomllib.loads(text))
+        return Source(path, text, tomllib.loads(text), name or path.name)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         problems.add((), f"line {line} is not UTF-8", "Save the file as UTF-8", place=(str(path), line))

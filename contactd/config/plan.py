@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 
 from contactd.config.checks import check_secrets, check_sections
+from contactd.config.files import place_of, within
 from contactd.config.problems import ConfigErrors, Key, Problem, Problems
 from contactd.config.sections import LIVE, LIVE_SECRETS, Sections, is_live
 from contactd.config.settings import Secrets, Settings
 from contactd.config.writing import toml_key, toml_value
 
 _ABSENT = object()
+_LONGEST_TOLD = 300
 _SECTIONS = tuple(field.name for field in msgspec.structs.fields(Sections))
 
 
@@ -37,7 +39,7 @@ class Change:
         if self.secret:
             return f"{self.key} ({self.kind}, in the secrets)"
         old = "nothing" if self.old is None else self.old
-        return f"{self.key}: {old} -> {'nothing' if self.new is None else self.new}"
+        return f"{self.key}: {_short(old)} -> {'nothing' if self.new is None else _short(self.new)}"
 
     def json(self) -> dict[str, Any]:
         return {
@@ -78,6 +80,11 @@ class Plan:
         }
 
 
+def _short(value: str) -> str:
+    """A whole flow would fill the log."""
+    return value if len(value) <= _LONGEST_TOLD else f"{value[:_LONGEST_TOLD]}..."
+
+
 def refused(running: Settings, errors: ConfigErrors) -> Plan:
     """The files are wrong: nothing would be taken."""
     return Plan(running, running, errors=tuple(errors.errors))
@@ -89,7 +96,7 @@ def plan(running: Settings, new: Settings) -> Plan:
     mixed = _mixed(running, new)
     problems = Problems(new.path)
     for name, text in new.texts.items():
-        problems.knows(Path(new.path, name) if Path(new.path).name != name else new.path, text)
+        problems.knows(place_of(Path(new.path), name), text, within(name))
     entries = check_sections(mixed, problems)
     check_secrets(mixed, mixed.secrets, problems)
     if problems.found:

@@ -51,10 +51,12 @@ class Problems:
         self.found: list[Problem] = []
         self._places: dict[Key, Place] = {}
 
-    def knows(self, file: Path | str, text: str) -> None:
-        """From now on a key of this file is told with its line."""
+    def knows(self, file: Path | str, text: str, within: Key = ()) -> None:
+        """From now on a key of this file is told with its line. within: where the file's keys belong."""
+        if within:
+            self._places.setdefault(within, (str(file), None))
         for key, line in lines_of_keys(text).items():
-            self._places.setdefault(key, (str(file), line))
+            self._places.setdefault((*within, *key), (str(file), line))
 
     def add(self, key: Key, what: str, remedy: str, *, place: Place | None = None) -> None:
         file, line = place or self.place(key)

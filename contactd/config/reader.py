@@ -48,10 +48,14 @@ def read_struct(kind: type[T], table: object, at: Key, into: Problems, *, whole:
 
 def _read(kind: Any, value: object, key: Key, into: Problems) -> Any:
     plain = plain_type(kind)
-    if isinstance(plain, type) and issubclass(plain, msgspec.Struct):
+    if not _tagged(kind) and isinstance(plain, type) and issubclass(plain, msgspec.Struct):
         return read_struct(plain, value, key, into, words="" if plain is kind else wanted(kind))
     if get_origin(kind) is dict:
         return _read_dict(kind, value, key, into)
+    if members := _tagged(kind):
+        return _read_tagged(members, value, key, into)
+    if get_origin(kind) is tuple and isinstance(value, list) and _is_struct(get_args(kind)[0]):
+        return tuple(_read(get_args(kind)[0], one, (*key, str(n)), into) for n, one in enumerate(value))
     try:
         return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError:
@@ -72,6 +76,36 @@ def _read_dict(kind: Any, value: object, key: Key, into: Problems) -> dict[str, 
         except msgspec.ValidationError:
             into.add((*key, name), "this name cannot be used here", f"Use {wanted(key_kind)}")
     return {name: _read(value_kind, item, (*key, name), into) for name, item in value.items()}
+
+
+def _is_struct(kind: Any) -> bool:
+    plain = plain_type(kind)
+    return isinstance(plain, type) and issubclass(plain, msgspec.Struct)
+
+
+def _tagged(kind: Any) -> dict[str, type[msgspec.Struct]]:
+    """The members of a union of tagged structs, by tag; empty for anything else."""
+    if get_origin(kind) not in (Union, types.UnionType):
+        return {}
+    members = [one for one in get_args(kind) if _is_struct(one)]
+    return {str(one.__struct_config__.tag): one for one in members} if len(members) == len(get_args(kind)) else {}
+
+
+def _read_tagged(members: dict[str, type[msgspec.Struct]], value: object, key: Key, into: Problems) -> Any:
+    field = str(next(iter(members.values())).__struct_config__.tag_field)
+    table = value if isinstance(value, dict) else {}
+    tag = table.get(field)
+    kind = members.get(tag) if isinstance(tag, str) else None
+    if kind is not None:
+        return read_struct(kind, {name: one for name, one in table.items() if name != field}, key, into)
+    known = ", ".join(f'"{one}"' for one in members)
+    if not isinstance(value, dict):
+        into.add(key, f"this is {_kind_of(value)}, not a table", f"Write [{'.'.join(key)}] and its keys below it")
+    elif field not in table:
+        into.add((*key, field), "this key is missing", f"Give one of {known}")
+    else:
+        into.add((*key, field), "no such kind", f"Give one of {known}")
+    return read_struct(next(iter(members.values())), {}, (), Problems(Path()))
 
 
 def plain_type(kind: Any) -> Any:

@@ -17,8 +17,9 @@ import msgspec
 
 from contactd.config import sections
 from contactd.config.reader import wanted
-from contactd.config.sections import LIVE, LIVE_SECRETS, SecretSections, Sections, is_live, same_place
+from contactd.config.sections import LIVE, LIVE_SECRETS, Flow, FlowTest, SecretSections, Sections, is_live, same_place
 from contactd.config.writing import toml_key, toml_value
+from contactd.core.ivr import nodes
 
 Key = tuple[str, ...]
 NO_EXAMPLE: Mapping[str, Any] = MappingProxyType({})
@@ -45,6 +46,8 @@ secrets.toml: what contactd must know and nobody else may read. It is neither lo
 
 contactd refuses this file while others may read or change it.
 """
+FILES_OF_THEIR_OWN = frozenset({"flows"})
+"""Told in a paper of their own."""
 EXAMPLE: dict[str, Any] = {
     "default_queue": "sales",
     "database": {
@@ -167,6 +170,8 @@ def main(folder: Path) -> None:
     (folder / "secrets.sample.toml").write_text(secrets_sample(), encoding="utf-8")
     paper = folder / "configuration.rst"
     paper.write_text(reference(paper.read_text(encoding="utf-8")), encoding="utf-8")
+    paper = folder / "flows.rst"
+    paper.write_text(flow_reference(paper.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def sample() -> str:
@@ -311,6 +316,28 @@ def _definitions(kind: type[msgspec.Struct], fields: Any, at: Key, live: tuple[K
         yield ""
 
 
+# --- flows ------------------------------------------------------------------------------------------------------------
+
+
+def flow_reference(paper: str) -> str:
+    """As reference(), of a flow's file."""
+    lines = [MARK, "", "The file", "--------", "", *_definitions(Flow, msgspec.structs.fields(Flow), (), ())]
+    for tag, kind in nodes.KINDS.items():
+        title = f'``kind = "{tag}"``'
+        lines += [title, "~" * len(title), "", *_wrapped(_text(kind)), ""]
+        lines += _definitions(kind, msgspec.structs.fields(kind), (), ())
+        for field in msgspec.structs.fields(kind):
+            if field.type == tuple[nodes.Case, ...]:
+                lines += [
+                    "Each of the cases:",
+                    "",
+                    *_definitions(nodes.Case, msgspec.structs.fields(nodes.Case), (), ()),
+                ]
+    lines += ["``[[tests]]``", "~~~~~~~~~~~~~", "", *_wrapped(_text(FlowTest)), ""]
+    lines += _definitions(FlowTest, msgspec.structs.fields(FlowTest), (), ())
+    return paper.partition(MARK)[0] + "\n".join(lines).rstrip() + "\n"
+
+
 # --- what is known of a key -------------------------------------------------------------------------------------------
 
 
@@ -349,6 +376,8 @@ def _split(kind: type[msgspec.Struct]) -> tuple[list[Any], list[Any]]:
     plain: list[Any] = []
     tables: list[Any] = []
     for field in msgspec.structs.fields(kind):
+        if kind is Sections and field.name in FILES_OF_THEIR_OWN:
+            continue
         is_table = get_origin(field.type) is dict or _section(field.type) is not None
         (tables if is_table else plain).append(field)
     return plain, tables
@@ -361,18 +390,20 @@ def _section(kind: Any) -> type[msgspec.Struct] | None:
     return kind if isinstance(kind, type) and issubclass(kind, msgspec.Struct) else None
 
 
-def _texts() -> dict[tuple[str, str], str]:
-    """(class, key) -> the text below the key; (class, "") -> that of the class. Python keeps no text of a key, so the
-    source is read."""
-    found: dict[tuple[str, str], str] = {}
+def _texts() -> dict[tuple[str, str, str], str]:
+    """(module, class, key) -> the text below the key; (module, class, "") -> that of the class. Python keeps no text of
+    a key, so the source is read."""
+    found: dict[tuple[str, str, str], str] = {}
     files = [Path(file) for folder in sections.__path__ for file in sorted(Path(folder).glob("*.py"))]
-    for node in [node for file in files for node in ast.parse(file.read_text(encoding="utf-8")).body]:
+    files.append(Path(nodes.__file__))
+    parsed = [(file.stem, ast.parse(file.read_text(encoding="utf-8"))) for file in files]
+    for module, node in [(module, node) for module, tree in parsed for node in tree.body]:
         if not isinstance(node, ast.ClassDef):
             continue
-        found[node.name, ""] = ast.get_docstring(node) or ""
+        found[module, node.name, ""] = ast.get_docstring(node) or ""
         for key, text in zip(node.body, node.body[1:], strict=False):
             if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name) and isinstance(text, ast.Expr):
-                found[node.name, key.target.id] = str(ast.literal_eval(text.value))
+                found[module, node.name, key.target.id] = str(ast.literal_eval(text.value))
     return {place: " ".join(text.split()) for place, text in found.items()}
 
 
@@ -381,7 +412,7 @@ _TEXTS = _texts()
 
 def _text(kind: type[msgspec.Struct], key: str = "") -> str:
     for one in kind.__mro__:
-        text = _TEXTS.get((one.__name__, key))
+        text = _TEXTS.get((one.__module__.rpartition(".")[2], one.__name__, key))
         if text:
             return text
     raise ValueError(f"sections: {kind.__name__}.{key} needs a text below it that says what it is for")

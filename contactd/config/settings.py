@@ -14,6 +14,7 @@ from contactd.config.sections import Line, Profile, Queue, Reason, SecretSection
 from contactd.core import announcements as say
 from contactd.core.contact import Needs
 from contactd.core.ids import AgentId, PbxId, QueueId
+from contactd.core.ivr.prompts import sounds_in
 from contactd.core.plan import (
     VOICE_ONLY,
     AgentProfile,
@@ -140,7 +141,7 @@ class Settings(Sections, frozen=True, kw_only=True):
 
     @property
     def sounds(self) -> tuple[str, ...]:
-        """Every sound of the menus, messages and announcements, once."""
+        """Every sound of the menus, flows, messages and announcements, once."""
         found = [sound for menu in self.menus.values() for sound in (*menu.greeting, *menu.prompt)]
         found += [queue.record_announcement for queue in self.queues.values() if queue.record_announcement is not None]
         found += [table.message for _, table in leads(self) if table.message is not None]
@@ -153,6 +154,7 @@ class Settings(Sections, frozen=True, kw_only=True):
         if any(queue.announce_wait is not None for queue in self.queues.values()):
             found += (*words.wait_before, *words.wait_less_than, *words.wait_between)
             found += (*words.wait_minute, *words.wait_minutes)
+        found += [sound for flow in self.flows.values() for sound in sounds_in(flow.nodes.values())]
         return tuple(dict.fromkeys(found))
 
     def pbx_secret(self, pbx: PbxId) -> str:

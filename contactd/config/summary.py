@@ -12,6 +12,7 @@ from contactd.config.settings import Settings
 from contactd.core.agent import Agent
 from contactd.core.contact import Contact
 from contactd.core.ids import ContactId, QueueId
+from contactd.core.ivr.nodes import Subflow
 from contactd.core.routing.demand import eligible, target_of
 
 _WIDTH = 100
@@ -24,7 +25,7 @@ def summary(settings: Settings) -> str:
     lines = [f"{settings.path} is right.", ""]
     for number, source in enumerate(opened.sources):
         named = [f"{name} ({len(value)})" if isinstance(value, dict) else name for name, value in source.table.items()]
-        lines += _row("" if number else "files", f"{source.path.name}: {', '.join(named) or 'nothing'}")
+        lines += _row("" if number else "files", f"{source.name}: {', '.join(named) or 'nothing'}")
     lines += _row("secrets", str(opened.secrets_path()))
     if opened.ignored:
         lines += _row("not read", ", ".join(opened.ignored))
@@ -37,6 +38,7 @@ def summary(settings: Settings) -> str:
     lines += _row("calendars", _few(settings.calendars))
     lines += _row("queues", _few(settings.queues))
     lines += _row("menus", _few(settings.menus))
+    lines += _row("flows", _few(f"{flow_id} ({len(flow.tests)} tests)" for flow_id, flow in settings.flows.items()))
     lines += _row("agents", f"{len(settings.agents)}: {_few(settings.agents)}")
     lines += _row("sha256", settings.sha256)
     doubts = list(_doubts(settings))
@@ -72,6 +74,12 @@ def _doubts(settings: Settings) -> Iterator[str]:
     for menu in settings.menus:
         if menu not in reached:
             yield f"menus.{menu}: no line leads to it"
+    nodes = [node for flow in settings.flows.values() for node in flow.nodes.values()]
+    led_to = {node.flow for node in nodes if isinstance(node, Subflow)}
+    led_to |= {line.target for line in settings.entries.values() if line.kind == "flow"}
+    for flow in settings.flows:
+        if flow not in led_to:
+            yield f"flows.{flow}: no line and no other flow leads to it"
 
 
 def _hours_in_vain(settings: Settings) -> Iterator[str]:

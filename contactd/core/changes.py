@@ -76,6 +76,10 @@ def _menu_chosen(floor: LiveFloor, event: ev.MenuChosen, at: Instant) -> None:
     contact.queue = event.queue
 
 
+def _flow_went(floor: LiveFloor, event: ev.FlowWent, at: Instant) -> None:
+    floor.contacts[event.contact].served = event.served
+
+
 def _queued(floor: LiveFloor, event: ev.ContactQueued, at: Instant) -> None:
     contact = floor.contacts[event.contact]
     floor.check(contact, ContactState.WAITING)
@@ -312,6 +316,7 @@ CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.ContactArrived: _arrived,
     ev.ContactAdopted: _arrived,
     ev.MenuChosen: _menu_chosen,
+    ev.FlowWent: _flow_went,
     ev.ContactQueued: _queued,
     ev.ContactNeedsSet: _needs_set,
     ev.ContactRecognised: customer.recognised,

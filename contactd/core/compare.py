@@ -19,6 +19,7 @@ from contactd.core.decision import (
     end_contact,
     end_offer,
     end_talk,
+    left_in_menu,
     queue_or_default,
     queued,
     see_handset,
@@ -95,7 +96,7 @@ def _moving(floor: LiveFloor, asked_at: Instant) -> set[ContactId]:
 
 
 def _gone(floor: LiveFloor, contact: Contact, input_: PbxCompared, at: Instant, into: Decision) -> None:
-    outcome = Outcome.ABANDONED_IN_MENU if contact.state is ContactState.MENU else Outcome.ABANDONED_WAITING
+    outcome = left_in_menu(contact) if contact.state is ContactState.MENU else Outcome.ABANDONED_WAITING
     if contact.state is ContactState.FALLBACK or input_.static_served:
         # An agent of the static queue may have answered and said good-bye: who knows.
         outcome = Outcome.UNSEEN

@@ -52,6 +52,8 @@ class Outcome(StrEnum):
     ABANDONED_IN_MENU = "abandoned_in_menu"
     ABANDONED_WAITING = "abandoned_waiting"
     ABANDONED_RINGING = "abandoned_ringing"
+    SELF_SERVED = "self_served"
+    """A flow did what the caller called for, and ended the call."""
     TIMED_OUT = "timed_out"
     """Sent away after the longest wait (CONTACTD_MAX_WAIT): the caller did not give up, we did."""
     DIVERTED_VOICEMAIL = "diverted_voicemail"
@@ -150,6 +152,8 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     callers: tuple[str, ...] = ()
     """What the caller is known by, if they ring back (ring_back)."""
     state: ContactState = ContactState.MENU
+    served: bool = False
+    """A flow has ended the call."""
     queue: QueueId | None = None
     queued_at: Instant | None = None
     """When the first wait began; the place in line, kept through failed offers."""

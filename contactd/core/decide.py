@@ -20,6 +20,7 @@ from contactd.core.decision import (
     end_contact,
     end_offer,
     end_talk,
+    left_in_menu,
     queued,
     see_handset,
     waited,
@@ -28,7 +29,7 @@ from contactd.core.desks import leave_lost_desks
 from contactd.core.diverting import destination_failed
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
-from contactd.core.hold import call_arrived, call_fell_back, call_held, menu_answered, needs_asked
+from contactd.core.hold import call_arrived, call_fell_back, call_held, flow_went, menu_answered, needs_asked
 from contactd.core.hours import calendar_turned, switch_asked
 from contactd.core.ids import ContactId, Instant, OfferId
 from contactd.core.passing import time_passed
@@ -57,7 +58,7 @@ def _caller_hung_up(floor: LiveFloor, input_: inp.CallerHungUp, at: Instant, int
     outcome = Outcome.HANDLED if contact.handled else gave_up
     match contact.state:
         case ContactState.MENU:
-            outcome = Outcome.ABANDONED_IN_MENU
+            outcome = left_in_menu(contact)
         case ContactState.OFFERED:
             end_offer(contact, OfferOutcome.CALLER_GONE, 0, into)
             outcome = Outcome.HANDLED if contact.handled else Outcome.ABANDONED_RINGING
@@ -242,6 +243,7 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.PbxCompared: compare,
     inp.CallArrived: call_arrived,
     inp.MenuAnswered: menu_answered,
+    inp.FlowWent: flow_went,
     inp.CallHeld: call_held,
     inp.ContactReceived: received,
     inp.CallFellBack: call_fell_back,

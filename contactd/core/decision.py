@@ -195,6 +195,11 @@ def adopt(input_: inp.CallHeld | inp.CallFellBack | inp.CallSeen, pbx: PbxId, at
     )
 
 
+def left_in_menu(contact: Contact) -> Outcome:
+    """Of a caller who hung up before any queue: or the flow hung up on them, since all was done."""
+    return Outcome.SELF_SERVED if contact.served else Outcome.ABANDONED_IN_MENU
+
+
 def waited(contact: Contact, at: Instant) -> float | None:
     """The wait that a talk ends; None when there was none since the talk before."""
     return None if contact.connected_at is not None else since(contact.queued_at, at)

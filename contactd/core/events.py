@@ -85,6 +85,16 @@ class MenuChosen(Event, frozen=True, kw_only=True):
     queue: QueueId
 
 
+class FlowWent(Event, frozen=True, kw_only=True):
+    """As the input of this name has it."""
+
+    contact: ContactId
+    flow: str
+    passed: tuple[str, ...]
+    asks: str = ""
+    served: bool = False
+
+
 class ContactQueued(Event, frozen=True, kw_only=True):
     contact: ContactId
     queue: QueueId
@@ -526,6 +536,7 @@ AnyEvent = (
     | ContactArrived
     | ContactAdopted
     | MenuChosen
+    | FlowWent
     | ContactQueued
     | ContactNeedsSet
     | ContactRecognised

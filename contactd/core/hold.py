@@ -61,6 +61,21 @@ def menu_answered(floor: LiveFloor, input_: inp.MenuAnswered, at: Instant, into:
     )
 
 
+def flow_went(floor: LiveFloor, input_: inp.FlowWent, at: Instant, into: Decision) -> None:
+    contact = floor.contacts.get(input_.contact)
+    if contact is None or contact.state is not ContactState.MENU:
+        return
+    into.events.append(
+        ev.FlowWent(
+            contact=contact.id,
+            flow=input_.flow,
+            passed=input_.passed,
+            asks=input_.asks,
+            served=input_.served,
+        )
+    )
+
+
 def needs_asked(floor: LiveFloor, input_: inp.NeedsAsked, at: Instant, into: Decision) -> None:
     contact = floor.contacts.get(input_.contact)
     if contact is None or contact.asked_before() == input_.needs:

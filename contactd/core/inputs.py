@@ -117,6 +117,20 @@ class MenuAnswered(Input, frozen=True, kw_only=True):
     queue: QueueId
 
 
+class FlowWent(Input, frozen=True, kw_only=True):
+    """A caller in a flow has come to a question, or out of the flow, or has hung up in it."""
+
+    contact: ContactId
+    flow: str
+    """Where the caller came in; a subflow's nodes are told as ``flow.node``."""
+    passed: tuple[str, ...]
+    """The nodes since the last one that was told, with the answer of a question: ``choose=2``, ``choose=otherwise``."""
+    asks: str = ""
+    """The question where the caller stands now; empty: none any more."""
+    served: bool = False
+    """The flow ends the call: the caller got what they came for."""
+
+
 class CallHeld(Input, frozen=True, kw_only=True):
     """The caller stands in the dialplan's hold loop and can be offered."""
 
@@ -384,6 +398,7 @@ AnyInput = (
     | PbxCompared
     | CallArrived
     | MenuAnswered
+    | FlowWent
     | CallHeld
     | ContactReceived
     | CallFellBack

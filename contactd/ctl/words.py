@@ -36,6 +36,7 @@ _OUTCOME = {
     Outcome.DIVERTED_EXTERNAL: "sent to a number outside",
     Outcome.DIVERTED_MESSAGE: "heard a message",
     Outcome.DIVERTED_HANG_UP: "turned away with a tone",
+    Outcome.SELF_SERVED: "served by a flow, without an agent",
     Outcome.MERGED: "an agent's call for a caller, who was put through: see the caller's contact",
     Outcome.ABANDONED_IN_MENU: "the caller hung up in the menu",
     Outcome.ABANDONED_WAITING: "the caller hung up while waiting",
@@ -135,6 +136,13 @@ def _ended(event: ev.ContactEnded) -> str:
 def _chosen(event: ev.MenuChosen) -> str:
     chose = f"pressed {event.choice}" if event.choice else "pressed nothing"
     return f"{chose} in the menu {event.menu}: queue {event.queue}"
+
+
+def _flow_went(event: ev.FlowWent) -> str:
+    way = f" by {', '.join(event.passed)}" if event.passed else ""
+    if event.asks:
+        return f"came to {event.asks} of the flow {event.flow}{way}"
+    return f"was served by the flow {event.flow}{way}" if event.served else f"left the flow {event.flow}{way}"
 
 
 def _needs(event: ev.ContactNeedsSet) -> str:
@@ -288,6 +296,7 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ),
     ev.ContactAdopted: lambda e: f"found on line {e.dnis} of {e.pbx}, where it came while nobody listened",
     ev.MenuChosen: _chosen,
+    ev.FlowWent: _flow_went,
     ev.ContactQueued: _queued,
     ev.ContactDiverted: _diverted,
     ev.DiversionFailed: lambda e: f"comes back to the queue: {_FAILURE[e.failure]}",

@@ -143,6 +143,11 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk has no types
         reply = await self.command("STREAM FILE", name, escape_digits, timeout_s=LONGEST_PROMPT_S)
         return _digit(reply)
 
+    async def say(self, kind: str, value: str, *after: str, escape_digits: str = "") -> str:
+        """SAY DIGITS, NUMBER, DATETIME and the like, in the channel's language; the digit that ended it, or ''."""
+        reply = await self.command(f"SAY {kind}", value, escape_digits, *after, timeout_s=LONGEST_PROMPT_S)
+        return _digit(reply)
+
     async def wait_for_digit(self, timeout_ms: int) -> str:
         """The digit, or '' when none came in time."""
         wait_s = timeout_ms / 1000 + self._reply_timeout_s

@@ -14,10 +14,13 @@ from hmac import compare_digest
 import structlog
 
 from contactd.config import Settings
+from contactd.config.flows import flows_of
 from contactd.core import inputs as inp
 from contactd.core.contact import Needs
 from contactd.core.errors import ContactdError
 from contactd.core.ids import ContactId, Instant, PbxId, QueueId, contact_id, is_test_call
+from contactd.core.ivr.expressions import Value
+from contactd.core.ivr.run import Over
 from contactd.core.needs import as_text, together
 from contactd.engine.circle import Circle
 from contactd.engine.inbox import Private
@@ -26,6 +29,8 @@ from contactd.pbx.agi_session import AgiBroken, AgiRefused, AgiSession, AgiTimed
 from contactd.pbx.audiosocket import AudioHandler, AudioSession, AudioSocketServer
 from contactd.pbx.caller_id import printable
 from contactd.pbx.callers import withheld
+from contactd.pbx.flows import Entry as FlowEntry
+from contactd.pbx.flows import Facts, go_through
 from contactd.pbx.needs import NeedsReader
 from contactd.protocols.agi import AgiRequest
 from contactd.protocols.sip import unescape
@@ -58,12 +63,13 @@ class AudioLine:
     handler: AudioHandler
 
 
-Entry = Menu | QueueId | AudioLine
+Entry = Menu | FlowEntry | QueueId | AudioLine
 
 
 def entries_of(settings: Settings) -> dict[str, Entry]:
     """Every dialled number and what its caller meets."""
     found: dict[str, Entry] = {}
+    flows = flows_of(settings)
     for number, line in settings.entries.items():
         match line.kind:
             case "menu":
@@ -78,6 +84,8 @@ def entries_of(settings: Settings) -> dict[str, Entry]:
                     tries=menu.tries,
                     needs=settings.needs_of(line.target),
                 )
+            case "flow":
+                found[number] = FlowEntry(flows[line.target], flows)
             case "queue":
                 found[number] = QueueId(line.target)
             case "echo":
@@ -202,6 +210,22 @@ class Reception:
                 choice, queue = await self._menu(session, entry)
                 chosen = entry.needs.get(choice)
                 self._circle.put(inp.MenuAnswered(contact=contact, menu=entry.id, choice=choice, queue=queue))
+            elif isinstance(entry, FlowEntry):
+                call: dict[str, Value] = {
+                    "dialled": dnis,
+                    "language": known.language if known is not None else None,
+                    "caller.withheld": withheld(presentation),
+                    "party.known": known is not None and known.party is not None,
+                    "party.vip": known is not None and known.vip,
+                    "party.language": known.language if known is not None else None,
+                }
+                facts = Facts(self._circle.floor, pbx, self._circle.clock.now, call)
+                end = await go_through(session, entry, contact, facts, self._circle.put)
+                if isinstance(end, Over):
+                    await session.command("HANGUP")
+                    return
+                queue, chosen = end.queue, end.needs
+                self._circle.put(inp.MenuAnswered(contact=contact, menu=entry.flow.id, choice="", queue=queue))
             else:
                 queue = entry
             await self._ask(session, contact, said, chosen)

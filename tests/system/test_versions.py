@@ -138,7 +138,7 @@ async def test_the_echo_line_is_refused_in_words_where_there_is_no_audiosocket(c
     call = await centre.dial("5900")
     assert await call.tone() > 0, "nothing was said"
     await call.wait("disconnected", 10)
-    (line,) = re.findall(r"contactd: line \d+ needs.*", centre.stack.asterisk.log.read_text())
+    (line,) = re.findall(r"contactd: line \d+ needs.*", centre.stack.asterisk.log.read_text(errors="replace"))
     assert line.startswith("contactd: line 5900 needs AudioSocket: Asterisk 18 or newer")
 
 
@@ -173,7 +173,7 @@ async def test_a_call_goes_through_a_freepbx_and_its_own_dialplan_stays_what_it_
         found = {finding.check for finding in await of_pbx(centre) if finding.level is not Level.OK}
         # Emergency numbers are FreePBX's own there, and no concern of the drop-in's.
         assert found == set(), found
-        unwanted = re.findall(r".*(?:WARNING|ERROR)\[.*", centre.stack.asterisk.log.read_text())
+        unwanted = re.findall(r".*(?:WARNING|ERROR)\[.*", centre.stack.asterisk.log.read_text(errors="replace"))
         # FreePBX's own contexts name ones that an administrator may make.
         assert [line for line in unwanted if "tries to include nonexistent context 'from-" not in line] == []
 

@@ -45,5 +45,5 @@ class Menu(Struct, frozen=True, kw_only=True):
 class Line(Struct, frozen=True):
     """Where a dialled number leads."""
 
-    kind: Literal["menu", "queue", "echo"]
+    kind: Literal["menu", "flow", "queue", "echo"]
     target: str = ""

@@ -18,6 +18,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("queues",),
     ("announcements",),
     ("menus",),
+    ("flows",),
     ("lines",),
     ("sign_in",),
     ("handsets",),

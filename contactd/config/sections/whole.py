@@ -12,6 +12,7 @@ from contactd.config.sections.announcements import Announcements
 from contactd.config.sections.calendars import Calendar
 from contactd.config.sections.cases import CaseType
 from contactd.config.sections.customers import Customers, CustomerSecrets
+from contactd.config.sections.flows import Flow
 from contactd.config.sections.lines import Menu
 from contactd.config.sections.machine import (
     Agi,
@@ -71,7 +72,8 @@ class Sections(Struct, frozen=True, kw_only=True):
     queues: dict[words.Queue, Queue] = {}
     announcements: Announcements = Announcements()
     menus: dict[words.Menu, Menu] = {}
-    lines: dict[words.Dialled, Annotated[str, Meta(description='"menu:<id>", "queue:<id>" or "echo"')]] = {}
+    flows: dict[words.Flow, Flow] = {}
+    lines: dict[words.Dialled, words.Target] = {}
     """The dialled number = where it leads. A number that is not here goes to ``default_queue``. echo: callers hear what
     they say, by way of contactd, for five minutes at most; to try a headset and the network. It is no contact: neither
     the journal nor a report knows of it."""

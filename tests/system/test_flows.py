@@ -1,0 +1,166 @@
+"""Flows on real telephones: what is said is heard, what is pressed counts, and what came of it is in the journal."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.system.centre import Centre
+from tests.system.reloading import Files
+from tests.system.telling import body, hears_music, kinds
+
+MAIN = """
+start = "welcome"
+
+[nodes.welcome]
+kind = "say"
+prompt = ["hello"]
+next = "choose"
+
+[nodes.choose]
+kind = "menu"
+prompt = ["digits/1", "digits/2"]
+keys = { "1" = "account", "2" = "support" }
+tries = 2
+timeout_s = 1
+otherwise = "look"
+
+[nodes.look]
+kind = "branch"
+cases = [{ when = "queue.sales.open and dialled == \\"5003\\"", go = "support" }]
+otherwise = "sales"
+
+[nodes.account]
+kind = "collect"
+prompt = ["digits/3"]
+into = "account"
+least = 4
+most = 4
+timeout_s = 5
+next = "said"
+otherwise = "support"
+
+[nodes.said]
+kind = "say"
+prompt = ["digits/4", "{digits: account}"]
+barge_in = false
+next = "bye"
+
+[nodes.bye]
+kind = "hang_up"
+
+[nodes.sales]
+kind = "queue"
+queue = "sales"
+
+[nodes.support]
+kind = "queue"
+queue = "support"
+boost_s = 30
+
+[[tests]]
+name = "an account is said back"
+caller = ["1", "4711"]
+ends = "hang up"
+hears = ["digits/4", "digits 4711"]
+"""
+OTHER = """
+start = "straight"
+
+[nodes.straight]
+kind = "queue"
+queue = "sales"
+"""
+
+
+@pytest.fixture(scope="module")
+async def flowing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Centre]:
+    folder = tmp_path_factory.mktemp("flows")
+    async with Centre(folder, agents=1, queues={"sales": (5, 0), "support": (5, 0)}) as centre:
+        flows = centre.stack.daemon.folder / "flows"
+        flows.mkdir()
+        (flows / "main.toml").write_text(MAIN)
+        files = Files.of(centre)
+        files.write(("\n[lines]\n", '\n[lines]\n"5003" = "flow:main"\n'))
+        await files.reload("taken")
+        yield centre
+
+
+@pytest.fixture
+async def centre(flowing: Centre) -> AsyncIterator[Centre]:
+    await flowing.clear()
+    yield flowing
+    await flowing.clear()
+
+
+async def test_a_caller_is_served_by_a_flow_and_hears_what_they_pressed(centre: Centre) -> None:
+    call = await centre.dial("5003")
+    assert await call.tone() > 0, "nothing was said"
+    await centre.until_fact("FlowWent", asks="choose")
+    await call.dtmf("1")
+    await centre.until_fact("FlowWent", asks="account")
+    await call.dtmf("4713")
+    await call.wait("disconnected", 20)
+    story = await centre.story()
+    assert kinds(story) == ["ContactArrived", "FlowWent", "FlowWent", "FlowWent", "ContactEnded"]
+    went = [fact.body for fact in story if fact.kind == "FlowWent"]
+    assert [(one["asks"], one["passed"]) for one in went] == [
+        ("choose", ["welcome"]),
+        ("account", ["choose=1"]),
+        ("", ["account=next", "said", "bye"]),
+    ]
+    assert body(story, "ContactEnded")["outcome"] == "self_served"
+    # What was pressed is the caller's: neither the journal nor the log has it.
+    assert "4713" not in str(went) and "4713" not in centre.stack.daemon.log.read_text()
+
+
+async def test_who_presses_nothing_goes_where_the_flow_looks_and_waits_there(centre: Centre) -> None:
+    call = await centre.dial("5003")
+    await hears_music(call)
+    await centre.until_queued(1)
+    await call.hangup()
+    story = await centre.story()
+    assert body(story, "MenuChosen")["menu"] == "main" and body(story, "ContactQueued")["queue"] == "support"
+    assert body(story, "ContactNeedsSet")["needs"]["boost_s"] == 30
+    last = [fact.body for fact in story if fact.kind == "FlowWent"][-1]
+    assert last["passed"] == ["choose=otherwise", "look", "support"]
+    assert body(story, "ContactEnded")["outcome"] == "abandoned_waiting"
+
+
+async def test_who_hangs_up_in_a_flow_is_known_to_have_left_at_that_question(centre: Centre) -> None:
+    call = await centre.dial("5003")
+    await call.dtmf("1")
+    await centre.until_fact("FlowWent", asks="account")
+    await call.hangup()
+    story = await centre.story()
+    assert body(story, "FlowWent")["asks"] == "account"
+    assert body(story, "ContactEnded")["outcome"] == "abandoned_in_menu"
+
+
+async def test_a_flow_is_replaced_while_a_caller_is_inside_who_finishes_the_old_one(centre: Centre) -> None:
+    call = await centre.dial("5003")
+    await call.dtmf("1")
+    await centre.until_fact("FlowWent", asks="account")
+    flow = centre.stack.daemon.folder / "flows/main.toml"
+    old = flow.read_text()
+    files = Files.of(centre)
+    try:
+        flow.write_text(OTHER)
+        await files.reload("taken")
+        later = await centre.phones.caller("later")
+        straight = await later.dial("5003")
+        await centre.until_queued(1)
+        await straight.hangup()
+        await call.dtmf("4712")
+        await call.wait("disconnected", 20)
+        stories = await centre.until_ended(2)
+        outcomes = {body(story, "ContactEnded")["outcome"] for story in stories.values()}
+        assert outcomes == {"self_served", "abandoned_waiting"}
+        # One that is wrong is refused whole, and the caller meets the one before.
+        flow.write_text(OTHER.replace("sales", "nowhere"))
+        await files.reload("refused")
+        assert f"{flow}:6: flows.main.nodes.straight.queue: there is no queue" in centre.stack.daemon.log.read_text()
+    finally:
+        flow.write_text(old)
+        await files.reload("taken")
