@@ -216,6 +216,7 @@ def _queue_plan(queue_id: QueueId, queue: Queue) -> QueuePlan:
         max_estimated_wait_s=queue.max_estimated_wait_s,
         full=as_destination(queue.full),
         unstaffed=as_destination(queue.unstaffed),
+        unstaffed_grace_s=queue.unstaffed_grace_s if queue.unstaffed and queue.at_sign_out == "send" else None,
         calendar=queue.calendar,
         at_closing=AtClosing(queue.at_closing),
         closed=as_destination(queue.closed),

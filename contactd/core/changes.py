@@ -32,7 +32,7 @@ RETURN_S = 2.0
 
 def _configured(floor: LiveFloor, event: ev.FloorConfigured, at: Instant) -> None:
     hearing.configured(floor, event.plan, at)
-    floor.configure(event.plan)
+    floor.configure(event.plan, at)
 
 
 def _steered(floor: LiveFloor, event: ev.PbxSteered, at: Instant) -> None:
@@ -95,7 +95,7 @@ def _queued(floor: LiveFloor, event: ev.ContactQueued, at: Instant) -> None:
     if event.estimate is not None:
         floor.state.estimated_at = at
     contact.passed = event.passed
-    contact.turned_away = False
+    contact.turned_away = contact.unserved = False
     # A second wait, after a transfer, ends at the second talk.
     contact.connected_at = None
     floor.enter(contact, ContactState.WAITING, held=True)
@@ -104,6 +104,7 @@ def _queued(floor: LiveFloor, event: ev.ContactQueued, at: Instant) -> None:
 def _diverted(floor: LiveFloor, event: ev.ContactDiverted, at: Instant) -> None:
     contact = floor.contacts[event.contact]
     contact.turned_away = contact.turned_away or event.why in BY_HOURS
+    contact.unserved = contact.unserved or event.why is ev.DiversionReason.UNSTAFFED
     if isinstance(event.to, ToQueue):
         floor.ask_for(contact, step=event.step, needs=contact.needs)
         return

@@ -180,6 +180,8 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     """Of the wait that began last, when it began; None: nobody knew, or nobody was asked."""
     turned_away: bool = False
     """Was sent where callers of the closed queue go, and is not sent there again."""
+    unserved: bool = False
+    """The same of a queue that nobody served."""
     passed: tuple[QueueId, ...] = ()
     """The queues that this wait went through before: the PBX still names one of them, and no way leads back."""
     sent: Sent | None = None

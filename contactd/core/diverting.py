@@ -18,6 +18,7 @@ from contactd.core.hours import leaves, turned_away
 from contactd.core.ids import ContactId, Instant, PbxId, QueueId, diversion_id
 from contactd.core.plan import QueuePlan
 from contactd.core.routing.waits import estimated_wait
+from contactd.core.unstaffed import leaves_at
 
 
 def arrive(
@@ -109,6 +110,15 @@ def closing_sends(floor: LiveFloor, contact: Contact, plan: QueuePlan, at: Insta
     if found is None or contact.queued_at is None:
         return False
     return _leave(floor, contact, contact.queued_at, plan, *found, contact.step, at, into)
+
+
+def unstaffed_sends(floor: LiveFloor, contact: Contact, plan: QueuePlan, at: Instant, into: Decision) -> bool:
+    """Whether a contact that waits is sent away, since nobody has been signed in for too long who serves the queue."""
+    when = leaves_at(floor, plan, contact)
+    if when is None or when > at or plan.unstaffed is None or contact.queued_at is None:
+        return False
+    why = DiversionReason.UNSTAFFED
+    return _leave(floor, contact, contact.queued_at, plan, why, plan.unstaffed, contact.step, at, into)
 
 
 def _leave(

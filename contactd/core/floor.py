@@ -5,11 +5,12 @@ A floor rebuilt from the journal by apply() alone equals the live one, since a l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 
 from contactd.core import events as ev
+from contactd.core import unstaffed
 from contactd.core.agent import TRANSITIONS as AGENT_TRANSITIONS
 from contactd.core.agent import Agent, AgentState, By, Engagement, Handset, Status, Tries
 from contactd.core.announcements import Hearing
@@ -54,6 +55,8 @@ class Floor(msgspec.Struct, kw_only=True):
     """By what each caller is known: places that are kept for who was cut off, the oldest first."""
     estimated_at: Instant = 0.0
     """When a wait was last estimated as it began."""
+    unstaffed: dict[str, Instant] = {}
+    """By ``pbx/queue``: since when nobody is signed in there who serves it, of queues that ask and had somebody."""
 
 
 _WAITING = ContactState.WAITING
@@ -208,8 +211,13 @@ class LiveFloor:
             self.timers.steps.set(contact.id, 0.0)
             return
         due = next_step_at(queue, contact)
-        stays = sends and goes_next(queue, contact) and not self.can_go(contact)
-        self.timers.steps.set(contact.id, None if stays else due)
+        if sends:
+            if goes_next(queue, contact) and not self.can_go(contact):
+                due = None
+            leaves_at = unstaffed.leaves_at(self, queue, contact)
+            if leaves_at is not None:
+                due = leaves_at if due is None else min(due, leaves_at)
+        self.timers.steps.set(contact.id, due)
 
     def time_announcement(self, contact: Contact, hears: Hearing) -> None:
         """Take what a contact has heard, and set when something is said next."""
@@ -226,9 +234,13 @@ class LiveFloor:
 
     def time_hours(self) -> None:
         """A queue has opened or closed, perhaps: whoever may not wait any more goes."""
-        for contact in self.contacts.values():
+        self.time_waiting({queue.id for queue in self.queues.values() if queue.closes()})
+
+    def time_waiting(self, queues: Container[QueueId]) -> None:
+        """Those who wait in one of these may have to go at another time."""
+        for contact in self.contacts.values() if queues else ():
             queue = self.queues.get(contact.queue) if contact.state is _WAITING and contact.queue is not None else None
-            if queue is not None and queue.closes():
+            if queue is not None and queue.id in queues:
                 self._time_step(queue, contact)
 
     def time_steps(self, pbx: PbxId) -> None:
@@ -313,7 +325,9 @@ class LiveFloor:
         agent.idle_since = at
         self.timers.pauses.set(agent.id, ready_at)
         self._index_agent(agent)
-        self.queue_limits.see_agent(agent)
+        staffing = self.queue_limits.see_agent(agent)
+        if staffing:
+            unstaffed.staffing_changed(self, staffing, at)
         self.routing.presence_changed(agent.id)
 
     def set_skills(self, agent: Agent, skills: Skills | None) -> None:
@@ -379,8 +393,9 @@ class LiveFloor:
         until = self.limits.first(agent) if agent.profile.pbx in self.steered else None
         self.timers.limits.set(agent.id, until)
 
-    def configure(self, plan: FloorPlan) -> None:
+    def configure(self, plan: FloorPlan, at: Instant) -> None:
         """Take a new plan; people in the middle of something stay until they are done."""
+        staffed = self.queue_limits.staffed_places()
         self.state.plan = plan
         forget_hours(self, plan)
         kept = {queue.id for queue in plan.queues}
@@ -400,6 +415,7 @@ class LiveFloor:
                 agent.status, agent.reason, agent.ready_at = Status.SIGNED_OUT, "", None
                 agent.status_by, agent.overdue = By.SYSTEM, False
         self._index_plan()
+        unstaffed.follow_plan(self, staffed, at)
 
     def _index_plan(self) -> None:
         """Everything that follows from the plan: all of the indexes."""

@@ -13,7 +13,7 @@ from contactd.core.alarms import Alarms
 from contactd.core.announcing import announcement_due
 from contactd.core.contact import STICKY
 from contactd.core.decision import Decision
-from contactd.core.diverting import closing_sends, step_goes
+from contactd.core.diverting import closing_sends, step_goes, unstaffed_sends
 from contactd.core.floor import LiveFloor
 from contactd.core.hours import switch_over
 from contactd.core.ids import AgentId, ContactId, Instant
@@ -46,10 +46,12 @@ def _return_overdue(floor: LiveFloor, contact: ContactId, at: Instant, into: Dec
 
 
 def _step_reached(floor: LiveFloor, contact_id: ContactId, at: Instant, into: Decision) -> None:
-    """The contact waits by another rule from now on, or goes where the step or the closed queue sends it."""
+    """The contact waits by another rule from now on, or goes where the step or the queue sends it."""
     contact = floor.contacts[contact_id]
     queue = floor.queues.get(contact.queue) if contact.queue is not None else None
-    if queue is None or contact.queued_at is None or closing_sends(floor, contact, queue, at, into):
+    if queue is None or contact.queued_at is None:
+        return
+    if closing_sends(floor, contact, queue, at, into) or unstaffed_sends(floor, contact, queue, at, into):
         return
     reached = due_step(queue, contact.step == STICKY and contact.prefers(), contact.queued_at, at)
     reached = max(reached, contact.step + 1)

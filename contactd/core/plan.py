@@ -131,6 +131,8 @@ class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     full: Destination | None = None
     unstaffed: Destination | None = None
     """Where who comes goes while nobody is signed in who serves the queue."""
+    unstaffed_grace_s: int | None = None
+    """How long after the last sign-out those go there who wait already; None: they stay."""
     calendar: CalendarId | None = None
     """None: always open, but for a supervisor."""
     at_closing: AtClosing = AtClosing.SERVE
@@ -154,6 +156,8 @@ class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
 
     def sends_who_waits(self) -> bool:
         """Whether a contact that waits may be sent elsewhere."""
+        if self.unstaffed is not None and self.unstaffed_grace_s is not None:
+            return True
         return self.closes() or any(step.go is not None for step in self.steps)
 
     def refuses(self) -> bool:

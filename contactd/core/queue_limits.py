@@ -50,22 +50,32 @@ class QueueLimits:
             self._in_line[queue] += 1
             self._queue_of[contact.id] = queue
 
-    def see_agent(self, agent: Agent) -> None:
-        """agent may have signed in or out."""
+    def see_agent(self, agent: Agent) -> list[tuple[PbxId, QueueId]]:
+        """agent may have signed in or out. Returns where that was the first or the last one."""
         here = agent.status is not Status.SIGNED_OUT
         if here == (agent.id in self._serving):
-            return
+            return []
         if here:
             profile = agent.profile
             queues = set(profile.queues).union(*(self._of_group.get(group, ()) for group in profile.groups))
             serving = self._serving[agent.id] = [(profile.pbx, queue) for queue in queues & self._staffed]
             self._here.update(serving)
         else:
-            self._here.subtract(self._serving.pop(agent.id))
+            serving = self._serving.pop(agent.id)
+            self._here.subtract(serving)
+        return sorted(place for place in serving if self._here[place] == here)
 
     def in_line(self, queue: QueueId) -> int:
         """How many wait, ring, or are on the way back from the static queue, in a queue that has a limit."""
         return self._in_line[queue]
+
+    def asks(self, queue: QueueId) -> bool:
+        """Whether it is known of the queue who is signed in."""
+        return queue in self._staffed
+
+    def staffed_places(self) -> set[tuple[PbxId, QueueId]]:
+        """Where somebody is."""
+        return {place for place, agents in self._here.items() if agents}
 
     def staffed(self, pbx: PbxId, queue: QueueId) -> bool:
         """Whether somebody is signed in at this PBX who serves a queue that asks for it, at once or at a later step.

@@ -94,6 +94,7 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
         max_estimated_wait_s=dice.choice((None, 1, 60, 600)) if limited else None,
         full=some_destination(dice) if limited else None,
         unstaffed=some_destination(dice) if dice.random() < 0.3 else None,
+        unstaffed_grace_s=dice.choice((None, 0, 5, 60)),
         id=queue,
         wrap_up_s=wrap_up_s,
         wrap_up_extend_s=dice.choice((0, 3, 60)),

@@ -15,7 +15,7 @@ from contactd.core.floor import Floor, LiveFloor
 from contactd.core.ids import QueueId
 from contactd.core.plan import QueuePlan
 from contactd.core.step import Step
-from tests.core.rules import closed_way, in_line, movable, next_step_at, queue_of, sent_away, staffed
+from tests.core.rules import closed_way, in_line, left_alone, movable, next_step_at, queue_of, sent_away, staffed
 
 _decode = msgspec.msgpack.Decoder(Floor).decode
 
@@ -117,6 +117,11 @@ def _check_steps(floor: LiveFloor, made: Step) -> None:
         if away is not None:
             assert isinstance(event, ev.ContactDiverted), event
             assert (str(event.why), event.to, event.step) == (*away, contact.step)
+            continue
+        left = left_alone(floor, contact)
+        if left is not None and left[0] <= made.at:
+            assert isinstance(event, ev.ContactDiverted), event
+            assert (event.why, event.to, event.step) == ("unstaffed", left[1], contact.step)
             continue
         ways = list(_ways(queue, contact, made.at))
         can_go = movable(floor, contact)

@@ -14,7 +14,7 @@ from contactd.core.commands import RingAgent
 from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.hours import opening
-from contactd.core.ids import AgentId, QueueId
+from contactd.core.ids import AgentId, PbxId, QueueId
 from contactd.core.plan import Medium, QueuePlan, Strategy
 from contactd.core.routing.demand import target_of
 from contactd.core.step import Step
@@ -375,3 +375,22 @@ class Places:
         assert event.resumed == lost.id and lost.queued_at is not None and event.queued_at <= lost.queued_at
         self.given += 1
         del self.lost[caller]
+
+
+class Staffing:
+    """Since when which queue has nobody, told from outside: by who is signed in after each step."""
+
+    def __init__(self) -> None:
+        self._was: dict[str, bool] = {}
+        self._since: dict[str, float] = {}
+
+    def follow(self, made: Step, floor: LiveFloor) -> None:
+        plan = floor.state.plan
+        asking = [queue for queue in plan.queues if queue.unstaffed] if plan is not None else []
+        pbxes = {agent.profile.pbx for agent in floor.agents.values()}
+        pbxes |= {PbxId(place.partition("/")[0]) for place in self._was}
+        now = {f"{pbx}/{queue.id}": staffed(floor, pbx, queue) for pbx in pbxes for queue in asking}
+        self._since = {place: since for place, since in self._since.items() if now.get(place) is False}
+        self._since |= {place: made.at for place, here in now.items() if not here and self._was.get(place)}
+        self._was = now
+        assert floor.state.unstaffed == self._since

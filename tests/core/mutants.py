@@ -44,6 +44,7 @@ STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
 )
 HOLD, PASSING, RECORDING = "hold.py", "passing.py", "recording.py"
 HEARING, ANNOUNCING, POSITIONS = "hearing.py", "announcing.py", "positions.py"
+UNSTAFFED = "unstaffed.py"
 NEEDS, CUSTOMER = "needs.py", "customer.py"
 PRESENCE, LIMITS, DESKS, STEP, COMPARE = "presence.py", "limits.py", "desks.py", "step.py", "compare.py"
 
@@ -203,6 +204,34 @@ MUTANTS = (
     Mutant("round robin", STRATEGIES, "    return agent.offered_seq", "    return -agent.offered_seq"),
     Mutant("a turn is the offer", CHANGES, "    agent.offered_seq = floor.seq + 1\n", ""),
     Mutant("weights count", STRATEGIES, "left -= agent.profile.weight", "left -= 2"),
+    Mutant("who waits stays for the grace", UNSTAFFED, "max(since, queued_at) + grace_s", "max(since, queued_at)"),
+    Mutant("the grace begins with the sign-out", UNSTAFFED, "max(since, queued_at) + grace_s", "queued_at + grace_s"),
+    Mutant(
+        "who is signed in keeps who waits",
+        UNSTAFFED,
+        "    if floor.queue_limits.staffed(contact.pbx, queue.id):\n        return None\n",
+        "",
+    ),
+    Mutant("who left an unserved queue once does not again", UNSTAFFED, " or contact.unserved", ""),
+    Mutant("an unserved queue sends by the PBX's hand", UNSTAFFED, " or not floor.can_go(contact):", ":"),
+    Mutant(
+        "no way leads back, nor out of an unserved queue", UNSTAFFED, "in (*contact.passed, queue.id) or", "in () or"
+    ),
+    Mutant(
+        "a sign-out looks at who waits",
+        UNSTAFFED,
+        "    floor.time_waiting({queue for _, queue in places})\n",
+        "",
+    ),
+    Mutant(
+        "who comes back ends the time without anybody", UNSTAFFED, "unstaffed.pop(_key(pbx, queue), None)", "copy()"
+    ),
+    Mutant(
+        "a plan may take the last agent", UNSTAFFED, "for place in were - staffed if", "for place in were - were if"
+    ),
+    Mutant("a plan may give somebody", UNSTAFFED, "if _key(pbx, queue) in known}", "if False}"),
+    Mutant("who was sent is marked", CHANGES, "event.why is ev.DiversionReason.UNSTAFFED", "False"),
+    Mutant("an unserved queue sends who waits", PASSING, " or unstaffed_sends(floor, contact, queue, at, into)", ""),
     Mutant("what is stale in a line hides nobody", INDEX, "best < demand.line[0]", "best > demand.line[0]"),
     Mutant("every draw is another", STRATEGIES, "{contact}\\0{seq}", "0"),
     Mutant("a failed offer costs no place among the idle", CHANGES, "at, worked=False)", "at, worked=True)"),
@@ -363,8 +392,8 @@ MUTANTS = (
     Mutant(
         "a closing sends who waits",
         PASSING,
-        " or closing_sends(floor, contact, queue, at, into):\n",
-        ":\n",
+        "if closing_sends(floor, contact, queue, at, into) or",
+        "if",
     ),
     Mutant(
         "a queue that closes is timed when its PBX is steered",

@@ -138,6 +138,21 @@ def sent_away(floor: LiveFloor, contact: Contact) -> tuple[str, Destination] | N
     return closed_way(floor, queue, contact.queued_at, contact.passed)
 
 
+def left_alone(floor: LiveFloor, contact: Contact) -> tuple[float, Destination] | None:
+    """When, and where to, who stands in the hold of a queue that nobody serves is sent: once."""
+    queue = queue_of(floor, contact)
+    if queue is None or queue.unstaffed is None or queue.unstaffed_grace_s is None or contact.queued_at is None:
+        return None
+    if contact.unserved or not movable(floor, contact) or staffed(floor, contact.pbx, queue):
+        return None
+    known = {other.id for other in floor.plan.queues} - {queue.id, *contact.passed}
+    if isinstance(queue.unstaffed, ToQueue) and queue.unstaffed.queue not in known:
+        return None
+    began = [contact.queued_at]
+    began += [at for place, at in floor.state.unstaffed.items() if place == f"{contact.pbx}/{queue.id}"]
+    return max(began) + queue.unstaffed_grace_s, queue.unstaffed
+
+
 def weight(agent: Agent, medium: Medium) -> int:
     media = agent.profile.capacity.media
     return media[medium].weight if medium in media else 100
@@ -205,12 +220,14 @@ def next_step_at(floor: LiveFloor, contact: Contact) -> float | None:
         return None
     if sent_away(floor, contact) is not None:
         return 0.0
+    times: list[float] = []
+    later = queue.steps[contact.step :] if contact.step != STICKY else ()
     if contact.step == STICKY:
-        return contact.queued_at + queue.sticky_s
-    later = queue.steps[contact.step :]
-    if later and later[0].go is not None and not movable(floor, contact):
-        return None
-    return contact.queued_at + later[0].after_s if later else None
+        times.append(contact.queued_at + queue.sticky_s)
+    elif later and (later[0].go is None or movable(floor, contact)):
+        times.append(contact.queued_at + later[0].after_s)
+    left = left_alone(floor, contact)
+    return min([*times, left[0]] if left is not None else times, default=None)
 
 
 def sitter(floor: LiveFloor, pbx: str, endpoint: str) -> AgentId:

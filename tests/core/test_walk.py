@@ -21,6 +21,7 @@ from tests.core.diversions import check_diversions
 from tests.core.invariants import (
     Lives,
     Places,
+    Staffing,
     check_capacity,
     check_floor,
     check_offers,
@@ -53,6 +54,7 @@ class Walk:
         self.also = also
         self.lives = Lives()
         self.places = Places()
+        self.staffing = Staffing()
         self.kinds: set[str] = set()
 
     def go(self, steps: int) -> None:
@@ -84,6 +86,7 @@ class Walk:
         check_announcements(before, made, self.live)
         self.lives.follow(made)
         self.places.follow(made, known, self.live)
+        self.staffing.follow(made, self.live)
         if not made.events:
             assert frozen(self.live) == before
             return

@@ -212,6 +212,39 @@ async def test_a_number_that_does_not_take_the_call_gives_the_caller_back(
             await outside.register()
 
 
+async def test_who_waits_when_the_last_agent_signs_out_is_told_unless_somebody_comes(files: Files) -> None:
+    centre = files.centre
+    await configure(files, sales='unstaffed = { message = "custom/closed" }\nunstaffed_grace_s = 3')
+    await centre.duty("anna")
+    centre.act("anna", "not-ready", "break")
+    call = await centre.dial("5001")
+    await centre.until_queued(1)
+    # The handset is lost, and nobody minds; the agent leaves, and the next shift is there in time.
+    anna = await centre.handset("anna")
+    await anna.unregister()
+    await centre.until(lambda: centre.now("anna")["handset"] == "unavailable", "the handset to be away")
+    centre.act("anna", "sign-out")
+    centre.act("bilal", "sign-in")
+    centre.act("bilal", "not-ready", "break")
+    await hears_music(call)
+    began = (await centre.until_fact("AgentSignedIn", agent="bilal")).at
+    await centre.until(lambda: time.time() > began + 4, "the grace to be over", 10)
+    assert [one["state"] for one in centre.contacts()] == ["waiting"]
+    # And then nobody.
+    centre.act("bilal", "sign-out")
+    await call.hears(CLOSED_HZ)
+    await call.wait("disconnected")
+    ((contact, story),) = (await centre.until_ended(1)).items()
+    out = await centre.until_fact("AgentSignedOut", agent="bilal")
+    assert kinds(story) == DIVERTED and body(story, "ContactDiverted")["why"] == "unstaffed"
+    gone = next(fact for fact in story if fact.kind == "ContactDiverted")
+    assert 3 <= (gone.at - out.at) < 5
+    assert body(story, "ContactEnded")["outcome"] == "diverted_message"
+    told = centre.stack.daemon.ctl("explain", contact).stdout
+    assert "nobody was signed in who serves it" in told
+    await anna.register()
+
+
 @pytest.mark.parametrize("tone", ["busy", "congestion"])
 async def test_a_caller_who_is_turned_away_hears_the_tone(files: Files, tone: str) -> None:
     centre = files.centre

@@ -95,6 +95,11 @@ class Queue(Struct, frozen=True, kw_only=True):
     """Where who comes goes while the queue is at one of its limits."""
     unstaffed: _Destination = None
     """Where who comes goes while nobody is signed in who serves the queue. Left out: they wait."""
+    at_sign_out: Literal["send", "stay"] = "send"
+    """What becomes of those who wait when the last agent signs out who serves the queue: they are sent where
+    ``unstaffed`` says, or stay."""
+    unstaffed_grace_s: Annotated[int, Meta(ge=0, le=86400, description="seconds, 0 to 86400")] = 60
+    """After how long they are sent; who signs in meanwhile cancels it. 0: at once."""
     calendar: words.Calendar | None = None
     """When the queue is open. Left out: always."""
     closed: _Destination = None
