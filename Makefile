@@ -15,7 +15,7 @@ BOOTSTRAP = @command -v $(PYTHON) >/dev/null || { echo "lab: there is no $(PYTHO
 VENV = .lab/venv/bin
 RELEASE = $(BOOTSTRAP) --build && .lab/build/bin/python -m release
 
-.PHONY: help run call test test-deb lint docs bench bench-acd bench-customers clean lock install uninstall sbom bundle deb
+.PHONY: help run call test test-deb lint docs bench bench-acd bench-customers bench-tty clean lock install uninstall sbom bundle deb
 
 help:
 	@echo "make run    a whole contact centre on this machine: PostgreSQL, Asterisk, contactd (LISTEN=address)"
@@ -25,6 +25,7 @@ help:
 	@echo "make docs   the samples and the reference of the configuration, from contactd/config/sections"
 	@echo "make bench  the latency and load figures; make bench-acd those of the routing alone, in three minutes"
 	@echo "make bench-customers  matching, timeline and erasing with a million customers"
+	@echo "make bench-tty  reading text telephones, beside minimodem, in a quarter of an hour"
 	@echo "make clean  remove everything generated"
 	@echo "make install, uninstall  into PREFIX=$(PREFIX), with DESTDIR= before it"
 	@echo "make deb       a Debian package, in dist/; make test-deb tries it in a Debian of its own (as root)"
@@ -40,7 +41,7 @@ call:
 	@$(VENV)/python -m tests.lab.call
 
 test:
-	$(BOOTSTRAP) asterisk postgresql-tls sipp promtool minimodem
+	$(BOOTSTRAP) asterisk postgresql-tls sipp promtool minimodem sox espeak-ng
 	@$(VENV)/python -m pytest $(TESTARGS)
 
 lint:
@@ -68,6 +69,11 @@ bench-acd:
 bench-customers:
 	$(BOOTSTRAP)
 	@$(VENV)/python -m tests.lab.bench.customers $(BENCHARGS)
+
+# BENCHARGS="--hours 1" for a shorter one, --quick for two minutes.
+bench-tty:
+	$(BOOTSTRAP) minimodem sox espeak-ng
+	@$(VENV)/python -m tests.lab.bench.tty $(BENCHARGS)
 
 # The package installed, upgraded and purged in a Debian that boots: takes minutes, and root.
 test-deb:

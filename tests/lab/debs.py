@@ -36,6 +36,7 @@ TOOLS = {
     "sipp": ("sip-tester", "usr/bin/sipp"),
     "minimodem": ("minimodem", "usr/bin/minimodem"),
     "sox": ("sox", "usr/bin/sox"),
+    "espeak-ng": ("espeak-ng", "usr/bin/espeak-ng"),
     "openssl": ("openssl", "usr/bin/openssl"),
     "systemd-analyze": ("systemd", "usr/bin/systemd-analyze"),
     "promtool": ("prometheus", "usr/bin/promtool"),
@@ -96,6 +97,10 @@ def tool(name: str) -> list[str]:
     package, binary = TOOLS[name]
     root = ensure([package], LAB / f"tools/{name}")
     argv = runner(root, binary)
+    if name == "espeak-ng":
+        # Its voices lie beside its libraries.
+        data = next(root.glob("usr/lib/*/espeak-ng-data"), root / "usr/share/espeak-ng-data")
+        return ["env", f"ESPEAK_DATA_PATH={data.parent}", *argv]
     if name == "openssl":
         # It looks for it in /usr/lib/ssl, where a host without openssl has nothing.
         return ["env", f"OPENSSL_CONF={root / 'etc/ssl/openssl.cnf'}", *argv]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from contactd.protocols.baudot.alphabet import Decoder
-from contactd.protocols.baudot.tones import BATCH, BATCH_MS, PER_MS, TONES_HZ, Complexes, Floats, amplitude, mix
+from contactd.protocols.baudot.tones import BATCH, BATCH_MS, PER_MS, Complexes, Floats, amplitude, mix
 from contactd.protocols.baudot.trellis import Heard, Trellis
 
 RATES_BAUD = (45.45, 50.0)
@@ -31,6 +31,8 @@ _HEARD_OUT = 4  # batches after it was found, for a sight of its level
 _LEAST_DBM0 = -48.0
 # Nothing on a telephone line is purer than this; a bit's evidence (in nats) stays below about as much.
 _PUREST = 30.0
+# A tone's energy where a codec or a lost packet took most of it, and how unlikely that is.
+_FAINT, _UNLIKELY = 0.12, 3.0
 _OFFSETS_HZ = tuple(range(-90, 91, 10))
 _GONE_MS = 600
 _FLUSHED_MS = 400  # what a character needs to be read after its end
@@ -64,7 +66,8 @@ class Receiver:
         self._slices: list[tuple[float, float]] = []  # of a batch: the stronger tone, and what is beside them
         self._noise = 0.0
         self._level = np.zeros(2)
-        self._offset_hz = np.zeros(2)
+        self._offset_hz = 0.0
+        self._turned: Complexes | None = None
         self._following: list[Trellis] = []
         self._found = 0
         self._seen_ms = 0
@@ -75,6 +78,11 @@ class Receiver:
     def rate_baud(self) -> float | None:
         """The far end's, once it is known."""
         return self._rates[0] if len(self._rates) == 1 else None
+
+    @property
+    def offset_hz(self) -> float:
+        """By how much the far end's tones are too high."""
+        return self._offset_hz
 
     @property
     def carrier(self) -> bool:
@@ -122,8 +130,10 @@ class Receiver:
         self._now += BATCH_MS
         sums = strengths.reshape(_SLICES, _SLICE_MS, -1).sum(axis=1)
         powers = sums.real**2 + sums.imag**2
-        stronger = float(powers[:, :2].max(axis=1).mean())
-        beside = float(powers[:, 2:].mean())
+        stronger = beside = 0.0
+        for mark, space, *others in powers.tolist():
+            stronger += max(mark, space) / _SLICES
+            beside += sum(others) / len(others) / _SLICES
         self._slices.append((stronger, beside))
         del self._slices[:-_SEARCHED]
         self._noise = beside if self._noise == 0.0 else self._noise + 0.08 * (beside - self._noise)
@@ -152,7 +162,7 @@ class Receiver:
         recent = kept[-_SEARCHED * BATCH_MS :, :2]
         found, zero, best = 0, 0.0, 0.0
         for offset in _OFFSETS_HZ:
-            power = _windows(recent * _turn(len(recent), np.full(2, float(offset))), bit_ms)
+            power = _windows(recent * _turn(len(recent), offset), bit_ms)
             strength = float(power.max(axis=1).mean())
             if offset == 0:
                 zero = strength
@@ -160,19 +170,20 @@ class Receiver:
                 found, best = offset, strength
         if best < 1.25 * zero:
             found = 0
-        self._offset_hz = np.full(2, float(found))
+        self._offset_hz = float(found)
         power = _windows(recent * _turn(len(recent), self._offset_hz), bit_ms)
         noise = max(sum(one[1] for one in self._slices) / len(self._slices), _LEAST / 20) * bit_ms / _SLICE_MS
         self._noise = noise * _SLICE_MS / bit_ms
         stronger = power.max(axis=1)
         strong = stronger[stronger > 0.5 * np.partition(stronger, -len(stronger) // 20)[-len(stronger) // 20]]
         level = max(1.1 * (float(strong.mean()) - noise), 2 * noise)
+        self._turned = _turn(2 * BATCH_MS, self._offset_hz) if found else None
         self._level = np.full(2, level)
         self._following = [Trellis(rate) for rate in self._rates]
         for trellis in self._following:
             trellis.begin(self._now - len(kept))
         self._seen_ms, self._found, self._slower = self._now, 0, 0.0
-        before = np.zeros((0, len(TONES_HZ)), np.complex128)
+        before = np.zeros_like(self._strengths[0])
         for strengths in self._strengths:
             self._advance(before, strengths, noise)
             before = strengths
@@ -188,17 +199,21 @@ class Receiver:
                 trellis.settle_all()
 
     def _advance(self, before: Complexes, strengths: Complexes, noise: float) -> None:
-        if len(before) == 0:
-            before = np.zeros_like(strengths)
-        both = np.concatenate((before, strengths))[:, :2] * _turn(2 * BATCH_MS, self._offset_hz)
+        both = np.concatenate((before, strengths))[:, :2]
+        if self._turned is not None:
+            both = both * self._turned
+        sums = np.cumsum(both.T, axis=1)
         for trellis in self._following:
-            power = _windows(both[BATCH_MS - trellis.bit_ms :], trellis.bit_ms)
-            share = trellis.bit_ms / 22
-            level = self._level * share**2
+            bit_ms = trellis.bit_ms
+            window = sums[:, BATCH_MS:] - sums[:, BATCH_MS - bit_ms : 2 * BATCH_MS - bit_ms]
+            power = window.real**2 + window.imag**2
+            share = bit_ms / 22
+            level = (self._level * share**2)[:, None]
             floor = np.maximum(noise * share, level / (_PUREST * share))
             expected = level / floor
-            told = 2 * (np.sqrt(1 + np.minimum(power, 1.5 * level) * (expected / floor)) - 1) - expected
-            trellis.step(power, told)
+            trellis.step(
+                power, *_explained(np.minimum(power, 1.5 * level) / floor, expected), float(expected[0, 0]) / 4
+            )
 
     # --- what was read ------------------------------------------------------------------------------------------------
 
@@ -242,6 +257,19 @@ class Receiver:
         return Character(self._decoder.decode(heard.code), heard.code, heard.start_ms / 1_000, heard.certainty)
 
 
+def _explained(power: Floats, expected: Floats) -> tuple[Floats, Floats]:
+    """How much better a tone of the expected energy explains this power than noise of one does (nats).
+
+    ln I0(x) is taken as sqrt(4 + x^2) - 2, which is near enough. The second value is for a bit of a character: codecs
+    and lost packets take most of one away, so a much weaker tone is possible too, if unlikely, and does not outweigh
+    six good ones.
+    """
+    scaled = power * expected
+    whole = 2 * np.sqrt(1 + scaled) - (2 + expected)
+    faint = 2 * np.sqrt(1 + _FAINT * scaled) - (2 + _FAINT * expected + _UNLIKELY)
+    return whole, np.maximum(whole, faint)
+
+
 def _windows(strengths: Complexes, length: int) -> Floats:
     """The power of each tone in the window that ends at each millisecond but the first ``length``."""
     sums = np.cumsum(strengths, axis=0)
@@ -250,8 +278,8 @@ def _windows(strengths: Complexes, length: int) -> Floats:
     return power
 
 
-def _turn(count: int, offset_hz: Floats) -> Complexes:
-    turned: Complexes = np.exp(-2j * np.pi / 1_000 * np.arange(count)[:, None] * offset_hz)
+def _turn(count: int, offset_hz: float) -> Complexes:
+    turned: Complexes = np.exp(-2j * np.pi / 1_000 * offset_hz * np.arange(count))[:, None]
     return turned
 
 
