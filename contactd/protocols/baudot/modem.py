@@ -37,6 +37,7 @@ class Modem:
     """``hear`` what came and ``speak`` as much: the two are the line's clock, in pieces of any length.
 
     guard_ms: more than GUARD_MS where echo comes later, as over satellites and long chains of gateways.
+    receiver: the detector's, when it found the far end.
     """
 
     def __init__(
@@ -46,9 +47,10 @@ class Modem:
         level_dbm0: float = LEVEL_DBM0,
         guard_ms: int = GUARD_MS,
         unshift_on_space: bool = False,
+        receiver: Receiver | None = None,
     ) -> None:
-        self.receiver = Receiver(rate_baud, unshift_on_space=unshift_on_space)
-        self.transmitter = Transmitter(rate_baud or 45.45, level_dbm0=level_dbm0)
+        self.receiver = receiver or Receiver(rate_baud, unshift_on_space=unshift_on_space)
+        self.transmitter = Transmitter(self.receiver.rate_baud or 45.45, level_dbm0=level_dbm0)
         self.turn = Turn.QUIET
         self._guard = max(0, guard_ms - HOLD_MS) * PER_MS
         self._guarded = 0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from contactd.protocols.baudot.detect import Detector
+from contactd.protocols.baudot.modem import Modem
 from tests.lab.tty import line, peer, sounds
 from tests.lab.tty.line import Samples
 
@@ -52,6 +53,23 @@ def test_nothing_is_lost_by_the_finding() -> None:
     assert detector.receiver is not None
     read = detector.read + detector.receiver.flush()
     assert "".join(one.text for one in read) == "HELLO GA"
+
+
+def test_the_modem_goes_on_where_the_detector_stood() -> None:
+    """The call becomes a TTY call in the middle of the caller's first turn, and answers it."""
+    data = line.bytes_of(line.g711(line.padded(peer.send("HELLO GA"), 1.0))) + bytes(16_000 * 5)
+    detector, modem, read, said = Detector(), None, "", b""
+    for at in range(0, len(data), 320):
+        if modem is not None:
+            read += "".join(one.text for one in modem.hear(data[at : at + 320]))
+            said += modem.speak(160)
+            if read == "HELLO G" and not modem.transmitter.waiting:
+                modem.write("HI GA")
+        elif detector.feed(data[at : at + 320]):
+            modem = Modem(receiver=detector.receiver)
+            read = "".join(one.text for one in detector.read)
+    assert read == "HELLO GA"
+    assert peer.receive(line.samples_of(said)).strip() == "HI GA"
 
 
 def test_a_caller_who_presses_the_space_bar_now_and_then_is_found() -> None:
