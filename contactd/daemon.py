@@ -123,7 +123,7 @@ class Daemon:
             tail = Tail(floor)
             notices = Notices()
             read = functools.partial(
-                _readings, circle, spool, appender, voice, watch, tail, settings.spool.max_mb << 20
+                _readings, circle, spool, appender, voice, watch, tail, recogniser, settings.spool.max_mb << 20
             )
             measured = FloorMetrics(floor, read, circle.clock.now)
             stack.callback(measured.close)
@@ -376,6 +376,7 @@ def _readings(
     voice: Voice,
     watch: EpochWatch,
     tail: Tail,
+    recogniser: Recogniser,
     spool_max_bytes: int,
 ) -> Readings:
     """What the parts say of themselves."""
@@ -394,6 +395,7 @@ def _readings(
         spool_full=spool.full,
         append_lag_s=appender.lag_s,
         append_trouble=appender.trouble,
+        lookup_trouble=recogniser.lookup_trouble,
         appended_seq=appender.appended_seq,
         append_retries=appender.retries,
         quarantined=appender.quarantined,

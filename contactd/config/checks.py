@@ -12,6 +12,7 @@ from contactd.config.announcements import check_announcements
 from contactd.config.calendars import check_calendar
 from contactd.config.destinations import check_destinations
 from contactd.config.flows import check_flows
+from contactd.config.lookups import check_lookup, check_lookup_secret
 from contactd.config.problems import Key, Problems
 from contactd.config.sections import (
     Calendar,
@@ -39,6 +40,7 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     _profiles(sections, into)
     _agents(sections, into)
     _customers(sections, into)
+    check_lookup(sections, into)
     check_case_types(sections.case_types, sections.calendars, into)
     check_destinations(sections, into)
     check_announcements(sections, into)
@@ -305,6 +307,7 @@ def _countries() -> frozenset[str]:
 
 
 def check_secrets(sections: Sections, secrets: SecretSections, into: Problems) -> None:
+    check_lookup_secret(sections, secrets, into)
     for pbx in sections.pbx:
         if pbx not in secrets.pbx:
             into.add(("pbx", pbx, "secret"), "this key is missing", "Give the secret of the PBX's AMI account")

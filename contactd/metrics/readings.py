@@ -55,6 +55,8 @@ class Readings:
     in_quarantine: int = 0
     postgresql_up: bool = True
     """It answered when it was last asked, at most some seconds ago."""
+    lookup_trouble: str | None = None
+    """Why the other system of [lookup] is not asked just now; empty: it is. None: there is none."""
     log_withheld: int = 0
     log_lost: int = 0
     tail_readers: int = 0

@@ -149,6 +149,33 @@ CUSTOMER_MATCHES = Counter(
 )
 for _result in ("customer", "light", "ambiguous", "nobody", "no_identity", "not_asked", "away", "late"):
     CUSTOMER_MATCHES.labels(_result)
+CUSTOMER_LOOKUP_SECONDS = Histogram(
+    "contactd_customer_lookup_seconds",
+    "Asking the other system of [lookup] who is calling, up to an answer that can be used.",
+    buckets=_LAG_BUCKETS,
+    registry=REGISTRY,
+)
+CUSTOMER_LOOKUPS = Counter(
+    "contactd_customer_lookups",
+    "Callers for whom the other system of [lookup] was wanted, by what came of it.",
+    ["result"],
+    registry=REGISTRY,
+)
+for _result in ("found", "nobody", "remembered", "slow", "away", "refused", "busy", "open"):
+    CUSTOMER_LOOKUPS.labels(_result)
+CUSTOMER_LOOKUP_OPEN = Gauge(
+    "contactd_customer_lookup_open",
+    "1 while the other system of [lookup] is not asked, since it failed several times in a row.",
+    registry=REGISTRY,
+)
+CUSTOMER_LOOKUP_VALUES_REFUSED = Counter(
+    "contactd_customer_lookup_values_refused",
+    "Values of an answer that were left out, being of another kind than declared.",
+    ["value"],
+    registry=REGISTRY,
+)
+for _result in ("external_id", "name", "language", "vip"):
+    CUSTOMER_LOOKUP_VALUES_REFUSED.labels(_result)
 STANDBY = Gauge("contactd_standby", "1 while this daemon stands by for the floor.", registry=REGISTRY)
 HISTORY_SEQ = Gauge("contactd_history_seq", "How far the follower history has come.", registry=REGISTRY)
 HISTORY_SKIPPED = Counter(

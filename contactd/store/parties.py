@@ -9,9 +9,9 @@ from __future__ import annotations
 import secrets
 import time
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -24,8 +24,9 @@ from contactd.store.vault import Vault
 
 NAME = "name"
 """The field of party_private that every party may have; others are declared in the configuration."""
-_VIA = "contactctl customers"
+VIA = "contactctl customers"
 Connection = asyncpg.Connection
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,15 @@ class Directory:
         found = await self._records("party_known", party, days)
         return found[0] if found else None
 
+    async def on(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        """Something that takes longer, and for which no caller waits. Raises StoreAway."""
+        try:
+            async with self._pool.acquire(timeout=self._timeout_s) as connection:
+                return await work(connection)
+        except AWAY as error:
+            await self._pool.expire_connections()
+            raise away(error) from error
+
     async def _records(self, name: str, *arguments: object) -> list[Record]:
         try:
             async with self._pool.acquire(timeout=self._timeout_s) as connection:
@@ -216,7 +226,7 @@ async def rows(connection: asyncpg.Connection, party: PartyId) -> list[Row]:
 
 
 async def reveal(
-    connection: asyncpg.Connection, vault: Vault, who: Who, parties: Sequence[PartyId], *, via: str = _VIA
+    connection: asyncpg.Connection, vault: Vault, who: Who, parties: Sequence[PartyId], *, via: str = VIA
 ) -> list[tuple[str, Value]]:
     """Write down that who reads these, then every value of them, with its source: identity, field or note.
 
@@ -272,9 +282,11 @@ async def duplicates(connection: asyncpg.Connection, most: int) -> list[tuple[Pa
     return [(row["one"], row["other"], row["why"]) for row in await connection.fetch(query("duplicate_parties"), most)]
 
 
-async def write_down(connection: asyncpg.Connection, who: Who, act: str, party: PartyId | None, outcome: str) -> int:
+async def write_down(
+    connection: asyncpg.Connection, who: Who, act: str, party: PartyId | None, outcome: str, *, via: str = VIA
+) -> int:
     """Somebody did something to a party; no value may be in it. Returns the row's id."""
-    made: int = await connection.fetchval(query("audit_party_act"), str(who), who.uid, _VIA, act, party, outcome)
+    made: int = await connection.fetchval(query("audit_party_act"), str(who), who.uid, via, act, party, outcome)
     return made
 
 

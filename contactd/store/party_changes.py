@@ -10,7 +10,7 @@ import asyncpg
 from contactd.core.errors import ContactdError
 from contactd.core.ids import ContactId, PartyId
 from contactd.store.audit import Who
-from contactd.store.parties import NAME, about, fresh_id, root, write_down
+from contactd.store.parties import NAME, VIA, about, fresh_id, root, write_down
 from contactd.store.queries import query
 from contactd.store.vault import Vault
 
@@ -62,12 +62,14 @@ async def add(connection: asyncpg.Connection, vault: Vault, who: Who, edit: Edit
     return party
 
 
-async def change(connection: asyncpg.Connection, vault: Vault, who: Who, party: PartyId, edit: Edit) -> None:
-    """All of it, or nothing."""
+async def change(
+    connection: asyncpg.Connection, vault: Vault, who: Who, party: PartyId, edit: Edit, *, via: str = VIA
+) -> None:
+    """All of it, or nothing. via: where it came from, for the audit."""
     async with connection.transaction():
         await connection.execute(query("party_set"), party, edit.kind, edit.language, edit.medium, edit.vip)
         await _write(connection, vault, party, edit)
-        await write_down(connection, who, "customer-set", party, edit.what())
+        await write_down(connection, who, "customer-set", party, edit.what(), via=via)
 
 
 async def _write(connection: asyncpg.Connection, vault: Vault, party: PartyId, edit: Edit) -> None:

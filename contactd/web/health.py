@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -73,6 +73,7 @@ def checks(
         _spool(readings),
         _append(readings),
         _postgresql(readings),
+        *_lookup(readings),
         _bugs(readings),
         _clock(readings),
     ]
@@ -185,6 +186,20 @@ def _postgresql(readings: Readings) -> Check:
         Level.WARNING,
         "does not answer; the calls go on, and no standby could take over",
         readings.append_trouble or "Is PostgreSQL running, and reachable from here?",
+    )
+
+
+def _lookup(readings: Readings) -> Iterator[Check]:
+    if readings.lookup_trouble is None:
+        return
+    if not readings.lookup_trouble:
+        yield Check("lookup", Level.OK, "the other system is asked who is calling")
+        return
+    yield Check(
+        "lookup",
+        Level.WARNING,
+        f"the other system is not asked who is calling: {readings.lookup_trouble}",
+        "Callers are served without it; see that it runs and can be reached as [lookup] says",
     )
 
 

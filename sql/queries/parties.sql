@@ -91,6 +91,10 @@ UPDATE party SET light = false, changed_at = now(), kind = coalesce($2, kind),
     medium = CASE WHEN $4::text IS NULL THEN medium ELSE nullif($4::text, '') END, vip = coalesce($5, vip)
 WHERE id = $1::text::uuid RETURNING id;
 
+-- name: party_is_light
+-- $1 party text (a uuid)
+SELECT light FROM party WHERE id = $1::text::uuid;
+
 -- name: party_merge
 -- $1 loser text (a uuid), $2 winner text (a uuid), null: undone
 UPDATE party SET merged_into = $2::text::uuid, changed_at = now(), light = false WHERE id = $1::text::uuid RETURNING id;

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from contactd.config import Customers, CustomerSecrets
+from contactd.config import Customers, CustomerSecrets, Lookup, LookupSecrets
 from contactd.core import inputs as inp
 from contactd.core.ids import AgentId, ContactId, PartyId, QueueId, SkillId
 from contactd.services.crm.recogniser import Recogniser
@@ -51,7 +51,11 @@ class Slow:
 
 def recogniser(directory: Slow, customers: Customers = CUSTOMERS) -> tuple[Recogniser, list[inp.PartyKnown]]:
     told: list[inp.PartyKnown] = []
-    settings = SimpleNamespace(customers=customers, secrets=SimpleNamespace(customers=CustomerSecrets()))
+    settings = SimpleNamespace(
+        customers=customers,
+        lookup=Lookup(),
+        secrets=SimpleNamespace(customers=CustomerSecrets(), lookup=LookupSecrets()),
+    )
     made = Recogniser(directory, settings, lambda input_, _: told.append(input_))  # type: ignore[arg-type]
     return made, told
 

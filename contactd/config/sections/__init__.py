@@ -13,6 +13,7 @@ from contactd.config.sections.customers import CustomerField, Customers, Custome
 from contactd.config.sections.flows import Flow, FlowTest
 from contactd.config.sections.lines import Line, Menu, MenuNeeds
 from contactd.config.sections.live import LIVE, LIVE_SECRETS, is_live, same_place
+from contactd.config.sections.lookup import Lookup, LookupSecrets
 from contactd.config.sections.machine import (
     Agi,
     AudioSocket,
@@ -57,6 +58,8 @@ __all__ = [
     "Handsets",
     "Jobs",
     "Line",
+    "Lookup",
+    "LookupSecrets",
     "Menu",
     "MenuNeeds",
     "Pbx",

@@ -30,6 +30,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("privacy",),
     ("jobs",),
     ("customers",),
+    ("lookup",),
     ("recording",),
     # Read by contactctl and the workers; the daemon itself never uses them.
     ("case_types",),
@@ -41,6 +42,7 @@ LIVE_SECRETS: tuple[tuple[str, ...], ...] = (
     ("pbx", "*", "test_secret"),
     ("agents",),
     ("customers",),
+    ("lookup",),
     ("recording",),
 )
 

@@ -14,6 +14,7 @@ from contactd.config.sections.cases import CaseType
 from contactd.config.sections.customers import Customers, CustomerSecrets
 from contactd.config.sections.flows import Flow
 from contactd.config.sections.lines import Menu
+from contactd.config.sections.lookup import Lookup, LookupSecrets
 from contactd.config.sections.machine import (
     Agi,
     AudioSocket,
@@ -67,6 +68,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     calendars: dict[words.Calendar, Calendar] = {}
     jobs: Jobs = Jobs()
     customers: Customers = Customers()
+    lookup: Lookup = Lookup()
     case_types: dict[words.CaseType, CaseType] = {}
     recording: Recording = Recording()
     queues: dict[words.Queue, Queue] = {}
@@ -91,4 +93,5 @@ class SecretSections(Struct, frozen=True, kw_only=True):
     pbx: dict[words.Pbx, PbxSecrets] = {}
     agents: dict[words.Agent, AgentSecrets] = {}
     customers: CustomerSecrets = CustomerSecrets()
+    lookup: LookupSecrets = LookupSecrets()
     recording: RecordingSecrets = RecordingSecrets()

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from contactd.config import Customers
 from contactd.core.contact import Known, KnownBy
 from contactd.core.ids import SkillId
+from contactd.services.crm.lookup import Answer
 from contactd.store.parties import Record
 
 
-def known_of(found: Sequence[Record], customers: Customers, by: KnownBy = KnownBy.NUMBER) -> Known:
+def known_of(
+    found: Sequence[Record], customers: Customers, by: KnownBy = KnownBy.NUMBER, answer: Answer | None = None
+) -> Known:
     """What follows from the records that an identity belongs to; of several, none: a guess would tell one household
-    member what another one asked."""
+    member what another one asked. answer: another system's, whose word goes before the record's."""
+    if answer is not None and len(found) == 1:
+        (kept,) = found
+        found = [
+            replace(
+                kept,
+                vip=kept.vip if answer.vip is None else answer.vip,
+                language=answer.language or kept.language,
+            )
+        ]
     if len(found) != 1:
-        refused = any(record.recording is False for record in found)
-        return Known(matches=len(found), by=by, recording=False if refused else None)
+        return Known(matches=len(found), by=by)
     (record,) = found
     skills: dict[SkillId, int] = {}
     for more in (customers.vip_skills if record.vip else {}, customers.languages.get(record.language or "", {})):
@@ -30,5 +42,4 @@ def known_of(found: Sequence[Record], customers: Customers, by: KnownBy = KnownB
         skills=skills,
         boost_s=customers.vip_boost_s if record.vip else 0,
         agents=dict(record.agents),
-        recording=record.recording,
     )
