@@ -8,7 +8,7 @@ import fcntl
 import functools
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,13 @@ from contactd.engine.notices import Notices
 from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool, SpoolBroken
 from contactd.log import flood, lost_lines, watch_memory
-from contactd.metrics import STANDBY, FloorMetrics, JobMetrics, Readings, watch_certificates
+from contactd.metrics import STANDBY, CaseMetrics, FloorMetrics, JobMetrics, Readings, watch_certificates
 from contactd.notify import Notifier, Teller
 from contactd.pbx.voice import Voice
 from contactd.reload import Reload, Result, read_again
 from contactd.services.crm.callers import CallerKeeper
 from contactd.services.crm.recogniser import ANSWER_S, Recogniser
-from contactd.store import jobs
+from contactd.store import case_watch, jobs
 from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, FloorRow, Journal, open_pool
@@ -46,6 +46,7 @@ from contactd.web import Lobby, Surface, serve_control, serve_standby, serve_web
 from contactd.web.tail import Tail
 
 log = structlog.get_logger()
+Task = Callable[[], Coroutine[Any, Any, None]]
 
 _DRAIN_S = 5.0
 _CRM_POOL = 2
@@ -127,8 +128,6 @@ class Daemon:
             )
             measured = FloorMetrics(floor, read, circle.clock.now)
             stack.callback(measured.close)
-            job_metrics = JobMetrics(jobs.KINDS)
-            stack.callback(job_metrics.close)
             teller = Teller(self._systemd, row.epoch, read, lambda: watch.store_away, circle.clock.now)
             circle.put(inp.ConfigurationLoaded(plan=settings.plan()))
             hours = Hours(circle.put, calendars_of(settings.calendars))
@@ -147,7 +146,7 @@ class Daemon:
                 await self._insist(lambda: stack.enter_async_context(serve_web(lobby, web.listen, web.port)))
             await self._insist(lambda: stack.enter_async_context(serve_control(surface, ctl.socket)))
 
-            tasks: list[Callable[[], Coroutine[Any, Any, None]]] = [
+            tasks: list[Task] = [
                 circle.run,
                 circle.watch,
                 appender.run,
@@ -159,7 +158,7 @@ class Daemon:
                 reload.run,
                 flood.tell_every_period,
                 functools.partial(History(pool, settings.floor).run, appended),
-                functools.partial(jobs.watch, pool, settings.floor, job_metrics),
+                *_table_watches(stack, pool, settings.floor),
                 functools.partial(watch_certificates, _tls_doors(settings)),
                 *voice.tasks(),
             ]
@@ -321,13 +320,13 @@ class Daemon:
 
     async def _run_until_stopped(
         self,
-        tasks: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+        tasks: Sequence[Task],
         voice: Voice,
         circle: Circle,
         appender: Appender,
         trail: AuditTrail,
     ) -> None:
-        async def guarded(task: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        async def guarded(task: Task) -> None:
             try:
                 await task()
             except Fenced:
@@ -354,6 +353,15 @@ class Daemon:
                 task.cancel()
             await asyncio.gather(*running, stop, return_exceptions=True)
         log.info("contactd_stopped", seq=circle.floor.seq, appended_seq=appender.appended_seq)
+
+
+def _table_watches(stack: contextlib.AsyncExitStack, pool: Any, floor: int) -> Iterator[Task]:
+    """What Prometheus is told of tables that others write."""
+    job_metrics, case_metrics = JobMetrics(jobs.KINDS), CaseMetrics()
+    for metrics in (job_metrics, case_metrics):
+        stack.callback(metrics.close)
+    yield functools.partial(jobs.watch, pool, floor, job_metrics)
+    yield functools.partial(case_watch.watch, pool, case_metrics)
 
 
 def _publish(steps: Sequence[Step], *told: FloorMetrics | Tail | Notices | Voice) -> None:

@@ -17,6 +17,7 @@ from contactd.config.problems import ConfigErrors, Problem
 from contactd.config.sections import (
     AgentSection,
     Agi,
+    CaseSections,
     CaseType,
     Ctl,
     CustomerField,
@@ -43,6 +44,7 @@ __all__ = [
     "DEFAULT_PATH",
     "AgentSection",
     "Agi",
+    "CaseSections",
     "CaseType",
     "Change",
     "ConfigErrors",

@@ -37,6 +37,20 @@ def show_cases(rows: list[dict[str, Any]]) -> None:
     print_table(table, "there is no such case; contactctl cases list --all shows closed ones too")
 
 
+def show_due(rows: list[dict[str, Any]]) -> None:
+    wide = console().width >= WIDE
+    table = table_of("case", "target", "due", "left>", "state", "owner", *(["type", "topic"] if wide else []), "status")
+    for row in rows:
+        target = row["target"]
+        table.add_row(
+            *(row["number"], _TARGETS[target["kind"]], f"{local(target['due']):%Y-%m-%d %H:%M}", _left(target)),
+            *(target["state"], owner_words(row)),
+            *([row["type"], row["topic"] or ""] if wide else []),
+            row["status"],
+        )
+    print_table(table, "no target breaks so soon; contactctl cases due --within 7d looks further")
+
+
 def owner_words(row: dict[str, Any]) -> str:
     if row["agent"]:
         return f"agent {row['agent']}"

@@ -119,6 +119,23 @@ def _told(case: Case) -> dict[str, Any]:
     return {**asdict(case), "number": shown(case.number)}
 
 
+async def due(
+    config: Path, within_s: float, type_: str | None, agent: str | None, queue: str | None, most: int
+) -> list[dict[str, Any]]:
+    """What broke, and what breaks within so many seconds, the most urgent first: a case with one target each."""
+    async with desk(config) as at:
+        places = await cases.due(at.connection, within_s, type_, agent, queue, most)
+        found = {case.id: case for case in await cases.rows(at.connection, list({one for one, _ in places}))}
+        targets = await cases.targets(at.connection, list(found))
+    now = time.time()
+    return [
+        {**_told(found[one]), "target": at.left(target, now)}
+        for one, kind in places
+        for target in targets[one]
+        if target.kind == kind
+    ]
+
+
 async def show(config: Path, text: str, most: int) -> dict[str, Any]:
     """All that is kept of a case, and the latest that happened; that somebody reads it is written down."""
     async with desk(config) as at:

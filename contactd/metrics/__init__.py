@@ -4,6 +4,7 @@ Base units; labels are bounded by the code and the configuration (queues, PBXes,
 a number. docs/metrics.rst lists them all, and a test compares.
 """
 
+from contactd.metrics.cases import CaseFigures, CaseMetrics
 from contactd.metrics.certificates import SIP_CERTIFICATE_END, watch_certificates
 from contactd.metrics.floor import FloorMetrics
 from contactd.metrics.jobs import JobFigures, JobMetrics
@@ -54,6 +55,8 @@ __all__ = [
     "STEP_SECONDS",
     "TURN_SECONDS",
     "WEB_CONNECTIONS_CUT",
+    "CaseFigures",
+    "CaseMetrics",
     "FloorMetrics",
     "JobFigures",
     "JobMetrics",

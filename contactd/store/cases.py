@@ -4,8 +4,9 @@ a party's are; ``case_changes.py`` changes them."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import asyncpg
 
@@ -142,7 +143,15 @@ async def targets(connection: asyncpg.Connection, ids: Sequence[str]) -> dict[st
     return made
 
 
-def target_of(row: asyncpg.Record) -> Target:
+async def due(
+    connection: asyncpg.Connection, within_s: float, type_: str | None, agent: str | None, queue: str | None, most: int
+) -> list[tuple[str, str]]:
+    """Case and target of what breaks within so many seconds; what broke comes first."""
+    rows = await connection.fetch(query("cases_due"), within_s, type_, agent, queue, most)
+    return [(row["case_id"], row["kind"]) for row in rows]
+
+
+def target_of(row: Mapping[str, Any]) -> Target:
     return Target(**{name: value for name, value in row.items() if name != "case_id"})
 
 

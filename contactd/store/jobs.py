@@ -17,7 +17,7 @@ from contactd.store.queries import query
 from contactd.store.trouble import AWAY, StoreAway, away
 
 JsonTable = Mapping[str, Any]
-KINDS = ("verify",)
+KINDS = ("verify", "case_targets")
 """The names of the kinds that a worker of this version knows; contactd/worker/kinds.py says what each is."""
 
 

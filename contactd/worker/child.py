@@ -39,6 +39,7 @@ def main() -> None:
         told["dsn"],
         told["password"],
         lambda so_far: _say(out, {"progress": so_far}),
+        told["sections"],
     )
     try:
         function = getattr(importlib.import_module(module), name)

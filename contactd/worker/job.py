@@ -24,3 +24,5 @@ class Job:
     dsn: str
     password: str | None = field(repr=False)
     report: Callable[[Mapping[str, Any]], None] = field(repr=False)
+    sections: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Of the configuration in force, those that the kind names, as a file has them."""

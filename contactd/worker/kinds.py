@@ -29,6 +29,10 @@ class Kind:
     """Of address space. None: memory_mb of [jobs]."""
     daily: bool = False
     """Once a day at verify_at of [jobs], by itself."""
+    every_s: int | None = None
+    """Once in so many seconds, by itself; a divisor of a day. None: not so."""
+    sections: tuple[str, ...] = ()
+    """What it is given of the configuration in force, by the names of the sections."""
 
     def pause_after(self, attempt: int) -> float:
         """Seconds until the attempt after this one.
@@ -42,12 +46,16 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     # Whether the journal is what was written. It goes on where a broken attempt was, so a long one ends some time.
     "verify": Kind("contactd.worker.verify:run", wall_s=6 * 3600, daily=True),
+    # It looks at an index and is done in a moment; only after calendars were changed it goes through all that runs.
+    "case_targets": Kind(
+        "contactd.worker.case_targets:run", wall_s=900, every_s=600, sections=("calendars", "case_types")
+    ),
 }
 
 
 @dataclass(slots=True)
 class Calendar:
-    """Which daily jobs are to be asked for now. Each by its day, so that many workers ask for one."""
+    """Which jobs are to be asked for now by themselves. Each by its day or time, so that many workers ask for one."""
 
     kinds: Mapping[str, Kind]
     settings: Jobs
@@ -57,7 +65,12 @@ class Calendar:
         """Kinds with their keys. now: aware, in UTC."""
         hour, minute = map(int, self.settings.verify_at.split(":"))
         day = (now - datetime.timedelta(hours=hour, minutes=minute)).date().isoformat()
-        return [(name, day) for name, kind in self.kinds.items() if kind.daily and self._asked.get(name) != day]
+        keys = {name: day for name, kind in self.kinds.items() if kind.daily}
+        for name, kind in self.kinds.items():
+            if kind.every_s is not None:
+                at = datetime.datetime.fromtimestamp(now.timestamp() // kind.every_s * kind.every_s, datetime.UTC)
+                keys[name] = f"{at:%Y-%m-%d %H:%M:%S}"
+        return [(name, key) for name, key in keys.items() if self._asked.get(name) != key]
 
-    def asked(self, name: str, day: str) -> None:
-        self._asked[name] = day
+    def asked(self, name: str, key: str) -> None:
+        self._asked[name] = key

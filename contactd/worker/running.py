@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import contactd
@@ -40,7 +41,14 @@ class Attempt:
     """run() ends with the child's end, whoever ended it. progress: as the child told it last."""
 
     def __init__(
-        self, job: Taken, function: str, limits: Limits, dsn: str, password: str | None, log_level: str = "info"
+        self,
+        job: Taken,
+        function: str,
+        limits: Limits,
+        dsn: str,
+        password: str | None,
+        log_level: str = "info",
+        sections: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.job = job
         self.progress: Mapping[str, Any] | None = None
@@ -55,6 +63,7 @@ class Attempt:
             "dsn": dsn,
             "password": password,
             "log_level": log_level,
+            "sections": dict(sections),
         }
         self._process: asyncio.subprocess.Process | None = None
         self._killed = False

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import structlog
 
 from contactd import log as logging
@@ -113,12 +114,12 @@ class Worker:
             pool.terminate()
 
     async def _turn(self, desk: JobDesk, calendar: Calendar) -> bool:
-        """Ask for what the day brings, then do one job. False: there was none. Raises StoreAway."""
+        """Ask for what the time brings, then do one job. False: there was none. Raises StoreAway."""
         self._systemd.fed()
-        for name, day in calendar.due(self._now()):
-            if await desk.add(name, day):
-                log.info("job_asked_for", kind=name, key=day)
-            calendar.asked(name, day)
+        for name, key in calendar.due(self._now()):
+            if await desk.add(name, key):
+                log.info("job_asked_for", kind=name, key=key)
+            calendar.asked(name, key)
         job = await desk.take(list(self._kinds))
         if job is None:
             return False
@@ -135,7 +136,8 @@ class Worker:
         dsn, password = _access(self._settings)
         memory_mb = kind.memory_mb or self._settings.jobs.memory_mb
         limits = Limits(kind.wall_s, memory_mb << 20)
-        attempt = Attempt(job, kind.function, limits, dsn, password, self._settings.log_level)
+        sections = {name: msgspec.to_builtins(getattr(self._settings, name)) for name in kind.sections}
+        attempt = Attempt(job, kind.function, limits, dsn, password, self._settings.log_level, sections)
         log.info("job_begun", job_id=job.id, kind=job.kind, key=job.key, attempt=job.attempt)
         running = asyncio.create_task(attempt.run())
         verdict = await self._accompany(desk, attempt, running)

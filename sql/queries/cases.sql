@@ -130,3 +130,21 @@ WHERE case_id = $1::text::uuid AND what = 'status' ORDER BY id DESC LIMIT 1;
 -- name: erase_cases
 -- Before erase_party. $1 id of the audit row 'erase' bigint, $2 party text (a uuid), $3 contacts found by their numbers text[] (uuids)
 SELECT erase_cases($1, $2::text::uuid, $3::text[]::uuid[]);
+
+-- name: case_counts
+-- Cases that are not closed, by what their status means.
+SELECT phase, count(*) AS count FROM customer_case WHERE phase <> 'closed' GROUP BY phase;
+
+-- name: target_counts
+-- Targets that run: in time, about to break, and broken.
+SELECT kind, count(*) FILTER (WHERE due > now() AND (warn_at IS NULL OR warn_at > now())) AS running,
+       count(*) FILTER (WHERE due > now() AND warn_at <= now()) AS soon, count(*) FILTER (WHERE due <= now()) AS broken
+FROM case_target WHERE due IS NOT NULL GROUP BY kind;
+
+-- name: cases_due
+-- Targets that run and break next, those that broke first; null asks for no such thing. $1 due at the latest in so many seconds
+-- float8, $2 type text, $3 agent text, $4 queue text, $5 most int
+SELECT t.case_id::text, t.kind FROM case_target t JOIN customer_case k ON k.id = t.case_id
+WHERE t.due <= now() + make_interval(secs => $1) AND ($2::text IS NULL OR k.type = $2) AND ($3::text IS NULL OR k.agent = $3)
+  AND ($4::text IS NULL OR k.queue = $4)
+ORDER BY t.due, t.case_id, t.kind LIMIT $5::int;

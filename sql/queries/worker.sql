@@ -33,3 +33,44 @@ SELECT id FROM ended;
 -- What a look at a whole journal found. $1 floor smallint, $2 to_seq bigint, $3 facts bigint, $4 seals int, $5 broken_from
 -- bigint or null, $6 broken_to bigint or null
 INSERT INTO verification (floor, to_seq, facts, seals, broken_from, broken_to) VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: last_case_rules
+-- By which types and calendars all targets were counted last.
+SELECT result ->> 'rules' FROM job WHERE kind = 'case_targets' AND state = 'done' ORDER BY id DESC LIMIT 1;
+
+-- name: running_targets
+-- Targets that run, by place. $1 after case text (a uuid), $2 after kind text, $3 most int
+SELECT t.case_id::text, t.kind, k.type, t.calendar, t.left_s, extract(epoch FROM t.since)::float8 AS since,
+       extract(epoch FROM t.warn_at)::float8 AS warn_at, extract(epoch FROM t.due)::float8 AS due,
+       extract(epoch FROM t.met_at)::float8 AS met_at, extract(epoch FROM t.broken_at)::float8 AS broken_at,
+       extract(epoch FROM t.warned_at)::float8 AS warned_at
+FROM case_target t JOIN customer_case k ON k.id = t.case_id
+WHERE t.since IS NOT NULL AND t.broken_at IS NULL AND (t.case_id, t.kind) > ($1::text::uuid, $2)
+ORDER BY t.case_id, t.kind LIMIT $3::int;
+
+-- name: move_target
+-- What follows from the calendars now. No row: the case was changed meanwhile. $1 case text (a uuid), $2 kind text, $3 since float8
+-- (Unix s), $4 left_s float8, $5 warn_at float8 (Unix s) or null, $6 due float8 (Unix s) or null
+UPDATE case_target SET warn_at = to_timestamp($5), due = to_timestamp($6)
+WHERE case_id = $1::text::uuid AND kind = $2 AND since = to_timestamp($3) AND left_s = $4 AND broken_at IS NULL
+RETURNING kind;
+
+-- name: targets_soon
+-- Those that are about to break and were not told before: now they are, with a line in the history.
+WITH told AS (
+    UPDATE case_target SET warned_at = now()
+    WHERE warn_at <= now() AND warned_at IS NULL AND due > now() RETURNING case_id, kind
+), kept AS (
+    INSERT INTO case_change (case_id, who, what, now) SELECT case_id, 'contactd', kind, 'soon' FROM told
+)
+SELECT k.number, told.kind FROM told JOIN customer_case k ON k.id = told.case_id ORDER BY k.number, told.kind;
+
+-- name: targets_broken
+-- Those that broke and were not told before: now they are, with a line in the history.
+WITH told AS (
+    UPDATE case_target SET broken_at = due, warned_at = coalesce(warned_at, now())
+    WHERE due <= now() AND broken_at IS NULL RETURNING case_id, kind
+), kept AS (
+    INSERT INTO case_change (case_id, who, what, now) SELECT case_id, 'contactd', kind, 'broken' FROM told
+)
+SELECT k.number, told.kind FROM told JOIN customer_case k ON k.id = told.case_id ORDER BY k.number, told.kind;

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from prometheus_client.core import Metric
 
-from contactd.metrics import AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS, FloorMetrics, JobFigures, JobMetrics
+from contactd.metrics import (
+    AMI_EVENT_LAG_SECONDS,
+    AMI_HEARTBEAT_SECONDS,
+    CaseFigures,
+    CaseMetrics,
+    FloorMetrics,
+    JobFigures,
+    JobMetrics,
+)
 from contactd.metrics.certificates import SIP_CERTIFICATE_END
 from contactd.metrics.registry import families
 from tests.metrics.big import big_floor, every_series, readings
@@ -24,6 +32,8 @@ def measured() -> list[Metric]:
     metrics = FloorMetrics(walk.floor, readings, lambda: walk.now)
     jobs = JobMetrics(("verify",))
     jobs.tell(JobFigures(tallies={("verify", "done"): (1, 2.0)}))
+    cases = CaseMetrics()
+    cases.tell(CaseFigures())
     try:
         every_series(metrics)
         metrics.publish(walk.steps)
@@ -34,6 +44,7 @@ def measured() -> list[Metric]:
     finally:
         metrics.close()
         jobs.close()
+        cases.close()
 
 
 def sample_names(family: Metric) -> set[str]:

@@ -23,7 +23,7 @@ from contactd.store.jobs import KINDS as NAMES
 from contactd.store.jobs import JobDesk, Outcome
 from contactd.store.journal import open_pool
 from contactd.worker import KINDS, Kind, Worker
-from tests.config.files import sample, write
+from tests.config.files import sample, sample_secrets, write
 from tests.engine.journal import fetch
 from tests.engine.proxy import Proxy
 
@@ -35,7 +35,11 @@ def settings_of(folder: Path, dsn: str, jobs: Mapping[str, Any] | None = None, *
     """The sample's, with this database. check: read them back; else they may be wrong."""
     table, secrets = (
         sample(),
-        {"pbx": {"pbx1": {"secret": "x"}}, "agents": {"alice": {"pin": "4711"}, "bob": {"pin": "0815"}}},
+        {
+            "pbx": {"pbx1": {"secret": "x"}},
+            "agents": {"alice": {"pin": "4711"}, "bob": {"pin": "0815"}},
+            "recording": sample_secrets()["recording"],
+        },
     )
     url, _, rest = dsn.partition("//")
     login, _, host = rest.rpartition("@")

@@ -89,6 +89,25 @@ def listed(door: Door, most: int, subjects: bool, **asked: Any) -> None:
     door.show(asyncio.run(cases.listed(door.config_path, asked, most, subjects=subjects)), show_cases)
 
 
+@_added("due")
+@click.option("--within", default="1d", show_default=True, help="How far ahead by the clock: 90m, 8h, 2d.")
+@click.option("--type", "type_", help="Only of this type.")
+@click.option("--agent", type=AGENT, help="Only this agent's own.")
+@click.option("--queue", type=QUEUE, help="Only this queue's.")
+@click.option("--last", "most", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many at most.")
+def due(door: Door, within: str, **asked: Any) -> None:
+    """Answer targets that broke, and those that break next, the most urgent first; left is in business hours."""
+    from contactd.ctl import cases
+    from contactd.ctl.case_pages import show_due
+    from contactd.ctl.durations import seconds
+
+    try:
+        within_s = seconds(within)
+    except ValueError as error:
+        raise click.UsageError(f"--within: {error}.") from None
+    door.show(asyncio.run(cases.due(door.config_path, within_s, **asked)), show_due)
+
+
 @_added("show")
 @click.argument("case")
 @click.option("--last", type=click.IntRange(1, 10_000), default=30, show_default=True, help="So much of the history.")
