@@ -11,6 +11,8 @@ OFTEN_S = 10
 LONGEST = 900
 """Characters of the sounds that may be said in one go: they go to the PBX in one line, which takes 1,022."""
 _NUMBERS = 30
+WHISPER = 200
+"""Characters of the sounds that an agent hears: they stand among the options of Dial()."""
 
 
 def check_announcements(sections: Sections, into: Problems) -> None:
@@ -20,6 +22,9 @@ def check_announcements(sections: Sections, into: Problems) -> None:
             if 0 < every_s < OFTEN_S:
                 what = "nobody wants to hear that so often"
                 into.add((*at, *key), what, f"Give {OFTEN_S} or more, or 0 for once only")
+        if _whisper(queue) > WHISPER:
+            what = f"the names of these sounds have {_whisper(queue)} characters, and {WHISPER} fit"
+            into.add((*at, "whisper"), what, "Make one sound file of several, or give it a shorter name")
         length = _length(sections, queue)
         if length > LONGEST:
             into.add(
@@ -27,6 +32,10 @@ def check_announcements(sections: Sections, into: Problems) -> None:
                 f"all that may be said at the same time has {length} characters of sound names, and {LONGEST} fit",
                 "Make one sound file of several, or give it a shorter name",
             )
+
+
+def _whisper(queue: Queue) -> int:
+    return sum(len(sound) + 1 for sound in queue.whisper)
 
 
 def _every(queue: Queue) -> Iterator[tuple[Key, int]]:

@@ -146,8 +146,10 @@ class Settings(Sections, frozen=True, kw_only=True):
         found += [queue.record_announcement for queue in self.queues.values() if queue.record_announcement is not None]
         found += [table.message for _, table in leads(self) if table.message is not None]
         for queue in self.queues.values():
-            found += queue.welcome
+            found += (*queue.welcome, *queue.whisper)
             found += [sound for message in queue.messages.values() for sound in message.sounds]
+        if any(queue.whisper_wait for queue in self.queues.values()):
+            found += ("queue-reporthold", "queue-seconds", "queue-minute", "queue-minutes")
         words = self.announcements
         if any(queue.announce_position is not None for queue in self.queues.values()):
             found += (*words.position_next, *words.position_before, *words.position_after)

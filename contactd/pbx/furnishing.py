@@ -1,6 +1,6 @@
 """What a queue's hold is like on the PBX, in one variable of the caller's channel: it works whoever steers. Pure.
 
-``<music>``: the parts stand with | between, in the order of hold_of(); no value holds one.
+``<music>|<whisper>``: the whisper is sounds with & between, w* for the wait; no name of a sound holds one of these.
 """
 
 from __future__ import annotations
@@ -11,19 +11,30 @@ from contactd.config.sections import Queue
 from contactd.core.ids import QueueId
 
 VARIABLE = "CONTACTD_HOLD"
+WAIT = "w*"
+"""In a whisper: how long the caller has waited."""
 
 
 class Furnishing:
     """Made anew for each configuration."""
 
     def __init__(self, queues: Mapping[QueueId, Queue]) -> None:
-        self._holds: Mapping[QueueId, str] = {queue_id: queue.music for queue_id, queue in queues.items()}
+        self._holds: Mapping[QueueId, str] = {queue_id: _hold(queue) for queue_id, queue in queues.items()}
         self.any = any(self._holds.values())
         """Whether any queue's hold is not the usual one."""
 
     def hold_of(self, queue: QueueId | None) -> str:
         """Empty: the usual one."""
         return self._holds.get(queue, "") if queue is not None else ""
+
+
+def _hold(queue: Queue) -> str:
+    """
+    >>> _hold(Queue(music="jazz")), _hold(Queue(whisper=("custom/sales",), whisper_wait=True)), _hold(Queue())
+    ('jazz', '|custom/sales&w*', '')
+    """
+    whisper = "&".join((*queue.whisper, *((WAIT,) if queue.whisper_wait else ())))
+    return f"{queue.music}|{whisper}" if whisper else queue.music
 
 
 USUAL = Furnishing({})

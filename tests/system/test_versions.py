@@ -98,6 +98,24 @@ async def test_what_a_waiting_caller_hears_on_asterisk_16(centre: Centre) -> Non
         await files.reload("taken")
 
 
+async def test_a_whisper_to_the_agent_on_asterisk_16(centre: Centre) -> None:
+    message(centre.stack.asterisk.folder, "custom/whisper", 2300)
+    files = Files.of(centre)
+    try:
+        files.write(("[queues.sales]\n", '[queues.sales]\nwhisper = ["custom/whisper"]\n'))
+        await files.reload("taken")
+        (anna,) = await centre.duty("anna")
+        call = await centre.dial("5001")
+        at_anna = await (await anna.next_call()).wait("confirmed")
+        await at_anna.hears_only(2300)
+        assert [one["state"] for one in centre.contacts()] == ["offered"]
+        await talk(call, at_anna)
+        await call.hangup()
+    finally:
+        files.write()
+        await files.reload("taken")
+
+
 async def test_a_refused_call_keeps_its_place_and_a_transferred_one_comes_back_on_asterisk_16(centre: Centre) -> None:
     anna, bilal = await centre.duty("anna", "bilal")
     await anna.set_policy("decline")

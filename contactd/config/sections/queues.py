@@ -118,6 +118,10 @@ class Queue(Struct, frozen=True, kw_only=True):
     """How long the queue's recordings are kept. Left out: ``keep_days`` of [recording]."""
     music: MusicClass = ""
     """The music on hold of those who wait here. Empty: the PBX's own choice (CONTACTD_MOH)."""
+    whisper: tuple[words.Sound, ...] = ()
+    """What the agent hears after answering, before the caller is there, such as the queue's name (docs/voice.rst)."""
+    whisper_wait: bool = False
+    """Whether the agent then hears how long the caller has waited."""
     welcome: tuple[words.Sound, ...] = ()
     """What a caller hears who comes into the queue, once (docs/voice.rst). Empty: music at once."""
     announce_position: PositionTimes = None

@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.lab.bench import calls, latency, load, micro, restart
+from tests.lab.bench import calls, latency, load, micro, restart, waiting
 from tests.lab.bench.figures import Figures, ratio, say
 from tests.lab.bench.rig import Rig, Side
 from tests.lab.bench.scale import QUICK, Scale
 from tests.lab.progress import LAB, LabError
 
-PARTS = ("cpu", "offers", "copy", "freed", "rate", "restart", "micro")
+PARTS = ("cpu", "offers", "copy", "freed", "rate", "waiting", "restart", "micro")
 
 
 def main() -> int:
@@ -72,6 +72,7 @@ def measure(rig: Rig, only: frozenset[str], into: Figures) -> None:
         latency.freed(rig, side, "freed_latency", into)
 
     part("freed", freed)
+    part("waiting", lambda: waiting.announcements(rig, into))
     part("restart", lambda: restart.recovery(rig, into))
 
     other = Side.APP_QUEUE

@@ -38,6 +38,9 @@ class Scale:
     freed_rate: float = 10
     arriving: int = 90
     """Callers who are served while the rest of them still arrive."""
+    # --- waiting with announcements
+    announced: int = 200
+    announced_s: float = 60
     # --- restart
     restart_waiting: int = 100
     # --- micro
@@ -63,6 +66,8 @@ QUICK = Scale(
     waiting=5,
     freed=8,
     arriving=15,
+    announced=10,
+    announced_s=8,
     restart_waiting=10,
     micro_calls=500,
     micro_events=2_000,

@@ -23,6 +23,7 @@ FIGURES = {
     *("freed_latency_p50_ms", "freed_latency_p99_ms"),
     *("app_queue_freed_latency_p50_ms", "app_queue_freed_latency_p99_ms"),
     *("max_rate_calls_per_s", "app_queue_max_rate_calls_per_s", "rate_ratio"),
+    *("announce_jitter_p50_ms", "announce_jitter_ms", "announce_cpu_percent"),
     *("restart_recovery_s", "restart_events_read", "restart_journal_events"),
     *("steps_per_s", "frame_us", "append_events_per_s"),
 }
