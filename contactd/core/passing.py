@@ -24,6 +24,12 @@ from contactd.core.written import offer_overdue
 
 
 def time_passed(floor: LiveFloor, input_: inp.TimePassed, at: Instant, into: Decision) -> None:
+    switches = floor.timers.switches.due(at)
+    for switch in switches:
+        switch_over(floor, switch, at, into)
+    if switches:
+        # The rest hangs on whether queues are open. It is due still, and follows at once on the floor as it is then.
+        return
     for alarms_of, follows in _DUE:
         for key in alarms_of(floor.timers).due(at):
             follows(floor, key, at, into)
@@ -67,7 +73,6 @@ _DUE: tuple[tuple[Callable[[Timers], Alarms[Any]], Callable[[LiveFloor, Any, Ins
     (attrgetter("offers"), offer_overdue),
     (attrgetter("pauses"), _pause_over),
     (attrgetter("returning"), _return_overdue),
-    (attrgetter("switches"), switch_over),
     (attrgetter("steps"), _step_reached),
     # After what sends contacts elsewhere.
     (attrgetter("announcements"), announcement_due),

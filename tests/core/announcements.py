@@ -110,6 +110,10 @@ def check_announcements(before: bytes, made: Step, after: LiveFloor) -> None:
 
 def _check_who(floor: LiveFloor, made: Step, told: list[str]) -> None:
     """Whose time has come, the longest overdue first, and twenty at most; but for whoever is sent elsewhere."""
+    if any(isinstance(event, ev.HoursSwitched) for event in made.events):
+        # Everything else follows in a step of its own.
+        assert not told
+        return
     due = {c.id: at for c in floor.contacts.values() if (at := announced_at(floor, c)) is not None and at <= made.at}
     going = {event.contact for event in made.events if isinstance(event, ev.ContactDiverted)}
     first = sorted(due, key=lambda contact: (due[contact], contact))[:20]

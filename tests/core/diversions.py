@@ -102,6 +102,10 @@ def _arrives(floor: LiveFloor, event: ev.ContactQueued, index: int, made: Step) 
 def _check_steps(floor: LiveFloor, made: Step) -> None:
     """Of whoever's next step is due something is said, and the first step that sends them away does so."""
     told = {}
+    if any(isinstance(event, ev.HoursSwitched) for event in made.events):
+        # Who is sent where hangs on it, so it goes alone.
+        assert all(isinstance(event, ev.HoursSwitched | ev.ContactOffered) for event in made.events)
+        return
     for event in made.events:
         if isinstance(event, ev.ContactRelaxed | ev.ContactDiverted):
             told.setdefault(event.contact, event)

@@ -156,8 +156,8 @@ MUTANTS = (
         "due_step(plan, prefers, queued_at, at)) if",
         "0) if",
     ),
-    Mutant("levels are lowered", DEMAND, "level - step.lower_by) for", "level) for"),
-    Mutant("what falls below level 1 is not needed", DEMAND, "if level > step.lower_by", "if True"),
+    Mutant("levels are lowered", DEMAND, "level - lower_by) for", "level) for"),
+    Mutant("what falls below level 1 is not needed", DEMAND, "if level > lower_by", "if True"),
     Mutant("the higher level of queue and contact counts", DEMAND, "max(level, skills.get(skill, 0))", "level"),
     Mutant(
         "a step's skills are in place of the queue's",
@@ -232,6 +232,7 @@ MUTANTS = (
     Mutant("a plan may give somebody", UNSTAFFED, "if _key(pbx, queue) in known}", "if False}"),
     Mutant("who was sent is marked", CHANGES, "event.why is ev.DiversionReason.UNSTAFFED", "False"),
     Mutant("an unserved queue sends who waits", PASSING, " or unstaffed_sends(floor, contact, queue, at, into)", ""),
+    Mutant("a switch that ends counts for all the rest", PASSING, "    if switches:\n", "    if False:\n"),
     Mutant("what is stale in a line hides nobody", INDEX, "best < demand.line[0]", "best > demand.line[0]"),
     Mutant("every draw is another", STRATEGIES, "{contact}\\0{seq}", "0"),
     Mutant("a failed offer costs no place among the idle", CHANGES, "at, worked=False)", "at, worked=True)"),
@@ -401,7 +402,18 @@ MUTANTS = (
         "return self.closes() or any(",
         "return any(",
     ),
-    Mutant("a new queue may send again", CHANGES, "    contact.turned_away = False\n", ""),
+    Mutant(
+        "a new queue may send again",
+        CHANGES,
+        "contact.turned_away = contact.unserved = False",
+        "contact.unserved = False",
+    ),
+    Mutant(
+        "a new queue that nobody serves may send again",
+        CHANGES,
+        "contact.turned_away = contact.unserved = False",
+        "contact.turned_away = False",
+    ),
     Mutant(
         "a switch ends at its time",
         FLOOR,

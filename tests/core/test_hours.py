@@ -14,7 +14,7 @@ from contactd.core.hours import opening
 from contactd.core.ids import CalendarId, Instant, QueueId
 from contactd.core.inputs import Place
 from contactd.core.opening import Opening
-from contactd.core.plan import AtClosing, FloorPlan
+from contactd.core.plan import AtClosing, FloorPlan, RoutingStep
 from contactd.core.step import Step
 from tests.core.invariants import check_floor, frozen, restarted
 from tests.core.world import ANNA, PBX, SALES, SUPPORT, World, never_announced, open_world, plan, seen
@@ -380,3 +380,20 @@ def test_who_was_sent_on_is_sent_on_again_when_that_queue_closes_too() -> None:
     switch(world, False, queue=SUPPORT)
     world.put(inp.TimePassed())
     assert diverted(world) == [(ToQueue(queue=SUPPORT), "closed"), (VOICEMAIL, "closed_by_hand")]
+
+
+def test_a_closing_whose_time_is_over_sends_nobody_in_that_moment() -> None:
+    """A step that goes to a queue, due when the supervisor's closing of that queue ends, or both read late."""
+    made = plan()
+    support = {"closed": ToMessage(sound="closed")}
+    sales = {"steps": (RoutingStep(after_s=60, go=ToQueue(queue=SUPPORT)),)}
+    queues = tuple(msgspec.structs.replace(queue, **(sales if queue.id == SALES else support)) for queue in made.queues)
+    world = open_world(msgspec.structs.replace(made, queues=queues))
+    call = world.arrive(SALES)
+    switch(world, False, queue=SUPPORT, for_s=59)
+    world.wait(120).put(inp.TimePassed())
+    assert world.kinds() == ["HoursSwitched"]
+    assert world.floor.wake_at() is not None
+    world.put(inp.TimePassed())
+    assert world.kinds() == ["ContactDiverted", "ContactQueued"]
+    assert (world.contact(call).state, world.contact(call).queue) == (ContactState.WAITING, SUPPORT)

@@ -233,3 +233,19 @@ def test_who_rings_while_the_last_agent_signs_out_is_there_for_the_grace_too() -
     assert world.contact(rings).state is S.WAITING
     world.wait(20).put(inp.TimePassed())
     assert sent(world) == [rings.contact]
+
+
+def test_who_came_from_one_queue_that_nobody_serves_leaves_the_next_one_too() -> None:
+    made = planned(sales=left(0, unstaffed=ToQueue(queue=SUPPORT)), support=left(30))
+    world = staffed(open_world(made))
+    world.put(inp.SignInAsked(agent=BILAL, pin_right=True))
+    waits = world.arrive(SALES)
+    sign_out(world)
+    world.put(inp.TimePassed())
+    assert world.contact(waits).queue == SUPPORT
+    world.put(inp.SignOutAsked(agent=BILAL))
+    world.wait(30).put(inp.TimePassed())
+    assert [(event.queue, event.to) for event in world.facts(ev.ContactDiverted)] == [
+        (SALES, ToQueue(queue=SUPPORT)),
+        (SUPPORT, BOX),
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from contactd.core.agent import Agent, Status
@@ -83,6 +84,12 @@ def boost_s(queue: QueuePlan, contact: Contact) -> int:
     return queue.boost_s + step + (contact.needs.boost_s if contact.needs is not None else 0)
 
 
+@lru_cache(4096)
+def _asked(skill: SkillId, level: int) -> tuple[SkillId, int]:
+    """The same tuple for the same words: thousands of targets ask for the same few."""
+    return skill, level
+
+
 def target_of(queue: QueuePlan, contact: Contact, agents: Mapping[AgentId, Agent]) -> Target:
     """A preferred agent who is not signed in, or may not be offered this at all, is not waited for."""
     step = step_of(queue, contact)
@@ -91,7 +98,8 @@ def target_of(queue: QueuePlan, contact: Contact, agents: Mapping[AgentId, Agent
     if needs is not None:
         for skill, level in needs.skills.items():
             skills[skill] = max(level, skills.get(skill, 0))
-    required = tuple(sorted((skill, level - step.lower_by) for skill, level in skills.items() if level > step.lower_by))
+    lower_by = step.lower_by
+    required = tuple(sorted(_asked(skill, level - lower_by) for skill, level in skills.items() if level > lower_by))
     strategy = step.strategy or queue.strategy
     scored: tuple[SkillId, ...] = ()
     if strategy is Strategy.BEST_SKILL:

@@ -35,9 +35,9 @@ _ReadyEntry = tuple[float, Instant, AgentId, int]
 ASKED = 1024
 """With more that wait some stand for all where those before a rank are counted. Which ones hangs on the heaps' inner
 order, so nothing of it may become a fact: for that everybody is counted."""
-_Asked = tuple[Medium, PbxId, QueueId, int, tuple[tuple[SkillId, int], ...]]
-"""Medium, PBX, queue, step and the skills that the contact itself needs: all that a contact asks for that waits for no
-agent alone."""
+_Asked = tuple[str | int, ...]
+"""Medium, PBX, queue, step and each skill that the contact itself needs, with its level: all that is asked for by a
+contact that waits for no agent alone."""
 _VOICE = Medium.VOICE
 _ELSEWHERE, _UNSKILLED = str(Reason.ELSEWHERE), str(Reason.UNSKILLED)
 
@@ -46,21 +46,20 @@ _EMPTY_DEMANDS = 4096
 
 
 class Demand:
-    """See the module. agents: who can meet it, as a set and as a list."""
+    """See the module. who: can meet it."""
 
     __slots__ = (
-        *("agents", "asked", "back", "line", "medium", "number", "pbx", "ready", "scored", "size", "strategy"),
+        *("asked", "back", "line", "medium", "number", "pbx", "ready", "scored", "size", "strategy"),
         *("targets", "who"),
     )
 
-    def __init__(self, number: int, target: Target, who: AgentSet, agents: list[AgentId]) -> None:
+    def __init__(self, number: int, target: Target, who: AgentSet) -> None:
         self.number = number
         self.medium = target.medium
         self.pbx = target.pbx
         self.strategy = target.strategy
         self.scored = target.scored
         self.who = who
-        self.agents = agents
         self.targets: list[Target] = []
         self.asked: list[_Asked] = []
         self.line: list[Place] = []
@@ -375,7 +374,7 @@ class RoutingIndex:
 
     def _push_ready(self, demand: Demand, agent: Agent) -> None:
         ready = demand.ready
-        if len(ready) > 2 * len(demand.agents) + 32:
+        if len(ready) > 2 * demand.who.bit_count() + 32:
             demand.ready = ready = self._ready_in(demand)
             heapify(ready)
         rank = RANKS[demand.strategy](agent, demand.scored)
@@ -386,8 +385,10 @@ class RoutingIndex:
         if needs is not None and contact.step == STICKY and needs.preferred_agent is not None:
             # Whether that one is waited for changes as they come and go.
             return self._asking_for(target_of(queue, contact, self._agents))
-        skills = tuple(needs.skills.items()) if needs is not None else ()
-        key = (contact.medium, contact.pbx, queue.id, contact.step, skills)
+        key: _Asked = (contact.medium, contact.pbx, queue.id, contact.step)
+        if needs is not None:
+            for skill in needs.skills.items():
+                key += skill
         asking = self._asked.get(key)
         if asking is None:
             asking = self._asked[key] = self._asking_for(target_of(queue, contact, self._agents))
@@ -411,9 +412,9 @@ class RoutingIndex:
         demand = self._same.get(same)
         if demand is None:
             self._numbers += 1
-            demand = Demand(self._numbers, target, who, self._sets.members(who))
+            demand = Demand(self._numbers, target, who)
             self._same[same] = self._demands[demand.number] = demand
-            for agent_id in demand.agents:
+            for agent_id in self._sets.members(who):
                 self._of_agent[agent_id][demand.number] = demand
                 if agent_id in self._stamped and target.medium in self._ready_for[agent_id]:
                     self._push_ready(demand, self._agents[agent_id])
@@ -435,7 +436,7 @@ class RoutingIndex:
         """demand must be empty."""
         for target in demand.targets:
             del self._by_target[target]
-        for agent in demand.agents:
+        for agent in self._sets.members(demand.who):
             self._of_agent[agent].pop(demand.number, None)
         for key in demand.asked:
             del self._asked[key]
