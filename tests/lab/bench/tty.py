@@ -33,6 +33,7 @@ SEED = 1_964_026
 CHARACTERS = 568
 SNR_DB = (0, -3, -6, -9, -12)
 CHANNELS, CHANNEL_S = 60, 12
+PARTS = ("noise", "damage", "cost", "detection")
 
 _WORDS = [
     "HELLO",
@@ -190,7 +191,7 @@ def cost(figures: Figures, *, channels: int, seconds: float) -> None:
 
 
 def other_sounds(hours: float) -> Iterator[tuple[str, Samples]]:
-    """So many hours of what is no TTY: seven parts of voices, two of music, one of signals. In rounds, so that a short
+    """So many hours of what is no TTY: nine parts of voices, three of music, one of signals. In rounds, so that a short
     run has something of each."""
     voices = itertools.cycle([f"{voice}{variant}" for variant in sounds.VARIANTS for voice in sounds.VOICES])
     speeds = itertools.cycle([(130, 35), (160, 50), (190, 70), (230, 90)])
@@ -204,12 +205,15 @@ def other_sounds(hours: float) -> Iterator[tuple[str, Samples]]:
             words_a_minute, pitch = next(speeds)
             heard = sounds.spoken(said, voice, words_a_minute=words_a_minute, pitch=pitch)
             yield f"voice {voice}", heard
-            # The same voice of a smaller and a larger throat: other formants.
-            for faster in (0.8, 1.3):
+            # The same voice of larger and smaller throats: other formants.
+            for faster in (0.7, 0.8, 0.9, 1.15, 1.3):
                 yield f"voice {voice} at {faster}", line.hurried(heard, faster - 1)
-        for _ in range(7):
+        for _ in range(4):
             seed = next(seeds)
-            yield f"music {seed}", sounds.music(30, seed)
+            played = sounds.music(30, seed)
+            yield f"music {seed}", played
+            for faster in (0.75, 0.9, 1.2):
+                yield f"music {seed} at {faster}", line.hurried(played, faster - 1)
         for name, heard in sounds.signals().items():
             yield name, heard[: 6 * line.RATE_HZ]
 
@@ -275,16 +279,21 @@ def voices(figures: Figures, *, count: int) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.lab.bench.tty", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="short texts: no figure means much")
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="these parts alone")
     parser.add_argument("--hours", type=float, default=10, help="of sound in which there is no TTY")
     options = parser.parse_args()
     quick = options.quick
     figures = Figures()
     try:
-        noise(figures, files=1 if quick else 6, characters=120 if quick else CHARACTERS)
-        damage(figures, characters=60 if quick else CHARACTERS)
-        cost(figures, channels=4 if quick else CHANNELS, seconds=4 if quick else CHANNEL_S)
-        voices(figures, count=2 if quick else len(sounds.VOICES))
-        detection(figures, hours=0.05 if quick else options.hours, calls=6 if quick else 200)
+        if "noise" in options.only:
+            noise(figures, files=1 if quick else 6, characters=120 if quick else CHARACTERS)
+        if "damage" in options.only:
+            damage(figures, characters=60 if quick else CHARACTERS)
+        if "cost" in options.only:
+            cost(figures, channels=4 if quick else CHANNELS, seconds=4 if quick else CHANNEL_S)
+        if "detection" in options.only:
+            voices(figures, count=2 if quick else len(sounds.VOICES))
+            detection(figures, hours=0.05 if quick else options.hours, calls=6 if quick else 200)
     except LabError as error:
         say(str(error))
         return 1

@@ -42,6 +42,9 @@ def spoken(text: str, voice: str = "en-us", *, words_a_minute: int = 160, pitch:
         rate = file.getframerate()
     # What it writes to a pipe has no length in its header.
     sound = samples_of(done.stdout[44 : len(done.stdout) - len(done.stdout) % 2])
+    sound = np.pad(
+        sound, (0, -len(sound) % rate)
+    )  # whole seconds: a transform of a length with large factors takes long
     spectrum = np.fft.rfft(sound)
     hz = np.fft.rfftfreq(len(sound), 1 / rate)
     spectrum[(hz < 300) | (hz > 3_400)] = 0

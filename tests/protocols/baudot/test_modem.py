@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 
@@ -262,3 +263,36 @@ def test_every_turn_can_end() -> None:
 def test_the_daemon_starts_without_numpy() -> None:
     code = "import contactd.daemon, contactd.protocols.baudot, sys; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.binary(max_size=3_000), max_size=12))
+def test_any_bytes_are_taken(pieces: list[bytes]) -> None:
+    """Hostile, cut in the middle of a sample, at the ceiling: nothing raises, and little is kept."""
+    modem = Modem()
+    for piece in pieces:
+        modem.hear(piece)
+        modem.speak(len(piece) // 2)
+    modem.flush()
+
+
+def test_time_goes_on_while_we_speak() -> None:
+    receiver = Receiver()
+    receiver.feed(bytes(2 * 8_100))
+    receiver.deaf(16_000 - 100)
+    read = receiver.feed(bytes_of(padded(sent("E"), 1.0))) + receiver.flush()
+    assert [one.code for one in read][1:] == [1]
+    assert read[0].at_s == pytest.approx(4.0 + LEAD_MS / 1000, abs=0.01)
+
+
+def test_an_hour_of_a_call_keeps_no_more_than_a_minute() -> None:
+    """The stories that were given up are let go."""
+
+    def size(minutes: int) -> int:
+        receiver = Receiver(45.45)
+        heard = bytes_of(padded(sent("THE QUICK BROWN FOX " * 2)))
+        for _ in range(minutes * 6):
+            receiver.feed(heard)
+        return len(pickle.dumps(receiver))
+
+    assert size(6) < 1.2 * size(1)
