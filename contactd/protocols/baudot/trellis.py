@@ -22,7 +22,7 @@ DATA_BITS = 5
 # Between silence and carrier either way: how sure it must be (in nats, as all scores).
 _ON, _OFF = 5.0, 3.0
 # How much of its evidence the carrier before a character counts, where it speaks against it.
-_LEAD = 0.5
+_LEAD = 1.0
 # Of a character: ln 32 for which of them it is, and the rest for that there is one.
 _CHARACTER = 5.5
 # A character's length in bits. V.18 wants 1.5 stop bits at least; a little less, for clocks that are fast.
