@@ -51,6 +51,36 @@ def show_due(rows: list[dict[str, Any]]) -> None:
     print_table(table, "no target breaks so soon; contactctl cases due --within 7d looks further")
 
 
+_FORMULAS = {
+    "topic": "contacts without a further one by that customer on that topic within {days} days / contacts",
+    "any": "contacts without a further one by that customer, about anything, within {days} days / contacts",
+    "handled": "handled contacts with no further one by that customer on that topic within {days} days / handled ones",
+    "case": "closed cases with one contact, and none following within {days} days / closed cases",
+}
+
+
+def show_fcr(told: dict[str, Any]) -> None:
+    """The figure with its formula, and beside it what could not be counted."""
+    click.echo(f"first-contact resolution, {told['by']}: {_FORMULAS[told['by']].format(days=told['days'])}")
+    days = [f"{local(told[end]):%Y-%m-%d}" for end in ("since", "until")]
+    click.echo(f"arrived from {days[0]} to {days[1]}, the last day left out")
+    click.echo()
+    by_case = told["by"] == "case"
+    table = table_of(
+        *("type" if by_case else "queue", "closed>" if by_case else "contacts>", "unknown>", "too early>"),
+        *("counted>", "again>", "FCR>"),
+    )
+    for line in told["lines"] if any(one["contacts"] for one in told["lines"]) else ():
+        name = "all" if line["whole"] else line["queue"] or "(none)"
+        share = f"{line['fcr']:.1%}" if line["fcr"] is not None else "-"
+        counts = (line[one] for one in ("contacts", "unknown", "early", "counted", "again"))
+        table.add_row(name, *map(str, counts), share)
+    print_table(table, "no contact arrived then")
+    for one in told["again"]:
+        when = f"{local(one['arrived_at']):%Y-%m-%d %H:%M}"
+        click.echo(f"{one['contact']}  {when}, queue {one['queue']}, again {local(one['again_at']):%Y-%m-%d %H:%M}")
+
+
 def owner_words(row: dict[str, Any]) -> str:
     if row["agent"]:
         return f"agent {row['agent']}"

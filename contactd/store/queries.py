@@ -1,4 +1,4 @@
-"""The named queries of sql/queries: ``-- name: x``, what it is for, then one statement."""
+"""The named queries of sql/queries and sql/reports: ``-- name: x``, what it is for, then one statement."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Query:
 def all_queries() -> dict[str, Query]:
     """Every named query; a name stands once."""
     found: dict[str, Query] = {}
-    for path in sorted((sql_folder() / "queries").glob("*.sql")):
+    for path in sorted(path for folder in ("queries", "reports") for path in (sql_folder() / folder).glob("*.sql")):
         parts = _NAME.split(path.read_text(encoding="utf-8"))
         for name, text in zip(parts[1::2], parts[2::2], strict=True):
             lines = text.strip().splitlines()

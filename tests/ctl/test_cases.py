@@ -127,3 +127,37 @@ async def test_a_strangers_words_do_not_move_the_cursor(database: str, options: 
     await run(options, "note", number, "evil \x1b[2J\x07 words")
     shown = (await run(options, "show", number)).out
     assert "evil ?[2J? words" in shown and "\x1b" not in shown
+
+
+async def test_what_breaks_next_is_listed_the_most_urgent_first(database: str, options: tuple[str, str]) -> None:
+    assert "no target breaks so soon" in (await run(options, "due")).out
+    late, later = [(await run(options, "add", "--queue", "sales")).out.strip() for _ in range(2)]
+    digits = late.replace("-", "")[1:]
+    sets = ", ".join(f"{column} = {column} - interval '2 h'" for column in ("since", "due", "warn_at"))
+    back = f"UPDATE case_target SET {sets}"
+    await fetch(database, f"{back} WHERE case_id = (SELECT id FROM customer_case WHERE number = '{digits}')")
+    due = (await run(options, "due", "--within", "2h")).out.splitlines()
+    assert re.search(rf"{late} +first answer +\S+ \S+ +(59 min|1 h 0 min).* late +broken +queue sales", due[1]), due
+    assert re.search(rf"{later} +first answer .* left +running", due[2]) and len(due) == 3
+    assert "no target" in (await run(options, "due", "--agent", "alice")).out
+    assert "is no time" in (await run(options, "due", "--within", "soon", code=Exit.USAGE)).err
+
+
+async def test_first_contact_resolution_stands_beside_its_formula(database: str, options: tuple[str, str]) -> None:
+    assert "no contact arrived then" in (await run(options, "fcr", "--from", "2026-01-01", "--to", "2026-02-01")).out
+    party = "01900000-0000-7000-8000-000000000001"
+    for number, day in enumerate((3, 5, 20)):
+        await fetch(
+            database,
+            "INSERT INTO contact (id, floor, medium, pbx, call, dnis, queue, arrived_at, outcome, party)"
+            " VALUES ($1, 1, 'voice', 'pbx1', 'x', '5000', 'sales', $2::text::timestamptz, 'handled', $3)",
+            *(f"01900000-0000-7000-8000-00000000010{number}", f"2026-01-{day:02} 12:00+00", party),
+        )
+    told = (await run(options, "fcr", "--from", "2026-01-01", "--to", "2026-02-01", "--contacts", "5")).out
+    assert "contacts without a further one by that customer on that topic within 7 days / contacts" in told
+    assert re.search(r"(?m)^all +3 +0 +0 +3 +1 +66\.7%$", told), told
+    assert "01900000-0000-7000-8000-000000000100  2026-01-03" in told
+    assert (
+        "--from is to be before"
+        in (await run(options, "fcr", "--from", "2026-02-01", "--to", "2026-01-01", code=Exit.USAGE)).err
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import click
@@ -106,6 +107,37 @@ def due(door: Door, within: str, **asked: Any) -> None:
     except ValueError as error:
         raise click.UsageError(f"--within: {error}.") from None
     door.show(asyncio.run(cases.due(door.config_path, within_s, **asked)), show_due)
+
+
+@_added("fcr")
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="The first day; usual: 30 days before --to.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="The day after the last; usual: --days ago.")
+@click.option(
+    "--days", type=click.IntRange(1, 365), default=7, show_default=True, help="How long nobody is to come again."
+)
+@click.option(
+    "--by",
+    "variant",
+    type=click.Choice(["topic", "any", "handled", "case"]),
+    default="topic",
+    show_default=True,
+    help="any: about anything. handled: of handled contacts only. case: of closed cases.",
+)
+@click.option(
+    "--contacts", "most", type=click.IntRange(0, 10_000), default=0, help="Also list so many that came again."
+)
+def fcr(door: Door, first: datetime | None, last: datetime | None, days: int, variant: str, most: int) -> None:
+    """First-contact resolution: whether customers had to come again, by queue. A contact counts where it arrived."""
+    from contactd.ctl import cases
+    from contactd.ctl.case_pages import show_fcr
+
+    midnight = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    last = last or midnight - timedelta(days=days)
+    first = first or last - timedelta(days=30)
+    if first >= last:
+        raise click.UsageError("--from is to be before --to.")
+    span = (first.timestamp(), last.timestamp())
+    door.show(asyncio.run(cases.fcr(door.config_path, *span, days, variant, most)), show_fcr)
 
 
 @_added("show")
