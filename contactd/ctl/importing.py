@@ -7,7 +7,7 @@ import gc
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,16 +16,13 @@ import click
 
 from contactd.ctl.customers import Desk, desk
 from contactd.ctl.durations import local
-from contactd.services.crm.importing.cards import cards
-from contactd.services.crm.importing.lines import FileRefused, Source, lines, look
-from contactd.services.crm.importing.mapping import OF_A_CARD, Columns, named_columns
-from contactd.services.crm.importing.rows import Row
+from contactd.services.crm.importing.ahead import Reader, Task, reading_ahead
+from contactd.services.crm.importing.lines import FileRefused, Source, look
+from contactd.services.crm.importing.mapping import named_columns
 from contactd.services.crm.importing.run import Import, Policy, Report, options_hash
-from contactd.services.crm.importing.sheet import DELIMITERS, Sheet
+from contactd.services.crm.importing.sheet import DELIMITERS
 from contactd.store import party_import
 from contactd.store.party_import import Tally
-
-_CARD = "BEGIN:VCARD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +43,36 @@ class Wanted:
 
 
 async def run(config: Path, wanted: Wanted) -> dict[str, Any]:
-    """Raises FileRefused, ImportLost, ConfigErrors, StoreAway, StoreRefused."""
+    """Raises FileRefused, ImportLost, ReaderLost, ConfigErrors, StoreAway, StoreRefused."""
     # Tens of thousands of small objects live for one batch: looking for rings among them costs a sixth of the time.
     gc.set_threshold(100_000)
     source = look(wanted.file, wanted.encoding)
     policy = Policy(wanted.on_match, frozenset(wanted.by))
     async with desk(config) as at:
-        with source.open() as file:
-            rows, columns = _opened(file, source, wanted, at)
-            options = options_hash(columns, policy, wanted.delimiter or "", source.encoding)
-            number, earlier = await _place(at, source, options, wanted)
-            path, out = _report(wanted)
+        delimiter = DELIMITERS[wanted.delimiter] if wanted.delimiter else None
+        task = Task(
+            source,
+            wanted.format,
+            delimiter,
+            named_columns(wanted.named),
+            at.customers.fields,
+            at.numbering,
+            policy.by,
+            at.vault.finder,
+        )
+        # Refused here, before anything is begun.
+        reader = Reader(task)
+        reader.close()
+        options = options_hash(reader.columns, policy, wanted.delimiter or "", source.encoding)
+        number, earlier = await _place(at, source, options, wanted)
+        path, out = _report(wanted)
+        async with reading_ahead(task, skip=earlier.rows) as ahead:
             with out:
                 made = Import(
                     at.connection,
                     at.vault,
                     at.who,
-                    itertools.islice(rows, earlier.rows, None),
-                    columns,
+                    ahead,
                     policy,
                     Report(out),
                     number=number,
@@ -100,24 +109,6 @@ def show(told: dict[str, Any]) -> None:
         click.echo(f"  {problem}")
     if told["skipped"] or told["refused"]:
         click.echo(f"Each row that was not taken, with its line and why: {told['report']}")
-
-
-def _opened(file: TextIO, source: Source, wanted: Wanted, at: Desk) -> tuple[Iterator[Row], Columns]:
-    named = named_columns(wanted.named)
-    declared, numbering = at.customers.fields, at.numbering
-    text = lines(file)
-    first = next(text, None)
-    text = itertools.chain([first], text) if first is not None else text
-    begins = (first.text or "").lstrip("\ufeff").strip().upper() if first is not None else ""
-    if (wanted.format or ("vcard" if begins == _CARD else "csv")) == "vcard":
-        return cards(text), Columns(
-            {key.upper(): one for key, one in named.items()}, declared, numbering, known=OF_A_CARD
-        )
-    delimiter = DELIMITERS[wanted.delimiter] if wanted.delimiter else None
-    sheet = Sheet(text, delimiter)
-    columns = Columns(named, declared, numbering)
-    columns.fit(sheet.columns)
-    return iter(sheet), columns
 
 
 async def _place(at: Desk, source: Source, options: bytes, wanted: Wanted) -> tuple[int | None, Tally]:

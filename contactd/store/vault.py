@@ -25,6 +25,22 @@ class NotOpened(ContactdError):
     """A value that none of our keys opens."""
 
 
+class Finder:
+    """By what values are found: hashes under keys that open nothing."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._keys = list(keys)
+
+    def __repr__(self) -> str:
+        return "Finder(...)"
+
+    def lookups(self, kind: str, value: str) -> list[bytes]:
+        """Under every key that a row may have been kept with, the current one first."""
+        return [_hash(key, kind, value) for key in self._keys]
+
+
 class Vault:
     """keys: 32 bytes each, the current one first; none: nothing is sealed. Older ones still open and still find."""
 
@@ -33,6 +49,7 @@ class Vault:
         self._current = key_id(keys[0]) if keys else None
         # What was kept before there was a key is found as well, until it is sealed.
         self._lookup_keys = [*(_derived(key, b"contactd lookup") for key in keys), b""]
+        self.finder = Finder(self._lookup_keys)
 
     @classmethod
     def of_hex(cls, keys: Sequence[str]) -> Vault:
@@ -85,7 +102,7 @@ class Vault:
 
     def lookups(self, kind: str, value: str) -> list[bytes]:
         """Under every key that a row may have been kept with, the current one first."""
-        return [_hash(key, kind, value) for key in self._lookup_keys]
+        return self.finder.lookups(kind, value)
 
 
 def key_id(key: bytes) -> str:

@@ -1,4 +1,4 @@
-"""One import: read, checked and hashed in a thread, matched and written in batches, each in one transaction.
+"""One import: what was read, checked and hashed is matched, sealed and written in batches, each in one transaction.
 
 A dry run goes the same way and writes nothing; what its own rows would have made it remembers by their hashes.
 """
@@ -9,13 +9,13 @@ import asyncio
 import csv
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from contactd.core.ids import PartyId
+from contactd.services.crm.importing.ahead import Ahead, Read
 from contactd.services.crm.importing.mapping import Columns, Entry, Refusal
-from contactd.services.crm.importing.rows import Row
 from contactd.services.spreadsheet import neutral
 from contactd.store import party_import
 from contactd.store.audit import Who
@@ -63,16 +63,8 @@ class _Person:
     entries: list[Entry] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """Part of the file, checked. tried: every hash of each entry's deciding identities."""
-
-    found: list[Entry | Refusal]
-    tried: list[list[bytes]]
-
-
 class Import:
-    """rows: those of the file from the place on where an earlier attempt broke off. number: None for a dry run.
+    """ahead: reads the file from the place on where an earlier attempt broke off. number: None for a dry run.
 
     earlier: what became of the rows before. told: called after each batch with the tally so far.
     """
@@ -82,8 +74,7 @@ class Import:
         connection: Any,
         vault: Vault,
         who: Who,
-        rows: Iterator[Row],
-        columns: Columns,
+        ahead: Ahead,
         policy: Policy,
         report: Report,
         *,
@@ -95,8 +86,7 @@ class Import:
         self._connection = connection
         self._vault = vault
         self._who = who
-        self._rows = rows
-        self._columns = columns
+        self._ahead = ahead
         self._policy = policy
         self._report = report
         self._number = number
@@ -106,38 +96,21 @@ class Import:
         self._seen: dict[bytes, Match] = {}
 
     async def run(self) -> Tally:
-        """To the end of the file. Raises ImportLost, StoreAway, StoreRefused."""
-        ahead = asyncio.create_task(asyncio.to_thread(self._read))
+        """To the end of the file. Raises ImportLost, ReaderLost, StoreAway, StoreRefused."""
+        coming = asyncio.create_task(self._ahead.next(self._batch))
         try:
-            while (read := await ahead).found:
-                ahead = asyncio.create_task(asyncio.to_thread(self._read))
+            while (read := await coming).found:
+                coming = asyncio.create_task(self._ahead.next(self._batch))
                 await self._take(read)
                 self._told(self._tally)
         finally:
-            ahead.cancel()
-            await asyncio.gather(ahead, return_exceptions=True)
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
         if self._number is not None:
             await party_import.end(self._connection, self._who, self._number, self._tally)
         return self._tally
 
-    def _read(self) -> _Read:
-        found: list[Entry | Refusal] = []
-        tried: list[list[bytes]] = []
-        for row in itertools.islice(self._rows, self._batch):
-            one = Refusal(row.line, [("", row.error)]) if row.error else self._columns.entry(row)
-            hashes: list[bytes] = []
-            if isinstance(one, Entry):
-                for kind, value in one.edit.identities:
-                    if kind in self._policy.by:
-                        hashes += self._vault.lookups(kind, value)
-                if not hashes:
-                    kinds = ", ".join(sorted(self._policy.by))
-                    one = Refusal(one.line, [("", f"It has none of what decides who it is: {kinds} (--by).")])
-            found.append(one)
-            tried.append(hashes)
-        return _Read(found, tried)
-
-    async def _take(self, read: _Read) -> None:
+    async def _take(self, read: Read) -> None:
         hashes = list(itertools.chain.from_iterable(read.tried))
         matches = await party_import.match(self._connection, hashes)
         tally, persons = self._decide(read, matches)
@@ -147,7 +120,7 @@ class Import:
             await party_import.write(self._connection, self._who, self._number, self._tally.rows, batch, tally)
         self._tally = self._tally.plus(tally)
 
-    def _decide(self, read: _Read, matches: dict[bytes, list[Match]]) -> tuple[Tally, list[_Person]]:
+    def _decide(self, read: Read, matches: dict[bytes, list[Match]]) -> tuple[Tally, list[_Person]]:
         counts = dict.fromkeys(Tally.__dataclass_fields__, 0)
         persons: dict[PartyId, _Person] = {}
         if self._number is not None:
