@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -19,12 +20,15 @@ from contactd.ctl import importing
 from contactd.ctl.exits import Exit
 from contactd.ctl.importing import Wanted
 from contactd.services.crm.importing import run as importing_run
+from contactd.services.crm.importing.ahead import Read, ReaderLost
 from contactd.services.crm.importing.lines import FileRefused
+from contactd.services.crm.importing.run import Import
 from contactd.store.journal import open_pool
 from contactd.store.parties import Directory
 from contactd.store.vault import Vault
 from tests.ctl.test_contactctl import contactctl
 from tests.engine.journal import fetch
+from tests.lab.process import until as until_true
 from tests.worker.test_worker import settings_of, until
 
 KEY = "ab" * 32
@@ -247,12 +251,15 @@ async def test_killed_in_the_middle_it_goes_on_where_it_was_and_nothing_is_doubl
     waits = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
     try:
         await until(database, waits)
+        helpers = (await asyncio.to_thread(Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text)).split()
         os.kill(child.pid, signal.SIGKILL)
     finally:
         await child.wait()
     asleep = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
     await owner.execute(f"{asleep} AND datname = current_database()")
     await until(database, waits, wanted=False)
+    assert helpers, "the process that reads the file"
+    await asyncio.to_thread(until_true, lambda: not any(_runs(pid) for pid in helpers), "it to end by itself")
     await owner.execute("DROP TRIGGER stand ON party_import")
     place, kept = 2 * importing_run.BATCH, 2 * importing_run.BATCH - 40
     assert await fetch(database, "SELECT position, made, refused FROM party_import") == [(place, kept, 40)]
@@ -269,6 +276,32 @@ async def test_killed_in_the_middle_it_goes_on_where_it_was_and_nothing_is_doubl
     assert await fetch(database, "SELECT count(*) FROM party_identity") == [2 * (rows - refused)]
     assert len(report(told)) == refused - 40, "the rest; the first part is in the first report"
     await owner.close()
+
+
+def _runs(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def test_a_reader_that_was_killed_is_told_and_gone_on_after(
+    database: str, imported: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = Import._take
+    text = "phone\n" + "".join(f"+4930{10_000_000 + n}\n" for n in range(3 * importing_run.BATCH))
+
+    async def take(self: Import, read: Read) -> None:
+        await taken(self, read)
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    monkeypatch.setattr(Import, "_take", take)
+    with pytest.raises(ReaderLost, match="--resume"):
+        await imported(text, named=())
+    monkeypatch.undo()
+    assert counts(await imported(text, named=(), resume=True)) == (3 * importing_run.BATCH, 0, 0, 0, 0)
+    assert await fetch(database, "SELECT count(*) FROM party") == [3 * importing_run.BATCH]
 
 
 async def test_two_imports_at_once_are_one(database: str, imported: Run) -> None:

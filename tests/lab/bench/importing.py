@@ -31,7 +31,7 @@ from contactd.store.vault import Vault
 from tests.lab.bench.figures import Figures
 from tests.lab.postgres import Postgres
 
-ROWS = 50_000
+ROWS = 100_000
 KEY = bytes(range(32))
 _TARGETS = {"Name": "name", "Telefon": "phone", "Mail": "mail", "Sprache": "language"}
 
