@@ -207,6 +207,8 @@ def _queue_plan(queue_id: QueueId, queue: Queue) -> QueuePlan:
         wrap_up_s=queue.wrap_up_s,
         wrap_up_extend_s=queue.wrap_up_extend_s,
         strategy=Strategy(queue.strategy),
+        ring_all_most=queue.ring_all_most,
+        ring_all_not_ready=queue.ring_all_not_ready,
         skills=queue.skills,
         preferred_skills=queue.preferred_skills,
         only_groups=queue.only_groups,

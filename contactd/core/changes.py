@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from contactd.core import customer, hearing
+from contactd.core import customer, hearing, ring_all
 from contactd.core import events as ev
 from contactd.core.agent import AgentState, Status, Tries
 from contactd.core.contact import Contact, ContactState, Outcome, Sent
@@ -51,6 +51,10 @@ def _lost(floor: LiveFloor, event: ev.PbxLost, at: Instant) -> None:
     for contact_id in [c for c in floor.timers.returning.times if floor.contacts[c].pbx == event.pbx]:
         floor.expect_back(floor.contacts[contact_id], None)
     floor.time_agents(event.pbx)
+
+
+def _dialplan_seen(floor: LiveFloor, event: ev.DialplanSeen, at: Instant) -> None:
+    floor.state.editions[event.pbx] = event.edition
 
 
 def _arrived(floor: LiveFloor, event: ev.ContactArrived | ev.ContactAdopted, at: Instant) -> None:
@@ -162,6 +166,7 @@ def _offered(floor: LiveFloor, event: ev.ContactOffered, at: Instant) -> None:
     floor.check(contact, ContactState.OFFERED, agent, AgentState.OFFERED)
     floor.enter(contact, ContactState.OFFERED)
     contact.agent, contact.offer = agent.id, event.offer
+    contact.legs = ring_all.first_leg(contact, event)
     agent.offered_seq = floor.seq + 1
     floor.engage(agent, contact, AgentState.OFFERED, at, until=event.until)
 
@@ -169,6 +174,7 @@ def _offered(floor: LiveFloor, event: ev.ContactOffered, at: Instant) -> None:
 def _offer_ended(floor: LiveFloor, event: ev.OfferEnded, at: Instant) -> None:
     contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
     floor.check(contact, ContactState.WAITING, agent, AgentState.IDLE)
+    ring_all.last_leg(contact, agent)
     # A caller is on the way back to the hold, which says when they are there; nothing else is anywhere but here.
     floor.enter(contact, ContactState.WAITING, held=contact.medium is not Medium.VOICE)
     contact.agent = contact.offer = contact.recorder = None
@@ -178,6 +184,7 @@ def _offer_ended(floor: LiveFloor, event: ev.OfferEnded, at: Instant) -> None:
 def _connected(floor: LiveFloor, event: ev.ContactConnected, at: Instant) -> None:
     contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
     floor.check(contact, ContactState.CONNECTED, agent, AgentState.BUSY)
+    ring_all.last_leg(contact, agent)
     floor.enter(contact, ContactState.CONNECTED)
     learnt = floor.learnt(contact.queue) if not contact.test else None
     if learnt is not None and not event.seen_late:
@@ -314,6 +321,7 @@ CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.FloorConfigured: _configured,
     ev.PbxSteered: _steered,
     ev.PbxLost: _lost,
+    ev.DialplanSeen: _dialplan_seen,
     ev.ContactArrived: _arrived,
     ev.ContactAdopted: _arrived,
     ev.MenuChosen: _menu_chosen,
@@ -332,6 +340,8 @@ CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.ReturnOverdue: _overdue,
     ev.ContactOffered: _offered,
     ev.OfferEnded: _offer_ended,
+    ev.LegOffered: ring_all.leg_offered,
+    ev.LegEnded: ring_all.leg_ended,
     ev.ContactConnected: _connected,
     ev.TalkEnded: _talk_ended,
     ev.ContactEnded: _ended,

@@ -24,6 +24,8 @@ class RingAgent(msgspec.Struct, frozen=True, kw_only=True):
     record: bool = False
     announcement: str = ""
     """What the caller hears before, if the talk is to be recorded and the PBX has not played it yet."""
+    also: tuple[str, ...] = ()
+    """Other handsets that ring at the same time; the first who answers has the caller."""
 
 
 class ReturnToHold(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,8 @@ AMI does not replay. Whatever happened while nobody listened is concluded from w
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
 from contactd.core import events as ev
@@ -17,6 +19,7 @@ from contactd.core.decision import (
     carried_needs,
     diverted_outcome,
     end_contact,
+    end_legs,
     end_offer,
     end_talk,
     left_in_menu,
@@ -32,6 +35,7 @@ from contactd.core.ids import AgentId, ContactId, Instant, QueueId
 from contactd.core.inputs import CallSeen, PbxCompared, Place
 from contactd.core.plan import Medium
 from contactd.core.recording import found_recorded
+from contactd.core.ring_all import leg_at, ringing
 from contactd.core.ring_back import place_kept_until
 
 _ON_ITS_WAY_S = 1.0
@@ -56,8 +60,8 @@ def compare(floor: LiveFloor, input_: PbxCompared, at: Instant, into: Decision) 
             _over(floor, contact, call, at, into)
         elif contact.arrived_at < input_.asked_at:
             _gone(floor, contact, input_, at, into)
-        if contact.agent is not None and len(into.events) > before:
-            engaged.pop(contact.agent, None)
+        if len(into.events) > before:
+            _free(engaged, ringing(contact))
     for call in seen.values():
         known = floor.contacts.get(call.contact)
         ours = known is None or (known.pbx == input_.pbx and known.medium is Medium.VOICE)
@@ -67,6 +71,12 @@ def compare(floor: LiveFloor, input_: PbxCompared, at: Instant, into: Decision) 
     for endpoint, handset in input_.handsets.items():
         for agent in floor.seats.at(input_.pbx, endpoint):
             see_handset(agent, handset, into)
+    _steer(floor, input_, into)
+
+
+def _steer(floor: LiveFloor, input_: PbxCompared, into: Decision) -> None:
+    if input_.edition and floor.state.editions.get(input_.pbx, 0) != input_.edition:
+        into.events.append(ev.DialplanSeen(pbx=input_.pbx, edition=input_.edition))
     if input_.pbx not in floor.steered:
         into.events.append(ev.PbxSteered(pbx=input_.pbx))
 
@@ -117,8 +127,7 @@ def _gone(floor: LiveFloor, contact: Contact, input_: PbxCompared, at: Instant, 
 
 def _over(floor: LiveFloor, contact: Contact, call: CallSeen, at: Instant, into: Decision) -> None:
     """End the offer or the talk that the PBX no longer has."""
-    agent = floor.agents.get(contact.agent) if contact.agent else None
-    same_agent = agent is not None and agent.endpoint == call.endpoint
+    same_agent = call.endpoint is not None and leg_at(floor, contact, call.endpoint) is not None
     if contact.state is ContactState.OFFERED:
         still = (call.place is Place.OFFER and call.offer == contact.offer) or (call.place is Place.TALK and same_agent)
         if not still:
@@ -155,21 +164,17 @@ def _stands(
                 into.events.append(ev.ContactFellBack(contact=call.contact, queue=queue, queued_at=began))
             into.commands.append(ReturnToHold(pbx=input_.pbx, contact=call.contact, channel=call.channel))
         case Place.OFFER | Place.TALK | Place.DIVERTED:
-            news: ev.Event | None
-            if call.place is Place.DIVERTED:
-                news = _found_diverted(contact, queue, call)
-            else:
-                agent = _who_is_found(floor, contact, call, input_, engaged)
-                news = _found_with(contact, agent, call, queued_at, at) if agent is not None else None
-                if agent is not None:
-                    engaged[agent.id] = call.contact
-            if news is None:
-                return
-            if (contact is None or contact.state is ContactState.MENU) and queued_at is not None:
+            news = _found_elsewhere(floor, contact, call, queue, queued_at, input_, engaged, at)
+            if news and (contact is None or contact.state is ContactState.MENU) and queued_at is not None:
                 into.events.append(waits)
-            into.events.append(news)
+            into.events += news
         case Place.MENU | Place.ELSEWHERE:
             pass
+
+
+def _free(engaged: dict[AgentId, ContactId], agents: Iterable[AgentId]) -> None:
+    for agent in agents:
+        engaged.pop(agent, None)
 
 
 def _in_the_hold(
@@ -203,6 +208,35 @@ def _found_diverted(contact: Contact | None, queue: QueueId, call: CallSeen) -> 
     )
 
 
+def _found_elsewhere(
+    floor: LiveFloor,
+    contact: Contact | None,
+    call: CallSeen,
+    queue: QueueId,
+    queued_at: Instant | None,
+    input_: PbxCompared,
+    engaged: dict[AgentId, ContactId],
+    at: Instant,
+) -> list[ev.Event]:
+    """The news of a caller at an agent, or sent out of all queues."""
+    if call.place is Place.DIVERTED:
+        news = _found_diverted(contact, queue, call)
+        return [] if news is None else [news]
+    together = contact is not None and engaged.get(contact.agent or AgentId("")) == contact.id
+    agent = _who_is_found(floor, contact, call, input_, engaged)
+    if agent is None:
+        return []
+    found = Decision()
+    if contact is not None and together:
+        end_legs(contact, agent.id, OfferOutcome.ANSWERED_ELSEWHERE, 0, found)
+        _free(engaged, contact.legs)
+    engaged[agent.id] = call.contact
+    found.events.append(_found_with(contact, agent, call, queued_at, at))
+    if call.place is Place.OFFER:
+        found.events.extend(_found_legs(floor, call, input_, engaged))
+    return found.events
+
+
 def _who_is_found(
     floor: LiveFloor,
     contact: Contact | None,
@@ -211,14 +245,28 @@ def _who_is_found(
     engaged: dict[AgentId, ContactId],
 ) -> Agent | None:
     """The agent with whom the caller rings or talks, when that is news."""
-    agent = floor.seats.by_endpoint.get((input_.pbx, call.endpoint or ""))
-    if agent is None or (call.place is Place.OFFER and call.offer is None):
+    if call.place is Place.OFFER and call.offer is None:
         return None
     if contact is not None and contact.agent is not None and engaged.get(contact.agent) == contact.id:
         # Still together. Whom it rings at is asked of the offer: the handset may be somebody else's by now.
         answered = contact.state is ContactState.OFFERED and call.place is Place.TALK
-        return floor.agents[contact.agent] if answered else None
-    return None if agent.id in engaged else agent
+        return leg_at(floor, contact, call.endpoint or "") if answered else None
+    for endpoint in call.endpoints or (call.endpoint or "",):
+        agent = floor.seats.by_endpoint.get((input_.pbx, endpoint))
+        if agent is not None and agent.id not in engaged:
+            return agent
+    return None
+
+
+def _found_legs(
+    floor: LiveFloor, call: CallSeen, input_: PbxCompared, engaged: dict[AgentId, ContactId]
+) -> Iterator[ev.Event]:
+    """Whom the offer that was found rings beside the agent whom it names."""
+    for endpoint in call.endpoints:
+        agent = floor.seats.by_endpoint.get((input_.pbx, endpoint))
+        if agent is not None and agent.id not in engaged and call.offer is not None:
+            engaged[agent.id] = call.contact
+            yield ev.LegOffered(contact=call.contact, agent=agent.id, offer=call.offer)
 
 
 def _found_with(

@@ -162,6 +162,8 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     offer without cutting anything else off. What no PBX carries is held whenever it waits."""
     agent: AgentId | None = None
     offer: OfferId | None = None
+    legs: tuple[AgentId, ...] = ()
+    """Whom an offer by ring_all rings, in the order in which they were offered it: agent is one of them."""
     return_by: Instant | None = None
     """Being fetched back from the static queue: until then nobody younger is offered to an agent of this queue."""
     needs: Needs | None = None

@@ -7,15 +7,13 @@ from typing import Any
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.agent import BUSY_AGAIN_S, By, Status
 from contactd.core.announcing import announcement_told
-from contactd.core.commands import ComparePbx, MoveToHold
+from contactd.core.commands import MoveToHold
 from contactd.core.compare import compare
 from contactd.core.contact import IN_LINE, Contact, ContactState, Outcome
 from contactd.core.customer import party_known, verification_told
 from contactd.core.decision import (
     Decision,
-    connect,
     diverted_outcome,
     end_contact,
     end_offer,
@@ -31,7 +29,8 @@ from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.hold import call_arrived, call_fell_back, call_held, flow_went, menu_answered, needs_asked
 from contactd.core.hours import calendar_turned, switch_asked
-from contactd.core.ids import ContactId, Instant, OfferId
+from contactd.core.ids import Instant
+from contactd.core.offers import OFFERS
 from contactd.core.passing import time_passed
 from contactd.core.plan import Medium
 from contactd.core.presence import PRESENCE
@@ -72,56 +71,7 @@ def _caller_hung_up(floor: LiveFloor, input_: inp.CallerHungUp, at: Instant, int
     end_contact(contact, outcome, at, into, cause=input_.cause, place_until=place_until)
 
 
-# --- offers ---------------------------------------------------------------------------------------------------------
-
-
-def _offered_contact(floor: LiveFloor, contact_id: ContactId, offer: OfferId) -> Contact | None:
-    """The contact if this very offer is running; an answer to an older one is late, not wrong."""
-    contact = floor.contacts.get(contact_id)
-    if contact is None or contact.state is not ContactState.OFFERED or contact.offer != offer:
-        return None
-    return contact
-
-
-def _offer_answered(floor: LiveFloor, input_: inp.OfferAnswered, at: Instant, into: Decision) -> None:
-    contact = _offered_contact(floor, input_.contact, input_.offer)
-    if contact is not None and contact.agent is not None:
-        into.events.append(connect(contact, floor.agents[contact.agent], at, seen_late=False))
-        return
-    late = floor.contacts.get(input_.contact)
-    if late is not None and late.state is not ContactState.CONNECTED:
-        into.commands.append(ComparePbx(pbx=late.pbx, why="an offer was answered that is not running"))
-
-
-def _offer_failed(floor: LiveFloor, input_: inp.OfferFailed, at: Instant, into: Decision) -> None:
-    contact = _offered_contact(floor, input_.contact, input_.offer)
-    if contact is None or contact.agent is None:
-        return
-    outcome = outcome_of(input_.dial_status, input_.cause)
-    end_offer(contact, outcome, input_.cause, into)
-    if outcome not in (OfferOutcome.CALLER_GONE, OfferOutcome.LOST):
-        agent = floor.agents[contact.agent]
-        if agent.status is Status.READY:
-            pause_s = BUSY_AGAIN_S[min(agent.busy_offers, len(BUSY_AGAIN_S) - 1)]
-            until = at + pause_s if outcome is OfferOutcome.BUSY else None
-            into.events.append(ev.AgentNotReady(agent=agent.id, reason=str(outcome), until=until, by=By.SYSTEM))
-
-
-def outcome_of(dial_status: str, cause: int) -> OfferOutcome:
-    """Asterisk 22's answers: 486 BUSY/17, 603 CHANUNAVAIL/21, 480 NOANSWER/19, unregistered CHANUNAVAIL/3 or 20."""
-    match dial_status:
-        case "BUSY":
-            return OfferOutcome.BUSY
-        case "CHANUNAVAIL" | "CONGESTION":
-            return OfferOutcome.DECLINED if cause == 21 else OfferOutcome.UNREGISTERED
-        case "DECLINED":
-            return OfferOutcome.DECLINED
-        case "CANCEL":
-            return OfferOutcome.CALLER_GONE
-        case "STALE":
-            return OfferOutcome.LOST
-        case _:
-            return OfferOutcome.DECLINED if cause == 21 else OfferOutcome.RONA
+# --- talks ------------------------------------------------------------------------------------------------------------
 
 
 def _agent_hung_up(floor: LiveFloor, input_: inp.AgentHungUp, at: Instant, into: Decision) -> None:
@@ -174,16 +124,6 @@ def _merge(floor: LiveFloor, consult: Contact, at: Instant, into: Decision) -> N
     elif consult.state is ContactState.CONNECTED:
         end_talk(floor, consult, "transfer", at, into)
     end_contact(consult, Outcome.MERGED, at, into)
-
-
-def _command_failed(floor: LiveFloor, input_: inp.CommandFailed, at: Instant, into: Decision) -> None:
-    contact = _offered_contact(floor, input_.contact, input_.offer)
-    if contact is None:
-        return
-    # It is not held now: until the dialplan or a comparison says where the caller stands, it is offered to nobody,
-    # or a PBX that refuses everything would be asked in a tight loop.
-    end_offer(contact, OfferOutcome.NOT_SENT, 0, into)
-    into.commands.append(ComparePbx(pbx=contact.pbx, why=input_.why))
 
 
 # --- agents ---------------------------------------------------------------------------------------------------------
@@ -252,8 +192,7 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.VerificationTold: verification_told,
     inp.DestinationFailed: destination_failed,
     inp.AnnouncementTold: announcement_told,
-    inp.OfferAnswered: _offer_answered,
-    inp.OfferFailed: _offer_failed,
+    **OFFERS,
     inp.CallerHungUp: _caller_hung_up,
     inp.AgentHungUp: _agent_hung_up,
     inp.TransferCompleted: _transfer_completed,
@@ -262,7 +201,6 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.SkillsAsked: _skills_asked,
     inp.CalendarTurned: calendar_turned,
     inp.SwitchAsked: switch_asked,
-    inp.CommandFailed: _command_failed,
     inp.RecordingTold: recording_told,
     inp.RecordingPauseAsked: pause_asked,
     inp.RecordingMuted: recording_muted,

@@ -12,7 +12,7 @@ from contactd.core.contact import Contact, Estimate, Needs, Outcome
 from contactd.core.destination import kind_of
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import ContactId, Instant, PbxId, QueueId, call_started, is_test_call
+from contactd.core.ids import AgentId, ContactId, Instant, PbxId, QueueId, call_started, is_test_call
 from contactd.core.needs import with_record
 from contactd.core.plan import QueuePlan
 from contactd.core.routing.demand import before_going, due_step
@@ -109,9 +109,19 @@ def end_offer(contact: Contact, outcome: OfferOutcome, cause: int, into: Decisio
     """The contact's running offer is over without a talk."""
     if contact.agent is None or contact.offer is None:
         return
+    end_legs(contact, contact.agent, outcome, cause, into)
     into.events.append(
         ev.OfferEnded(contact=contact.id, agent=contact.agent, offer=contact.offer, outcome=outcome, cause=cause)
     )
+
+
+def end_legs(contact: Contact, but: AgentId, outcome: OfferOutcome, cause: int, into: Decision) -> None:
+    """Of all whom the running offer rings, but of one."""
+    for agent in contact.legs:
+        if agent != but and contact.offer is not None:
+            into.events.append(
+                ev.LegEnded(contact=contact.id, agent=agent, offer=contact.offer, outcome=outcome, cause=cause)
+            )
 
 
 def end_talk(floor: LiveFloor, contact: Contact, by: str, at: Instant, into: Decision) -> None:

@@ -52,6 +52,13 @@ class PbxLost(Event, frozen=True, kw_only=True):
     why: str
 
 
+class DialplanSeen(Event, frozen=True, kw_only=True):
+    """Which edition of our dialplan the PBX has: an older one cannot do all that a newer contactd asks for."""
+
+    pbx: PbxId
+    edition: int
+
+
 class ContactArrived(Event, frozen=True, kw_only=True):
     contact: ContactId
     medium: Medium = Medium.VOICE
@@ -274,9 +281,30 @@ class OfferOutcome(StrEnum):
     NOT_SENT = "not_sent"
     LOST = "lost"
     """Found gone by a comparison, or fenced by the dialplan."""
+    ANSWERED_ELSEWHERE = "answered_elsewhere"
+    """By another of the agents whom the same offer rang."""
 
 
 class OfferEnded(Event, frozen=True, kw_only=True):
+    contact: ContactId
+    agent: AgentId
+    offer: OfferId
+    outcome: OfferOutcome
+    cause: int = 0
+
+
+class LegOffered(Event, frozen=True, kw_only=True):
+    """The offer of the ContactOffered before rings one more agent."""
+
+    contact: ContactId
+    agent: AgentId
+    offer: OfferId
+
+
+class LegEnded(Event, frozen=True, kw_only=True):
+    """This agent rings no more. The offer goes on with the others; of the last one OfferEnded or ContactConnected
+    tells."""
+
     contact: ContactId
     agent: AgentId
     offer: OfferId
@@ -533,6 +561,7 @@ AnyEvent = (
     FloorConfigured
     | PbxSteered
     | PbxLost
+    | DialplanSeen
     | ContactArrived
     | ContactAdopted
     | MenuChosen
@@ -551,6 +580,8 @@ AnyEvent = (
     | ReturnOverdue
     | ContactOffered
     | OfferEnded
+    | LegOffered
+    | LegEnded
     | ContactConnected
     | TalkEnded
     | ContactEnded

@@ -45,6 +45,8 @@ class Floor(msgspec.Struct, kw_only=True):
     contacts: dict[ContactId, Contact] = {}
     agents: dict[AgentId, Agent] = {}
     steered: set[PbxId] = set()
+    editions: dict[PbxId, int] = {}
+    """Of our dialplan on each PBX, as it said when it was compared last."""
     tries: dict[str, Tries] = {}
     """By handset, ``pbx/endpoint``: where sign-ins failed."""
     calendars: dict[CalendarId, CalendarState] = {}
@@ -141,12 +143,15 @@ class LiveFloor:
         if into not in CONTACT_TRANSITIONS[contact.state]:
             raise FloorBug(f"Contact {contact.id} cannot go from {contact.state} to {into}.")
         if agent is not None and doing is not None:
-            engagement = agent.engaged_with(contact.id)
-            now = _IDLE if engagement is None else engagement.state
-            if doing not in AGENT_TRANSITIONS[now]:
-                raise FloorBug(f"Agent {agent.id} cannot go from {now} to {doing} with contact {contact.id}.")
-            if engagement is None and contact.medium is _VOICE and agent.on_voice() is not None:
-                raise FloorBug(f"Agent {agent.id} has another call than {contact.id}.")
+            self.check_agent(contact, agent, doing)
+
+    def check_agent(self, contact: Contact, agent: Agent, doing: AgentState) -> None:
+        engagement = agent.engaged_with(contact.id)
+        now = _IDLE if engagement is None else engagement.state
+        if doing not in AGENT_TRANSITIONS[now]:
+            raise FloorBug(f"Agent {agent.id} cannot go from {now} to {doing} with contact {contact.id}.")
+        if engagement is None and contact.medium is _VOICE and agent.on_voice() is not None:
+            raise FloorBug(f"Agent {agent.id} has another call than {contact.id}.")
 
     def enter(self, contact: Contact, state: ContactState, *, held: bool = False) -> None:
         """Put a contact into a state of the table and keep the indexes true."""

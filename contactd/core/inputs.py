@@ -70,6 +70,8 @@ class CallSeen(msgspec.Struct, frozen=True, kw_only=True):
     offer: OfferId | None = None
     endpoint: str | None = None
     """Who rings (OFFER) or talks (TALK)."""
+    endpoints: tuple[str, ...] = ()
+    """All whom one offer rings, endpoint among them; empty: it rings one."""
     needs: Needs | None = None
     """What the channel carries, for who is not on the floor."""
     diversion: DiversionId | None = None
@@ -94,6 +96,8 @@ class PbxCompared(Input, frozen=True, kw_only=True):
     """Calls of which something was told just after their list was read, which may show it already: it is concluded from
     what was told."""
     handsets: dict[str, Handset]
+    edition: int = 0
+    """Of our dialplan there; 0: it does not say."""
     static_served: bool = False
     """Nobody had steered for so long before this that the static queue took callers, and may have served some."""
 
@@ -220,6 +224,8 @@ class VerificationTold(Input, frozen=True, kw_only=True):
 class OfferAnswered(Input, frozen=True, kw_only=True):
     contact: ContactId
     offer: OfferId
+    endpoint: str = ""
+    """Who answered, of several who rang; empty: not said."""
 
 
 class OfferFailed(Input, frozen=True, kw_only=True):
@@ -230,6 +236,16 @@ class OfferFailed(Input, frozen=True, kw_only=True):
     DECLINED from a medium that no PBX carries."""
     cause: int
     """Q.850, as in HANGUPCAUSE; 0 unknown."""
+
+
+class LegFailed(Input, frozen=True, kw_only=True):
+    """One of the handsets that rang stopped by itself. The others go on; when none is left, OfferFailed follows."""
+
+    contact: ContactId
+    offer: OfferId
+    endpoint: str
+    cause: int
+    """Q.850, of its channel."""
 
 
 class CallerHungUp(Input, frozen=True, kw_only=True):
@@ -409,6 +425,7 @@ AnyInput = (
     | VerificationTold
     | OfferAnswered
     | OfferFailed
+    | LegFailed
     | CallerHungUp
     | AgentHungUp
     | TransferCompleted

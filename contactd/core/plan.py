@@ -60,6 +60,8 @@ class Strategy(StrEnum):
     BEST_SKILL = "best_skill"
     ROUND_ROBIN = "round_robin"
     WEIGHTED_RANDOM = "weighted_random"
+    RING_ALL = "ring_all"
+    """Several handsets ring at once, and who answers first has the call (ring_all.py)."""
 
 
 class RoutingStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +144,10 @@ class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     """The same, while a supervisor has closed it; None: as closed."""
     ring_back_s: int = 60
     """Who is cut off and rings back within it gets the old place; 0: a new one."""
+    ring_all_most: int = 8
+    """How many handsets ring at once by ring_all."""
+    ring_all_not_ready: bool = False
+    """Whether who lets a call ring to its end that rang by ring_all is not ready afterwards."""
     expected_talk_s: int = 180
     """How long a talk takes, until the floor has learnt it."""
     record: RecordRule = RecordRule.NO

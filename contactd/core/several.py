@@ -24,13 +24,13 @@ def several(floor: LiveFloor, told: Sequence[ev.Event]) -> Iterator[ev.Event]:
     doing: dict[AgentId, _Doing] = {}
     for event in told:
         match event:
-            case ev.ContactOffered():
+            case ev.ContactOffered() | ev.LegOffered():
                 doing[event.agent] = (AgentState.OFFERED, event.contact)
             case ev.ContactConnected():
                 doing[event.agent] = (AgentState.BUSY, event.contact)
             case ev.TalkEnded() if event.wrap_up_until is not None:
                 doing[event.agent] = (AgentState.WRAP_UP, None)
-            case ev.OfferEnded() | ev.TalkEnded() | ev.WrapUpEnded():
+            case ev.OfferEnded() | ev.LegEnded() | ev.TalkEnded() | ev.WrapUpEnded():
                 doing[event.agent] = (AgentState.IDLE, None)
     for agent_id, said in doing.items():
         known = floor.agents.get(agent_id)

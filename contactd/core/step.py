@@ -6,17 +6,19 @@ import msgspec
 
 from contactd.core import events as ev
 from contactd.core.commands import Command, RingAgent
+from contactd.core.contact import Contact
 from contactd.core.decide import decide
 from contactd.core.errors import FloorBug
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import Instant, offer_id
+from contactd.core.ids import Instant, OfferId, offer_id
 from contactd.core.inputs import Input
-from contactd.core.plan import Medium
+from contactd.core.plan import Medium, Strategy
 from contactd.core.recording import Verdict, verdict
+from contactd.core.ring_all import others_to_ring
 from contactd.core.routing.route import route
 from contactd.core.several import several
 
-_VOICE = Medium.VOICE
+_VOICE, _RING_ALL = Medium.VOICE, Strategy.RING_ALL
 
 
 # gc=False here and in events and inputs: they are in no cycle, and there are thousands a second.
@@ -50,6 +52,7 @@ def step(floor: LiveFloor, input_: Input, at: Instant) -> Step:
         if floor.mixed:
             _follow(floor, events, 0, at)
         decided = len(events)
+        ring_all: list[tuple[Contact, OfferId, int]] = []
         for contact, agent in () if floor.routing.settled() else route(floor):
             offer = offer_id(state.epoch, state.seq + 1)
             target, others = floor.routing.explain(contact, agent.id)
@@ -69,6 +72,8 @@ def step(floor: LiveFloor, input_: Input, at: Instant) -> Step:
             floor.apply(offered, at)
             events.append(offered)
             if not written:
+                if target.strategy is _RING_ALL:
+                    ring_all.append((contact, offer, len(commands)))
                 commands.append(
                     RingAgent(
                         pbx=contact.pbx,
@@ -81,6 +86,15 @@ def step(floor: LiveFloor, input_: Input, at: Instant) -> Step:
                         announcement=queue.record_announcement if queue and offered.record == Verdict.YES else "",
                     )
                 )
+        for contact, offer, number in ring_all:
+            also = []
+            for agent in others_to_ring(floor, contact):
+                leg = ev.LegOffered(contact=contact.id, agent=agent.id, offer=offer)
+                floor.apply(leg, at)
+                events.append(leg)
+                also.append(agent.endpoint)
+            if also:
+                commands[number] = msgspec.structs.replace(commands[number], also=tuple(also))
         if floor.mixed and len(events) > decided:
             _follow(floor, events, decided, at)
     return Step(input_, at, first_seq, events, commands)

@@ -211,9 +211,15 @@ def show_contacts(contacts: list[dict[str, Any]]) -> None:
         table.add_row(
             *(c["id"] if wide else c["id"][:SHORT], c["state"], c["queue"] or "", c["dnis"]),
             *([_span(c["here_s"])] if wide else []),
-            *(_span(c["waited_s"]), _guess(c["estimated_wait"]), _span(c["talking_s"]), c["agent"] or ""),
+            *(_span(c["waited_s"]), _guess(c["estimated_wait"]), _span(c["talking_s"]), _with(c)),
         )
     print_table(table, "no contacts now; contactctl contacts --past 20 shows the latest")
+
+
+def _with(contact: dict[str, Any]) -> str:
+    """Whom the contact rings at, or talks with; by ring-all the first of them, and how many more."""
+    more = len(contact["legs"]) - 1
+    return f"{contact['agent']} +{more}" if more > 0 else contact["agent"] or ""
 
 
 def show_past(contacts: list[dict[str, Any]]) -> None:

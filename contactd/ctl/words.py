@@ -29,6 +29,7 @@ _OFFER = {
     OfferOutcome.CALLER_GONE: "ended because the caller hung up",
     OfferOutcome.NOT_SENT: "was not carried out by the PBX",
     OfferOutcome.LOST: "was found to have ended unseen",
+    OfferOutcome.ANSWERED_ELSEWHERE: "was answered by another",
 }
 _OUTCOME = {
     Outcome.HANDLED: "handled",
@@ -80,7 +81,7 @@ def outcome_words(outcome: Outcome) -> str:
     return _OUTCOME[outcome]
 
 
-def _offer_ended(event: ev.OfferEnded) -> str:
+def _offer_ended(event: ev.OfferEnded | ev.LegEnded) -> str:
     cause = f" (cause {event.cause})" if event.cause else ""
     return f"the offer to {event.agent} {_OFFER[event.outcome]}{cause}"
 
@@ -316,6 +317,8 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.ContactRelaxed: _relaxed,
     ev.ContactOffered: _offered,
     ev.OfferEnded: _offer_ended,
+    ev.LegOffered: lambda e: f"rings at {e.agent} as well (offer {e.offer})",
+    ev.LegEnded: _offer_ended,
     ev.ContactConnected: _connected,
     ev.ContactParked: lambda e: f"{e.agent} was interrupted: parked",
     ev.ContactResumed: lambda e: f"{e.agent} goes on with it",
@@ -369,6 +372,7 @@ def _by(event: Any) -> str:
 _BESIDE: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.FloorConfigured: lambda e: f"configured: {len(e.plan.queues)} queues, {len(e.plan.agents)} agents",
     ev.PbxSteered: lambda e: f"{e.pbx} is compared and steered",
+    ev.DialplanSeen: lambda e: f"the dialplan of {e.pbx} is of edition {e.edition}",
     ev.PbxLost: lambda e: f"{e.pbx} is not steered any more: {e.why}",
     ev.AgentSignedIn: lambda e: f"{e.agent} signed in{f' at {e.endpoint}' if e.endpoint else ''}{_by(e)}",
     ev.SignInRefused: lambda e: f"{e.agent} could not sign in {_NO_SEAT.get(e.reason, e.reason)}",

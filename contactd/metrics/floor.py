@@ -155,6 +155,10 @@ class FloorMetrics(Collector):
         self._offered_at.pop(event.contact, None)
         self._child(r.OFFERS, _one_of(ev.OfferOutcome, event.outcome)).inc()
 
+    def _leg_ended(self, event: ev.LegEnded, _: Instant) -> None:
+        """The offer goes on; each handset that rang counts."""
+        self._child(r.OFFERS, _one_of(ev.OfferOutcome, event.outcome)).inc()
+
     def _connected(self, event: ev.ContactConnected, at: Instant) -> None:
         if event.offer is not None:
             self._child(r.OFFERS, "answered").inc()
@@ -326,7 +330,7 @@ class FloorMetrics(Collector):
         yield late
 
 
-_NO_CORRECTION = {ev.PbxSteered, ev.ContactOffered}
+_NO_CORRECTION = {ev.PbxSteered, ev.DialplanSeen, ev.ContactOffered, ev.LegOffered}
 """Part of every comparison, or of the routing that follows it."""
 
 _COUNT: dict[type[ev.Event], Callable[[FloorMetrics, Any, Instant], None]] = {
@@ -341,6 +345,7 @@ _COUNT: dict[type[ev.Event], Callable[[FloorMetrics, Any, Instant], None]] = {
     ev.AnnouncementEnded: FloorMetrics._announcement_ended,
     ev.ContactOffered: FloorMetrics._offered,
     ev.OfferEnded: FloorMetrics._offer_ended,
+    ev.LegEnded: FloorMetrics._leg_ended,
     ev.ContactConnected: FloorMetrics._connected,
     ev.TalkEnded: FloorMetrics._talk_ended,
     ev.ContactEnded: FloorMetrics._ended,

@@ -35,7 +35,12 @@ _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3, 1
 
 ARRIVED = Counter("contactd_contacts_arrived", "Contacts that arrived or were adopted.", ["medium"], registry=REGISTRY)
 ENDED = Counter("contactd_contacts", "Contacts that ended.", ["queue", "outcome"], registry=REGISTRY)
-OFFERS = Counter("contactd_offers", "Offers that ended: answered, or why not.", ["outcome"], registry=REGISTRY)
+OFFERS = Counter(
+    "contactd_offers",
+    "Offers that ended: answered, or why not; of one that rang several, each of them.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 DIVERTED = Counter(
     "contactd_diverted",
     "Contacts that left a queue for another destination, by why and to what kind.",

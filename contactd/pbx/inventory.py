@@ -8,13 +8,13 @@ from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.contact import Recorder
 from contactd.core.ids import AnnouncementId, Instant, OfferId, PbxId, QueueId, contact_id
-from contactd.pbx import announcing, diversions, furnishing
+from contactd.pbx import announcing, diversions, furnishing, ringing
 from contactd.pbx.translate import CALLERS_CONTEXTS, HANDSETS, endpoint_of, instant, needs_said
 from contactd.protocols.ami import Message
 
 VARIABLES = (
     *("CONTACTD_CALL", "CONTACTD_OFFER", "CONTACTD_QUEUE", "CONTACTD_SINCE", "CONTACTD_DNIS", "CONTACTD_NEEDS"),
-    *("CONTACTD_DIVERSION", "CONTACTD_RECORDER", "CONTACTD_PAUSED"),
+    *("CONTACTD_DIVERSION", "CONTACTD_RECORDER", "CONTACTD_PAUSED", "CONTACTD_RING"),
     *(announcing.HEARD, furnishing.VARIABLE),
 )
 
@@ -64,7 +64,7 @@ def _seen(
     legs: dict[str, list[tuple[Message, dict[str, str]]]],
     now: Instant,
 ) -> inp.CallSeen:
-    call = status["Uniqueid"]
+    call, context = status["Uniqueid"], status.get("Context")
     since = values.get("CONTACTD_SINCE")
     leg = next(iter(legs.get(status.get("BridgeID", ""), [])), None)
     place, endpoint = _place(status, leg[0] if leg is not None else None)
@@ -79,6 +79,7 @@ def _seen(
         queued_at=instant(since, now) if since else None,
         offer=OfferId(values["CONTACTD_OFFER"]) if values.get("CONTACTD_OFFER") else None,
         endpoint=endpoint,
+        endpoints=ringing.endpoints(values.get("CONTACTD_RING", "")) if context == ringing.CONTEXT else (),
         needs=needs_said(values.get("CONTACTD_NEEDS")),
         diversion=diversion,
         diverted_to=to,
@@ -104,7 +105,8 @@ def _place(status: Message, leg: Message | None) -> tuple[inp.Place, str | None]
             return inp.Place.TALK, endpoint_of(leg.get("Channel", ""))
         return inp.Place.ELSEWHERE, None
     context = status.get("Context", "")
-    if context == "contactd-offer":
+    if context in ("contactd-offer", ringing.CONTEXT):
+        # Of several who ring CONTACTD_RING tells.
         return inp.Place.OFFER, status.get("Exten", "").partition("*")[0]
     if context == "contactd-fallback":
         return inp.Place.FALLBACK, None

@@ -28,14 +28,14 @@ from contactd.core.ids import ContactId, Instant, PbxId, QueueId, is_test_call
 from contactd.engine.circle import Circle
 from contactd.engine.inbox import Private
 from contactd.metrics import AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS, PbxReading
-from contactd.pbx import announcing, diversions, furnishing, recording
+from contactd.pbx import announcing, diversions, furnishing, recording, ringing
 from contactd.pbx.ami import AmiLink, AmiSettings
 from contactd.pbx.caller_id import caller_in, callers_in
 from contactd.pbx.furnishing import Furnishing
 from contactd.pbx.inventory import VARIABLES, calls_seen, handsets_seen, variables
 from contactd.pbx.lag import EventLag
 from contactd.pbx.needs import NeedsReader
-from contactd.pbx.translate import EVENTS, contact_of, stamped, translate
+from contactd.pbx.translate import EVENTS, contact_of, number, stamped, translate
 from contactd.protocols.ami import Message
 from contactd.services.crm.recogniser import Recogniser
 
@@ -56,6 +56,10 @@ _NO_ANNOUNCE = (
     " Run contactctl doctor."
 )
 _Sent = RingAgent | ReturnToHold | MoveToHold | DivertCaller | Announce
+_NO_RING_ALL = (
+    "the dialplan has no [contactd-ring-all], or func_dialplan.so is not loaded: the caller stays in the queue."
+    " Run contactctl doctor."
+)
 _SOON_S = 1.0
 _TOLD_S = 0.05
 _REMEMBERED = 1000
@@ -264,6 +268,7 @@ class Steering:
             # Events follow what they tell of by some milliseconds: a transfer that the list shows is told of after it.
             await asyncio.sleep(_TOLD_S)
             states = await self.link.collect({"Action": "DeviceStateList"}, "DeviceStateListComplete")
+            edition = (await self.link.send({"Action": "Getvar", "Variable": "CONTACTD_DIALPLAN"})).get("Value", "")
         finally:
             touched, self._touched = self._touched, None
         now = self._circle.clock.now()
@@ -282,6 +287,7 @@ class Steering:
                 unsure=moved,
                 late=frozenset(touched) - moved,
                 handsets=handsets_seen(states),
+                edition=number(edition),
                 static_served=self._static_served,
             )
         )
@@ -329,12 +335,12 @@ class Steering:
         if not self.acting:
             return
         match command:
+            case RingAgent() if command.also:
+                self._ring_all(command)
             case RingAgent():
-                epoch, _, seq = command.offer.partition("-")
-                exten = f"{command.endpoint}*{epoch}*{seq}*{command.ring_s}"
                 if command.record:
                     recording.wanted(self.link, command)
-                self._redirect(command, command.channel, "contactd-offer", exten)
+                self._redirect(command, command.channel, "contactd-offer", ringing.exten_of(command))
             case DivertCaller():
                 self._divert(command)
             case Announce():
@@ -375,22 +381,34 @@ class Steering:
         self.link.post({"Action": "Getvar", "Variable": exists}, looked)
 
     def _divert(self, command: DivertCaller) -> None:
-        """A Redirect to what is not there succeeds, and hangs the caller up: so it is looked for first."""
         exten = diversions.exten_of(command)
+        if len(exten) > diversions.LONGEST_EXTEN or "," in exten:
+            self._failed(command, f"the destination does not fit into an extension of the dialplan: {exten}")
+            return
+        self._redirect_if_there(command, diversions.CONTEXT, exten, _NO_LEAVE)
+
+    def _ring_all(self, command: RingAgent) -> None:
+        """Whom to ring does not fit into an extension, so the channel carries it; the dialplan sees whether it is for
+        this very offer."""
+        value = ringing.variable(command)
+        fields = {"Action": "Setvar", "Channel": command.channel, "Variable": "CONTACTD_RING", "Value": value}
+        self.link.post(fields, lambda _: None)
+        if command.record:
+            recording.wanted(self.link, command)
+        self._redirect_if_there(command, ringing.CONTEXT, ringing.exten_of(command), _NO_RING_ALL)
+
+    def _redirect_if_there(self, command: RingAgent | DivertCaller, context: str, exten: str, without: str) -> None:
+        """A Redirect to what is not there succeeds, and hangs the caller up: so it is looked for first."""
 
         def looked(result: Message | ContactdError) -> None:
             if isinstance(result, ContactdError):
                 self._failed(command, str(result))
             elif result.get("Value") != "1":
-                self._failed(command, _NO_LEAVE)
+                self._failed(command, without)
             elif self.acting:
-                self._redirect(command, command.channel, diversions.CONTEXT, exten)
+                self._redirect(command, command.channel, context, exten)
 
-        if len(exten) > diversions.LONGEST_EXTEN or "," in exten:
-            self._failed(command, f"the destination does not fit into an extension of the dialplan: {exten}")
-            return
-        exists = f"DIALPLAN_EXISTS({diversions.CONTEXT},{exten},1)"
-        self.link.post({"Action": "Getvar", "Variable": exists}, looked)
+        self.link.post({"Action": "Getvar", "Variable": f"DIALPLAN_EXISTS({context},{exten},1)"}, looked)
 
     def _move_to_hold(self, command: MoveToHold) -> None:
         if self.acting:

@@ -14,6 +14,7 @@ from contactd.core.agent import Handset
 from contactd.core.contact import Needs
 from contactd.core.ids import AnnouncementId, ContactId, DiversionId, Instant, OfferId, PbxId, QueueId, contact_id
 from contactd.core.needs import from_text
+from contactd.core.ring_all import outcome_of_leg
 from contactd.pbx import announcing, diversions
 from contactd.protocols.ami import Message, chan_variables
 
@@ -49,8 +50,8 @@ def stamped(message: Message) -> Instant | None:
 
 
 CALLERS_CONTEXTS = diversions.CONTEXTS | {
-    *("contactd-agi", "contactd-hold", "contactd-offer", "contactd-after", "contactd-fallback", "contactd-return"),
-    announcing.CONTEXT,
+    *("contactd-agi", "contactd-hold", "contactd-offer", "contactd-ring-all", "contactd-after"),
+    *("contactd-fallback", "contactd-return", announcing.CONTEXT),
 }
 """Only callers run these: an agent's leg stands in the context of its handset, even while it talks."""
 
@@ -170,16 +171,34 @@ def _dial_end(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
         return None
     # Without an offer it is news all the same: somebody whom an agent rang, and put the caller through to, answered.
     offer = chan_variables(message, "").get("CONTACTD_OFFER", "")
-    return inp.OfferAnswered(contact=contact_id(pbx, call, now), offer=OfferId(offer))
+    return inp.OfferAnswered(
+        contact=contact_id(pbx, call, now),
+        offer=OfferId(offer),
+        endpoint=endpoint_of(message.get("DestChannel", "")) or "",
+    )
 
 
 def _hangup(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
     # The agent's leg inherits the variable, and hangs up before the caller's when the caller did.
     call = caller_of(message)
     if not call:
-        return None
+        return _leg_hung_up(pbx, message, now)
     timed_out = (message.get("Context"), message.get("Exten")) == ("contactd-after", "max-wait")
     return inp.CallerHungUp(contact=contact_id(pbx, call, now), cause=number(message.get("Cause")), timed_out=timed_out)
+
+
+def _leg_hung_up(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
+    """A handset that was rung by an offer of ours, and was not answered there."""
+    variables = chan_variables(message, "")
+    endpoint = endpoint_of(message.get("Channel", ""))
+    call, offer = variables.get("CONTACTD_CALL"), variables.get("CONTACTD_OFFER")
+    cause = number(message.get("Cause"))
+    if not call or not offer or endpoint is None or message.get("ChannelStateDesc") == "Up":
+        return None
+    if outcome_of_leg(cause) is None:
+        # Stopped by what is told otherwise.
+        return None
+    return inp.LegFailed(contact=contact_id(pbx, call, now), offer=OfferId(offer), endpoint=endpoint, cause=cause)
 
 
 def _blind_transfer(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:

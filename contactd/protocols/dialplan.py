@@ -5,8 +5,7 @@ EDITION = 3
 
 CONTEXTS = (
     *("contactd-in", "contactd-agi", "contactd-audio", "contactd-hold", "contactd-offer", "contactd-after"),
-    "contactd-record",
-    *("contactd-announce", "contactd-answered", "contactd-whisper"),
+    *("contactd-ring-all", "contactd-record", "contactd-announce", "contactd-answered", "contactd-whisper"),
     *("contactd-leave", "contactd-leave-to", "contactd-external-call"),
     *("contactd-fallback", "contactd-return", "contactd-codes", "contactd-code"),
     *("contactd-emergency", "contactd-emergency-call", "contactd-callback", "contactd-test"),

@@ -172,7 +172,11 @@ class Fold:
         self._contact(event.contact, at).offers += 1
         self._be(event.agent, seq, at, state=AgentState.OFFERED, contact=event.contact)
 
-    def offer_ended(self, seq: int, at: Instant, event: ev.OfferEnded) -> None:
+    def leg_offered(self, seq: int, at: Instant, event: ev.LegOffered) -> None:
+        """The same offer: the contact's count stays."""
+        self._be(event.agent, seq, at, state=AgentState.OFFERED, contact=event.contact)
+
+    def offer_ended(self, seq: int, at: Instant, event: ev.OfferEnded | ev.LegEnded) -> None:
         self._be(event.agent, seq, at, state=AgentState.IDLE, contact=None)
 
     def connected(self, seq: int, at: Instant, event: ev.ContactConnected) -> None:
@@ -230,6 +234,8 @@ _FOLD: dict[type[ev.Event], Callable[[Fold, int, Instant, Any], None]] = {
     ev.ContactFellBack: Fold.queued,
     ev.ContactOffered: Fold.offered,
     ev.OfferEnded: Fold.offer_ended,
+    ev.LegOffered: Fold.leg_offered,
+    ev.LegEnded: Fold.offer_ended,
     ev.ContactConnected: Fold.connected,
     ev.TalkEnded: Fold.talk_ended,
     ev.ContactRecognised: Fold.recognised,

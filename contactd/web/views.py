@@ -148,6 +148,7 @@ def contacts_view(floor: LiveFloor, now: Instant) -> list[dict[str, Any]]:
             "state": contact.state,
             "queue": contact.queue,
             "agent": contact.agent,
+            "legs": list(contact.legs),
             "pbx": contact.pbx,
             "call": contact.call,
             "dnis": contact.dnis,

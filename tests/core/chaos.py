@@ -101,6 +101,8 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
         calendar=calendar,
         at_closing=at_closing,
         ring_back_s=ring_back_s,
+        ring_all_most=dice.choice((1, 2, 3, 8)),
+        ring_all_not_ready=dice.random() < 0.5,
         closed=closed,
         closed_by_hand=by_hand,
         strategy=dice.choice(list(Strategy)),
@@ -255,6 +257,7 @@ class Chaos:
             (5, self._announcement_told),
             (8, self._answered),
             (6, self._failed),
+            (4, self._leg_failed),
             (4, lambda: inp.CallerHungUp(contact=self._contact(), cause=dice.choice((0, 16, 38)))),
             (6, self._agent_hung_up),
             (3, self._transfer_completed),
@@ -412,7 +415,22 @@ class Chaos:
         contact = self._known(ContactState.OFFERED)
         if contact is None or contact.offer is None or self.dice.random() < 0.1:
             return inp.OfferAnswered(contact=self._contact(), offer=self._offer())
-        return inp.OfferAnswered(contact=contact.id, offer=contact.offer)
+        return inp.OfferAnswered(contact=contact.id, offer=contact.offer, endpoint=self._ringing(contact))
+
+    def _ringing(self, contact: Contact) -> str:
+        """One of the handsets that ring; seldom another, or nobody says which."""
+        rung = [self.floor.agents[agent].endpoint for agent in contact.legs]
+        return self.dice.choice((*rung, *rung, *rung, "", str(self.dice.randint(1001, 1011))))
+
+    def _leg_failed(self) -> inp.Input:
+        several = [c for c in self.floor.contacts.values() if len(c.legs) > 1 or (c.legs and self.dice.random() < 0.3)]
+        contact = self.dice.choice(several) if several else self._known(ContactState.OFFERED)
+        return inp.LegFailed(
+            contact=contact.id if contact is not None else self._contact(),
+            offer=contact.offer if contact is not None and contact.offer is not None else self._offer(),
+            endpoint=self._ringing(contact) if contact is not None else "1001",
+            cause=self.dice.choice((0, 16, 17, 19, 20, 21, 26)),
+        )
 
     def _failed(self) -> inp.Input:
         status = self.dice.choice(("NOANSWER", "BUSY", "CHANUNAVAIL", "CANCEL", "STALE", "ANSWER", "", "DECLINED"))
@@ -505,6 +523,7 @@ class Chaos:
             unsure=frozenset(call.contact for call in seen if dice.random() < 0.1),
             late=frozenset(call.contact for call in seen if dice.random() < 0.1),
             handsets={str(n): dice.choice(list(Handset)) for n in range(1001, 1012) if dice.random() < 0.3},
+            edition=dice.choice((0, 2, 3, 3, 3, 3)),
         )
 
     def _seen(self, contact: ContactId, call: str, channel: str, known: Contact | None) -> inp.CallSeen:
@@ -523,6 +542,7 @@ class Chaos:
             # An offer belongs to one call: what another call brings is made for it alone.
             offer=mine or dice.choice((None, OfferId(f"absurd-{contact}"))),
             endpoint=dice.choice((None, endpoint, endpoint, endpoint)),
+            endpoints=tuple(str(dice.randint(1001, 1011)) for _ in range(dice.choice((0, 0, 2, 3)))),
             needs=some_needs(dice) if dice.random() < 0.2 else None,
             diversion=dice.choice((None, DiversionId("1-1"), known.diversion if known is not None else None)),
             diverted_to=dice.choice((None, ToVoicemail(box="100"), ToTone(tone=Tone.BUSY))),
@@ -551,13 +571,14 @@ class Desks(Chaos):
             handsets = {str(1001 + n): Handset.FREE for n in range(len(AGENTS))}
             booted_at = START - 9
             return inp.PbxCompared(
-                pbx=PBXES[0], asked_at=self.now, booted_at=booted_at, calls=(), handsets=handsets
+                pbx=PBXES[0], asked_at=self.now, booted_at=booted_at, calls=(), handsets=handsets, edition=3
             ), self.now
         kinds: tuple[tuple[float, Callable[[], inp.Input]], ...] = (
             (6, self._called),
             (8, self._received),
             (20, self._answered),
             (3, self._failed),
+            (3, self._leg_failed),
             (3, lambda: inp.CallerHungUp(contact=self._contact(), cause=16)),
             (8, self._agent_hung_up),
             (4, self._handset),
@@ -572,7 +593,15 @@ class Desks(Chaos):
         queues = QUEUES[:2]
         return FloorPlan(
             sha256="d" * 64,
-            queues=tuple(QueuePlan(id=queue, wrap_up_s=self.dice.choice((0, 5, 30))) for queue in queues),
+            queues=tuple(
+                QueuePlan(
+                    id=queue,
+                    wrap_up_s=self.dice.choice((0, 5, 30)),
+                    strategy=self.dice.choice((Strategy.LONGEST_IDLE, Strategy.RING_ALL)),
+                    ring_all_most=self.dice.choice((2, 8)),
+                )
+                for queue in queues
+            ),
             agents=tuple(
                 AgentProfile(
                     id=name,
@@ -665,6 +694,8 @@ class Hostile(Chaos):
                 return told
             case bool() as said:
                 lie = not said
+            case tuple():
+                lie = tuple(self.dice.sample(HOSTILE, 3))
             case int():
                 lie = self.dice.choice((-1, 0, 21, 2**31, 10**8))
             case dict() | None if name == "skills":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.agent import AgentState, Status
+from contactd.core.agent import Agent, AgentState, Status
 from contactd.core.commands import RingAgent
 from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.floor import Floor, LiveFloor
@@ -85,8 +85,11 @@ def _check_contacts(floor: LiveFloor) -> None:
             for e in agent.engagements
             if e.contact == contact.id and e.state is not AgentState.WRAP_UP
         ]
-        wanted = [(contact.agent, doing[contact.state], contact.offer, contact.medium)] if engaged else []
-        assert with_it == wanted, (contact, with_it)
+        assert not contact.legs or (contact.agent in contact.legs and contact.state is ContactState.OFFERED), contact
+        rung = contact.legs or ((contact.agent,) if engaged else ())
+        wanted = [(agent, doing[contact.state], contact.offer, contact.medium) for agent in rung]
+        assert sorted(with_it) == sorted(wanted), (contact, with_it)
+        assert len(contact.legs) < 2 or contact.medium == "voice", contact
         assert contact.recorder is None or engaged, contact
         if contact.known is not None:
             needs = contact.needs or Needs()
@@ -114,9 +117,9 @@ def _check_agents(floor: LiveFloor) -> None:
         assert agent.reason == "" or agent.status is Status.NOT_READY, agent
         assert not agent.overdue or agent.status is Status.NOT_READY, agent
         assert not agent.wrap_up_extend_s or agent.state is AgentState.WRAP_UP, agent
-    running = [e.offer for agent in floor.agents.values() for e in agent.engagements if e.offer is not None]
-    known = [offer for offer in running if not offer.startswith("absurd")]
-    assert len(known) == len(set(known)), "an offer rings at two agents"
+    running = {(e.offer, e.contact) for a in floor.agents.values() for e in a.engagements if e.offer is not None}
+    known = [offer for offer, _ in running if not offer.startswith("absurd")]
+    assert len(known) == len(set(known)), "an offer is made of two contacts"
 
 
 def _check_indexes(floor: LiveFloor) -> None:
@@ -248,6 +251,12 @@ def check_offers(floor: LiveFloor, made: Step, turns: Mapping[AgentId, int]) -> 
     assert set(rung) == {event.offer for event in offered if floor.contacts[event.contact].medium == "voice"}
     pairs = [(floor.contacts[event.contact], floor.agents[event.agent]) for event in offered]
     assert len({contact.id for contact, _ in pairs}) == len({agent.id for _, agent in pairs}) == len(pairs)
+    legs = [event for event in made.events if isinstance(event, ev.LegOffered)]
+    if not isinstance(made.input, inp.PbxCompared):
+        check_legs(floor, pairs, legs, turns)
+    else:
+        # Some of them ring already, and were found.
+        legs = [leg for leg in legs if leg.offer in rung]
     for index, (contact, agent) in enumerate(pairs):
         assert allowed(floor, agent, contact) and not kept(floor, agent, contact)
         assert _steered(floor, contact) and available(agent, contact.medium, contact.id)
@@ -256,6 +265,10 @@ def check_offers(floor: LiveFloor, made: Step, turns: Mapping[AgentId, int]) -> 
             rings = rung[said.offer]
             assert rings.endpoint == (agent.desk or agent.profile.endpoint)
             assert (said.record, rings.record) == (recording(floor, agent, contact), said.record == "yes")
+            mine_too = [floor.agents[leg.agent] for leg in legs if leg.offer == said.offer]
+            assert rings.also == tuple(one.desk or one.profile.endpoint for one in mine_too)
+            alike = {recording(floor, one, contact) == "yes" for one in (agent, *mine_too)}
+            assert len(alike) == 1, "recorded or not, whoever answers"
         assert (said.until is None) == (contact.medium == "voice")
         for other in floor.contacts.values():
             if (
@@ -268,6 +281,7 @@ def check_offers(floor: LiveFloor, made: Step, turns: Mapping[AgentId, int]) -> 
                 ahead = place(floor, contact) < place(floor, other)
                 assert ahead, f"{agent.id} should have got {other.id} first"
         later = {one.id: (one, contact_then.id) for contact_then, one in pairs[index + 1 :]}
+        later |= {floor.agents[leg.agent].id: (floor.agents[leg.agent], leg.contact) for leg in legs}
         rivals = [one for one in floor.agents.values() if available(one, contact.medium)]
         rivals += [one for one, then in later.values() if available(one, contact.medium, then)]
         for rival in rivals:
@@ -284,6 +298,39 @@ def check_offers(floor: LiveFloor, made: Step, turns: Mapping[AgentId, int]) -> 
         ]
         then = {one_id: before for one_id, (_, before) in later.items()}
         assert said.others == Counter(reason(floor, one, contact, then.get(one.id)) for one in others)
+
+
+def check_legs(
+    floor: LiveFloor,
+    pairs: Sequence[tuple[Contact, Agent]],
+    legs: Sequence[ev.LegOffered],
+    turns: Mapping[AgentId, int],
+) -> None:
+    """Beyond the first, ring-all rings whoever is left when everybody in line has been offered to somebody: as many as
+    the queue allows, those of the oldest first."""
+    taken = [(floor.contacts[leg.contact], floor.agents[leg.agent]) for leg in legs]
+    for index, (contact, _) in enumerate(pairs):
+        queue = queue_of(floor, contact)
+        assert queue is not None
+        mine = [agent for of, agent in taken if of is contact]
+        rings = strategy_of(floor, contact) is Strategy.RING_ALL and contact.medium == "voice"
+        if not rings or floor.state.editions.get(contact.pbx, 0) < 3:
+            assert not mine, contact
+            continue
+        after = {id(of) for of, _ in pairs[index:]}
+        pool = [agent for agent in floor.agents.values() if available(agent)]
+        pool += [agent for of, agent in taken if id(of) in after and available(agent, Medium.VOICE, of.id)]
+        pool = [one for one in pool if allowed(floor, one, contact) and not kept(floor, one, contact)]
+        said = {recording(floor, one, contact) == "yes" for of, one in pairs if of is contact}
+        pool = [one for one in pool if (recording(floor, one, contact) == "yes") in said]
+        pool.sort(key=lambda one: merit(floor, one, contact, turns))
+        assert mine == pool[: queue.ring_all_most - 1], contact
+    for of, agent in taken:
+        assert any(of is contact for contact, _ in pairs)
+        for other in floor.contacts.values():
+            if other.state is ContactState.WAITING and other.held and _steered(floor, other):
+                wants = allowed(floor, agent, other) and available(agent, other.medium, of.id)
+                assert not wants or kept(floor, agent, other), f"{other.id} waits while {agent.id} rings beside others"
 
 
 class Lives:

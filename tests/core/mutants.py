@@ -45,6 +45,7 @@ STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
 HOLD, PASSING, RECORDING = "hold.py", "passing.py", "recording.py"
 HEARING, ANNOUNCING, POSITIONS = "hearing.py", "announcing.py", "positions.py"
 UNSTAFFED = "unstaffed.py"
+RING_ALL, OFFERS = "ring_all.py", "offers.py"
 NEEDS, CUSTOMER = "needs.py", "customer.py"
 PRESENCE, LIMITS, DESKS, STEP, COMPARE = "presence.py", "limits.py", "desks.py", "step.py", "compare.py"
 
@@ -685,7 +686,77 @@ MUTANTS = (
         "here[0]",
     ),
     Mutant("offers go to where the agent sits", STEP, "endpoint=agent.endpoint", "endpoint=agent.profile.endpoint"),
-    Mutant("a talk is found where the agent sits", COMPARE, "agent.endpoint == call", "agent.profile.endpoint == call"),
+    Mutant(
+        "a talk is found where the agent sits",
+        RING_ALL,
+        "agent.endpoint == endpoint",
+        "agent.profile.endpoint == endpoint",
+    ),
+    Mutant(
+        "ring-all rings the others too",
+        RING_ALL,
+        "yield from islice",
+        "return; yield from islice",
+    ),
+    Mutant("ring-all rings no more than the queue allows", RING_ALL, "queue.ring_all_most - 1", "queue.ring_all_most"),
+    Mutant("whoever answers, the talk is recorded or is not", RING_ALL, " is first)", " is not None)"),
+    Mutant("an old dialplan rings one", RING_ALL, ".get(contact.pbx, 0) >= EDITION", ".get(contact.pbx, 0) >= 0"),
+    Mutant(
+        "the longest idle ring first", INDEX, "for entry in sorted(ready)]", "for entry in sorted(ready, reverse=True)]"
+    ),
+    Mutant(
+        "a leg is kept for somebody older on the way back",
+        INDEX,
+        "            ready = self._not_owed(demand, (_rank(queue, contact), contact.id, demand.number))\n",
+        "            ready = self._ready_in(demand)\n",
+    ),
+    Mutant(
+        "who answered has the caller",
+        OFFERS,
+        "return leg_at(floor, contact, endpoint)",
+        "return floor.agents[contact.agent]",
+    ),
+    Mutant("nothing is held against who was not first", OFFERS, "OfferOutcome.ANSWERED_ELSEWHERE", "OfferOutcome.RONA"),
+    Mutant("one who declines stops nobody", OFFERS, "if len(contact.legs) == 1:", "if True:"),
+    Mutant("who rang to the end stays ready", RING_ALL, "return at >= leg.since", "return False and at >= leg.since"),
+    Mutant("unless the queue says otherwise", RING_ALL, "or queue.ring_all_not_ready or", "or"),
+    Mutant(
+        "who gave up early did not ring to the end",
+        RING_ALL,
+        "return at >= leg.since + queue.ring_s - _EARLY_S",
+        "return True",
+    ),
+    Mutant("a handset that is gone was not rung", RING_ALL, "if agent.handset is Handset.UNAVAILABLE:", "if False:"),
+    Mutant(
+        "a stopped leg says nothing",
+        RING_ALL,
+        "return _OUTCOMES.get(cause)",
+        "return _OUTCOMES.get(cause, OfferOutcome.RONA)",
+    ),
+    Mutant("the offer goes on at the next leg", RING_ALL, "        contact.agent = left[0]\n", "        pass\n"),
+    Mutant(
+        "the end of an offer ends all legs",
+        DECISION,
+        "        if agent != but and contact.offer",
+        "        if False and contact.offer",
+    ),
+    Mutant("a leg costs no place among the idle", RING_ALL, "at, worked=False)", "at, worked=True)"),
+    Mutant("a leg is a turn", RING_ALL, "    agent.offered_seq = floor.seq + 1\n", ""),
+    Mutant(
+        "who rings beside another is free soon", WAITS, "contact is not None and contact.agent != agent.id", "False"
+    ),
+    Mutant(
+        "legs that ring unknown are found",
+        COMPARE,
+        "        found.events.extend(_found_legs(floor, call, input_, engaged))\n",
+        "        pass\n",
+    ),
+    Mutant(
+        "those who rang are free when another is found talking",
+        COMPARE,
+        "        _free(engaged, contact.legs)\n",
+        "        pass\n",
+    ),
     Mutant("a locked handset takes no right PIN", DESKS, "at < tries.locked_until", "False"),
     Mutant("failures of a handset are counted", DESKS, "else tries.failures + 1", "else 1"),
     Mutant(

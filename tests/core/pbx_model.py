@@ -16,7 +16,7 @@ from contactd.core.destination import Outside, ToMessage, ToQueue, ToVoicemail
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.ids import ContactId, DiversionId, Instant, OfferId, QueueId
 from contactd.core.inputs import Place
-from contactd.core.plan import FloorPlan, RoutingStep
+from contactd.core.plan import FloorPlan, RoutingStep, Strategy
 from contactd.core.step import step
 from tests.core.diversions import check_diversions
 from tests.core.invariants import Lives, check_floor, check_offers, frozen, restarted, turns_of
@@ -32,7 +32,9 @@ def _plan() -> FloorPlan:
     made = plan(AGENTS)
     sales, support = made.queues
     goes = (RoutingStep(after_s=20, go=ToQueue(queue=SUPPORT)),)
-    sales = msgspec.structs.replace(sales, max_waiting=3, full=ToQueue(queue=SUPPORT), steps=goes)
+    sales = msgspec.structs.replace(
+        sales, max_waiting=3, full=ToQueue(queue=SUPPORT), steps=goes, strategy=Strategy.RING_ALL
+    )
     goes = (RoutingStep(after_s=15, go=BOX), RoutingStep(after_s=40, go=ToMessage(sound="sorry")))
     support = msgspec.structs.replace(support, max_waiting=4, full=BOX, unstaffed=BOX, steps=goes)
     return msgspec.structs.replace(made, queues=(sales, support))
@@ -52,6 +54,11 @@ class Caller:
     since: Instant | None = None
     offer: OfferId | None = None
     endpoint: str | None = None
+    """Who talks, or the first who rings."""
+    legs: list[str] = field(default_factory=list)
+    """Who rings."""
+    rung: tuple[str, ...] = ()
+    """Whom the Dial() named: it is on the channel."""
     diversion: DiversionId | None = None
     diverted_to: Outside | None = None
 
@@ -122,6 +129,7 @@ class Model:
                 queued_at=c.since,
                 offer=c.offer,
                 endpoint=c.endpoint,
+                endpoints=c.rung if c.place is Place.OFFER else (),
                 diversion=c.diversion,
                 diverted_to=c.diverted_to,
             )
@@ -136,6 +144,7 @@ class Model:
                 booted_at=self.booted_at,
                 calls=tuple(calls),
                 handsets={endpoint: self.handset(endpoint) for endpoint in ENDPOINTS},
+                edition=3,
             )
         )
 
@@ -163,13 +172,34 @@ class Model:
         if status == "refused":
             self.hear(inp.CommandFailed(contact=command.contact, offer=command.offer, why="refused"))
             return
+        self.ring(caller, command, busy=status is not None)
+
+    def ring(self, caller: Caller, command: RingAgent, *, busy: bool) -> None:
+        """busy: the first handset is."""
         caller.place, caller.offer, caller.endpoint = Place.OFFER, command.offer, command.endpoint
-        if command.endpoint not in self.registered:
-            self.offer_ends(caller, "CHANUNAVAIL", 20)
-        elif status or self.ringing_or_talking(command.endpoint, but=caller):
-            self.offer_ends(caller, "BUSY", 17)
-        else:
-            self.handset_changed(command.endpoint)
+        caller.legs, caller.rung = [], (command.endpoint, *command.also)
+        failed: list[tuple[str, int]] = []
+        for number, endpoint in enumerate(caller.rung):
+            if endpoint not in self.registered:
+                continue  # no channel, and no word of it
+            if (busy and not number) or self.ringing_or_talking(endpoint, but=caller):
+                failed.append((endpoint, 17))
+            else:
+                caller.legs.append(endpoint)
+        for endpoint in caller.legs:
+            self.handset_changed(endpoint)
+        for endpoint, cause in failed:
+            self.leg_fails(caller, endpoint, cause)
+        if not caller.legs:
+            self.offer_ends(caller, *(("BUSY", 17) if failed else ("CHANUNAVAIL", 20)))
+
+    def leg_fails(self, caller: Caller, endpoint: str, cause: int) -> None:
+        assert caller.offer is not None
+        if endpoint in caller.legs:
+            caller.legs.remove(endpoint)
+        offer = caller.offer
+        self.handset_changed(endpoint)
+        self.hear(inp.LegFailed(contact=caller.call.contact, offer=offer, endpoint=endpoint, cause=cause))
 
     def divert(self, caller: Caller, command: DivertCaller) -> None:
         assert caller.place is Place.HOLD, f"{command} cuts off a caller in {caller.place}"
@@ -192,7 +222,11 @@ class Model:
     # --- the PBX ------------------------------------------------------------------------------------------------------
 
     def ringing_or_talking(self, endpoint: str, but: Caller | None = None) -> Place | None:
-        with_it = [c.place for c in self.callers.values() if c.endpoint == endpoint and c is not but]
+        with_it = [
+            c.place
+            for c in self.callers.values()
+            if c is not but and (endpoint in c.legs or (c.place is Place.TALK and c.endpoint == endpoint))
+        ]
         return with_it[0] if with_it else None
 
     def handset(self, endpoint: str) -> Handset:
@@ -211,7 +245,7 @@ class Model:
         self.hear(call)
 
     def hold(self, caller: Caller) -> None:
-        caller.place, caller.offer, caller.endpoint = Place.HOLD, None, None
+        caller.place, caller.offer, caller.endpoint, caller.legs = Place.HOLD, None, None, []
         caller.since = caller.since or self.now
         self.hear(self._report(inp.CallHeld, caller))
 
@@ -233,18 +267,21 @@ class Model:
         )
 
     def offer_ends(self, caller: Caller, status: str, cause: int) -> None:
-        assert caller.offer is not None and caller.endpoint is not None
-        offer, endpoint = caller.offer, caller.endpoint
-        caller.offer = caller.endpoint = None
-        self.handset_changed(endpoint)
+        assert caller.offer is not None
+        offer, rang = caller.offer, caller.legs
+        caller.offer, caller.endpoint, caller.legs = None, None, []
+        for endpoint in rang:
+            self.handset_changed(endpoint)
         self.hear(inp.OfferFailed(contact=caller.call.contact, offer=offer, dial_status=status, cause=cause))
         self.hold(caller)
 
     def answer(self, caller: Caller) -> None:
-        assert caller.offer is not None and caller.endpoint is not None
-        caller.place = Place.TALK
-        self.hear(inp.OfferAnswered(contact=caller.call.contact, offer=caller.offer))
-        self.handset_changed(caller.endpoint)
+        assert caller.offer is not None
+        winner, others = self.dice.choice(caller.legs), caller.legs
+        caller.place, caller.endpoint, caller.legs = Place.TALK, winner, []
+        self.hear(inp.OfferAnswered(contact=caller.call.contact, offer=caller.offer, endpoint=winner))
+        for endpoint in others:
+            self.handset_changed(endpoint)
 
     def agent_leaves(self, caller: Caller) -> None:
         """Hung up, or transferred the caller into a queue."""
@@ -263,8 +300,8 @@ class Model:
     def gone(self, caller: Caller) -> None:
         del self.callers[caller.call.contact]
         self.hear(inp.CallerHungUp(contact=caller.call.contact, cause=16))
-        if caller.endpoint is not None:
-            self.handset_changed(caller.endpoint)
+        for endpoint in caller.legs or ([caller.endpoint] if caller.endpoint else []):
+            self.handset_changed(endpoint)
 
     def reboot(self) -> None:
         """Everybody is lost, and nobody says so."""
@@ -338,7 +375,12 @@ class Model:
         if what == "answer":
             self.answer(caller)
         elif what == "fail":
-            self.offer_ends(caller, *self.dice.choice((("NOANSWER", 0), ("CHANUNAVAIL", 21), ("BUSY", 17))))
+            if self.dice.random() < 0.5:
+                self.offer_ends(caller, "NOANSWER", 0)
+                return
+            self.leg_fails(caller, self.dice.choice(caller.legs), self.dice.choice((17, 19, 21)))
+            if not caller.legs:
+                self.offer_ends(caller, *self.dice.choice((("CHANUNAVAIL", 21), ("BUSY", 17), ("NOANSWER", 19))))
         elif what == "leave":
             self.agent_leaves(caller)
         else:

@@ -302,8 +302,10 @@ def merit(
     assert queue is not None
     has = [e for e in agent.engagements if e.contact not in (before, contact.id) or e.state is AgentState.WRAP_UP]
     counted = {*queue.preferred_skills, *_asked_skills(queue, contact)}
+    load = sum(weight(agent, e.medium) for e in has)
     score: dict[Strategy, float] = {
-        Strategy.LONGEST_IDLE: sum(weight(agent, e.medium) for e in has),
+        Strategy.LONGEST_IDLE: load,
+        Strategy.RING_ALL: load,
         Strategy.FEWEST_CONTACTS: agent.contacts,
         Strategy.BEST_SKILL: -sum(_has(agent).get(skill, 0) for skill in counted),
         Strategy.ROUND_ROBIN: turns.get(agent.id, 0),

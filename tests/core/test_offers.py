@@ -10,10 +10,10 @@ from contactd.core import inputs as inp
 from contactd.core.agent import UNREGISTERED, AgentState, Handset, Status
 from contactd.core.commands import ComparePbx, RingAgent
 from contactd.core.contact import ContactState, Outcome
-from contactd.core.decide import outcome_of
 from contactd.core.events import OfferOutcome
 from contactd.core.ids import OfferId
 from contactd.core.inputs import Place
+from contactd.core.offers import outcome_of
 from contactd.core.plan import QueuePlan
 from tests.core.world import ANNA, BILAL, OTHER_PBX, PBX, SALES, START, SUPPORT, open_world, plan, seen
 

@@ -41,7 +41,9 @@ def agrees(model: Model) -> None:
             case _:
                 pass
         if agent is not None:
-            assert agent.profile.endpoint == caller.endpoint
+            rung = {model.floor.agents[leg].profile.endpoint for leg in contact.legs or (agent.id,)}
+            # Who failed unseen is thought to ring until the offer is over.
+            assert rung >= ({caller.endpoint} if caller.place is Place.TALK else set(caller.legs))
     busy = {c.endpoint for c in model.callers.values() if c.place is Place.TALK}
     for agent in model.floor.agents.values():
         assert (agent.state is AgentState.BUSY) == (agent.profile.endpoint in busy)

@@ -213,6 +213,7 @@ class World:
         booted_at: Instant = START - 9000,
         pbx: PbxId = PBX,
         static_served: bool = False,
+        edition: int = 3,
     ) -> Step:
         return self.put(
             inp.PbxCompared(
@@ -224,6 +225,7 @@ class World:
                 late=frozenset(late),
                 handsets=dict(handsets or {}),
                 static_served=static_served,
+                edition=edition if pbx == PBX else 0,
             )
         )
 
@@ -236,6 +238,7 @@ def seen(
     queued_at: Instant | None = None,
     offer: OfferId | None = None,
     endpoint: str | None = None,
+    endpoints: Sequence[str] = (),
     diversion: DiversionId | None = None,
     diverted_to: Outside | None = None,
 ) -> CallSeen:
@@ -249,6 +252,7 @@ def seen(
         queued_at=queued_at,
         offer=offer,
         endpoint=endpoint,
+        endpoints=tuple(endpoints),
         diversion=diversion,
         diverted_to=diverted_to,
     )

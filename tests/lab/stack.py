@@ -223,7 +223,8 @@ class Contactd:
 class Stack:
     """PostgreSQL, Asterisk and one contactd below `folder`.
 
-    prompt: sounds of the menu's prompt; greeting likewise. queues: id to (ring_s, wrap_up_s).
+    prompt: sounds of the menu's prompt; greeting likewise. queues: id to (ring_s, wrap_up_s). keys: other lines of a
+    queue's section.
     pbx_prefix, contactd_prefix, postgres_prefix: put before the commands, such as ("taskset", "-c", "0").
     installation, layout: see Asterisk. context: of the handsets' own calls.
     tree: whose contactd and drop-ins, such as those of another version.
@@ -236,6 +237,7 @@ class Stack:
         people: Sequence[Person] | None = None,
         listen: str = "127.0.0.1",
         queues: Mapping[str, tuple[int, int]] | None = None,
+        keys: Mapping[str, str] | None = None,
         greeting: Sequence[str] = ("hello",),
         prompt: Sequence[str] = ("vm-press", "digits/1", "vm-press", "digits/2"),
         cel: bool = False,
@@ -257,6 +259,7 @@ class Stack:
         self._tree = tree
         self.people = list(people if people is not None else staff())
         self.queues = dict(queues or {"sales": (20, 5), "support": (20, 5)})
+        self.keys = dict(keys or {})
         self.greeting, self.prompt = tuple(greeting), tuple(prompt)
         self.log_level = log_level
         folder.mkdir(parents=True, exist_ok=True)
@@ -342,7 +345,8 @@ class Stack:
     def toml(self, folder: Path, agi_port: int, web_port: int, audio_port: int) -> str:
         """A whole contactd.toml for this lab."""
         queues = "\n".join(
-            f"[queues.{name}]\nring_s = {ring}\nwrap_up_s = {wrap_up}" for name, (ring, wrap_up) in self.queues.items()
+            f"[queues.{name}]\nring_s = {ring}\nwrap_up_s = {wrap_up}\n{self.keys.get(name, '')}"
+            for name, (ring, wrap_up) in self.queues.items()
         )
         owner = self._owner()[0]
         first, *rest = self.queues

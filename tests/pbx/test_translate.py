@@ -43,7 +43,7 @@ def test_held_and_answered() -> None:
         queue="sales",
         queued_at=float(event["Since"]),
     )
-    assert answered == inp.OfferAnswered(contact=contact, offer=call_offer("answered", "DialEnd"))
+    assert answered == inp.OfferAnswered(contact=contact, offer=call_offer("answered", "DialEnd"), endpoint="1001")
 
 
 def test_what_the_caller_needs_comes_with_the_hold_and_nonsense_does_not() -> None:
@@ -59,9 +59,16 @@ def call_offer(name: str, event: str) -> str:
     return chan_variables(first(name, event), "")["CONTACTD_OFFER"]
 
 
-def test_a_decline_is_told_once_with_its_cause_and_the_caller_is_held_again() -> None:
-    held, failed, again = said("declined")
+def test_a_decline_is_told_of_the_handset_and_of_the_offer_and_the_caller_is_held_again() -> None:
+    held, leg, failed, again = said("declined")
     assert isinstance(held, inp.CallHeld) and again == held
+    leg_gone = inp.LegFailed(
+        contact=held.contact,
+        offer=first("declined", "UserEvent", UserEvent="ContactdOfferEnd")["Offer"],
+        endpoint="1001",
+        cause=21,
+    )
+    assert leg == leg_gone
     assert isinstance(failed, inp.OfferFailed)
     assert (failed.contact, failed.dial_status, failed.cause) == (held.contact, "CHANUNAVAIL", 21)
     assert failed.offer == first("declined", "UserEvent", UserEvent="ContactdOfferEnd")["Offer"]
@@ -132,7 +139,8 @@ def test_a_handset_may_refer_either_of_its_calls() -> None:
 def test_a_transfer_while_the_other_handset_rings_names_nobody_and_the_answer_is_told_later() -> None:
     told = completed("attended_transfer_ringing")
     assert (told.endpoint, told.consult) == (None, None)
-    assert inp.OfferAnswered(contact=told.contact, offer=told.offer) in said("attended_transfer_ringing")
+    answered = [one for one in said("attended_transfer_ringing") if isinstance(one, inp.OfferAnswered)]
+    assert (told.contact, told.offer) in [(one.contact, one.offer) for one in answered]
 
 
 def test_a_transfer_into_a_line_names_the_agent_s_own_contact_there() -> None:

@@ -260,6 +260,8 @@ _AGENT: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "AgentNotReady": lambda body: {"status": "not_ready", "reason": body["reason"]},
     "HandsetSeen": lambda body: {"handset": body["handset"]},
     "ContactOffered": lambda body: {"state": "offered", "contact": body["contact"]},
+    "LegOffered": lambda body: {"state": "offered", "contact": body["contact"]},
+    "LegEnded": lambda _: {"state": "idle", "contact": None},
     "OfferEnded": lambda _: {"state": "idle", "contact": None},
     "ContactConnected": lambda body: {"state": "busy", "contact": body["contact"]},
     "TalkEnded": lambda body: {"state": "wrap_up" if body["wrap_up_until"] else "idle", "contact": None},

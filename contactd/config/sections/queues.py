@@ -76,6 +76,11 @@ class Queue(Struct, frozen=True, kw_only=True):
     """How long a talk takes. The estimated wait goes by it until contactd has learnt better from the first talks."""
     strategy: words.Strategy = "longest_idle"
     """Which of the agents who may be offered a contact gets it (docs/routing.rst)."""
+    ring_all_most: Annotated[int, Meta(ge=2, le=12, description="handsets, 2 to 12")] = 8
+    """How many ring at once under ``ring_all``."""
+    ring_all_not_ready: bool = False
+    """Whether who lets a call ring to its end under ``ring_all`` is not ready afterwards, as after any other call that
+    was not answered. Who declines always is."""
     boost_s: words.Boost = 0
     """The queue's contacts go before those of other queues that have waited for up to so much longer."""
     sticky_s: Annotated[int, Meta(ge=0, le=3600, description="seconds, 0 to 3600")] = 0

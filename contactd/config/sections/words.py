@@ -30,7 +30,7 @@ MessageId = Annotated[str, _ID]
 Target = Annotated[str, Meta(description='"menu:<id>", "flow:<id>", "queue:<id>" or "echo"')]
 Medium = Literal["voice", "tty", "mail", "chat", "sms", "social"]
 Level = Annotated[int, Meta(ge=1, le=10, description="a level, 1 to 10")]
-Strategy = Literal["longest_idle", "fewest_contacts", "best_skill", "round_robin", "weighted_random"]
+Strategy = Literal["longest_idle", "fewest_contacts", "best_skill", "round_robin", "weighted_random", "ring_all"]
 Boost = Annotated[int, Meta(ge=0, le=86400, description="seconds, 0 to 86400")]
 After = Annotated[
     str,

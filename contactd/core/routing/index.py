@@ -279,6 +279,17 @@ class RoutingIndex:
             return drawn([self._agents[agent] for agent in ids], place[1], seq)
         return self._agents[ready[0][2]]
 
+    def spare(self, contact: Contact) -> list[Agent]:
+        """Who is ready for contact, which has just been offered to somebody, and is wanted by nobody who waits: in the
+        strategy's order."""
+        queue = self._queues[QueueId(contact.queue or "")]
+        demand = self._asking(queue, contact).demand
+        if self.returning:
+            ready = self._not_owed(demand, (_rank(queue, contact), contact.id, demand.number))
+        else:
+            ready = self._ready_in(demand)
+        return [self._agents[entry[2]] for entry in sorted(ready)]
+
     def explain(self, contact: Contact, chosen: AgentId) -> tuple[Target, dict[str, int]]:
         """What contact, who waits, asked for, and how many agents of its PBX were not chosen, by reason."""
         asking = self._asking(self._queues[QueueId(contact.queue or "")], contact)

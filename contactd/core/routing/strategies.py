@@ -49,6 +49,7 @@ RANKS: dict[Strategy, Rank] = {
     Strategy.BEST_SKILL: _best_skill,
     Strategy.ROUND_ROBIN: _round_robin,
     Strategy.WEIGHTED_RANDOM: _weighted_random,
+    Strategy.RING_ALL: _longest_idle,
 }
 
 

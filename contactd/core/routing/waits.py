@@ -182,6 +182,8 @@ def _freed(floor: LiveFloor, agents: list[Agent], expected: Handling, at: Instan
             continue
         if agent.state is AgentState.WRAP_UP and agent.wrap_up_until is not None:
             known.append(max(0.0, agent.wrap_up_until - at))
+        elif agent.state is AgentState.OFFERED and _rings_beside(floor, agent):
+            known.append(max(0.0, agent.since + expected.ring_s - at))
         elif agent.state is not AgentState.IDLE or agent.handset is not Handset.FREE:
             talking.append(_talking(floor, agent, expected, at))
     known.sort()
@@ -190,6 +192,12 @@ def _freed(floor: LiveFloor, agents: list[Agent], expected: Handling, at: Instan
         some = [talking[(2 * n + 1) * len(talking) // (2 * _SAMPLE)] for n in range(_SAMPLE)]
         talking = [one._replace(weight=len(talking) / _SAMPLE) for one in some]
     return _Freed(known, talking)
+
+
+def _rings_beside(floor: LiveFloor, agent: Agent) -> bool:
+    """Of several who ring one will answer: the others are free then."""
+    contact = floor.contacts.get(agent.contact) if agent.contact is not None else None
+    return contact is not None and contact.agent != agent.id
 
 
 def _talking(floor: LiveFloor, agent: Agent, expected: Handling, at: Instant) -> _Talking:
