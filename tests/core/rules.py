@@ -275,13 +275,14 @@ def in_line(floor: LiveFloor, queue: QueueId) -> int:
 
 def staffed(floor: LiveFloor, pbx: PbxId, queue: QueuePlan) -> bool:
     """Whether anybody at pbx, ready or not, could ever be offered what waits in queue, if skills were no matter."""
+    return any(agent.status is not Status.SIGNED_OUT and staffs(agent, pbx, queue) for agent in floor.agents.values())
+
+
+def staffs(agent: Agent, pbx: PbxId, queue: QueuePlan) -> bool:
+    """The same of one agent, while signed in."""
     helpers = {group for part in (queue, *queue.steps) for group in part.also_groups}
-    return any(
-        agent.status is not Status.SIGNED_OUT
-        and agent.profile.pbx == pbx
-        and (queue.id in agent.profile.queues or not helpers.isdisjoint(agent.profile.groups))
-        for agent in floor.agents.values()
-    )
+    serves = queue.id in agent.profile.queues or not helpers.isdisjoint(agent.profile.groups)
+    return agent.profile.pbx == pbx and serves
 
 
 def strategy_of(floor: LiveFloor, contact: Contact) -> Strategy:
