@@ -91,6 +91,7 @@ def _for_want_of_memory(error: BaseException | None) -> bool:
 @click.pass_obj
 def migrate(path: Path) -> None:
     """Bring the database up to date, as its owner; cut the journal's month; forget what is old."""
+    from contactd.config.retention import retention_days  # noqa: PLC0415
     from contactd.services.crm.callers import found_by  # noqa: PLC0415
     from contactd.services.crm.recogniser import numbering_by, vault_with  # noqa: PLC0415
     from contactd.store.migrate import migrate as bring_up  # noqa: PLC0415
@@ -100,10 +101,7 @@ def migrate(path: Path) -> None:
         bring_up(
             settings.database.migrate_dsn or settings.database.dsn,
             password=settings.secrets.database.migrate_password or settings.secrets.database.password,
-            keep_private_days=settings.privacy.contact_private_days,
-            keep_audit_days=settings.privacy.audit_days,
-            keep_job_days=settings.jobs.keep_days,
-            keep_light_days=settings.privacy.light_party_days,
+            days=retention_days(settings.retention, settings.privacy, settings.jobs),
             vault=vault_with(settings.secrets.customers),
             found_by=found_by(numbering_by(settings.customers)),
         )

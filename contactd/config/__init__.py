@@ -11,6 +11,7 @@ from contactd.config.loading import (
     load,
     names,
     pbx_names,
+    retention_access,
 )
 from contactd.config.plan import Change, Plan
 from contactd.config.problems import ConfigErrors, Problem
@@ -34,6 +35,7 @@ from contactd.config.sections import (
     Queue,
     Recording,
     RecordingSecrets,
+    Retention,
     SignIn,
     Spool,
     Web,
@@ -65,6 +67,7 @@ __all__ = [
     "Queue",
     "Recording",
     "RecordingSecrets",
+    "Retention",
     "Secrets",
     "Settings",
     "SignIn",
@@ -79,4 +82,5 @@ __all__ = [
     "load",
     "names",
     "pbx_names",
+    "retention_access",
 ]

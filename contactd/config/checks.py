@@ -14,6 +14,7 @@ from contactd.config.destinations import check_destinations
 from contactd.config.flows import check_flows
 from contactd.config.lookups import check_lookup, check_lookup_secret
 from contactd.config.problems import Key, Problems
+from contactd.config.retention import check_retention
 from contactd.config.sections import (
     Calendar,
     CaseType,
@@ -41,6 +42,7 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     _agents(sections, into)
     _customers(sections, into)
     check_lookup(sections, into)
+    check_retention(sections.retention, sections.privacy, sections.jobs, into)
     check_case_types(sections.case_types, sections.calendars, into)
     check_destinations(sections, into)
     check_announcements(sections, into)

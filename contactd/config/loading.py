@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,6 +13,7 @@ from contactd.config.checks import check_case_types, check_secrets, check_sectio
 from contactd.config.files import Opened, Source, open_files, open_secrets
 from contactd.config.problems import ConfigErrors, Problems
 from contactd.config.reader import read_struct
+from contactd.config.retention import retention_days
 from contactd.config.sections import (
     CalendarSections,
     CaseSections,
@@ -23,6 +24,9 @@ from contactd.config.sections import (
     Database,
     DatabaseSecrets,
     Door,
+    Jobs,
+    Privacy,
+    Retention,
     SecretSections,
     Sections,
 )
@@ -116,6 +120,21 @@ def _access(path: Path | str, section: str, kind: type[S], secret_kind: type[T])
         opened.problems.found += secret_problems.found
     _refuse(opened, section)
     return found, secrets
+
+
+def retention_access(path: Path | str = DEFAULT_PATH) -> dict[str, int]:
+    """How many days each kind of data is kept, whatever else is wrong."""
+    opened = open_files(Path(path))
+    kinds: tuple[tuple[str, type[Retention | Privacy | Jobs]], ...] = (
+        ("retention", Retention),
+        ("privacy", Privacy),
+        ("jobs", Jobs),
+    )
+    found: list[Any] = []
+    for name, kind in kinds:
+        found.append(read_struct(kind, opened.table.get(name, {}), (name,), opened.problems))
+        _refuse(opened, name)
+    return retention_days(*found)
 
 
 def calendars(path: Path | str = DEFAULT_PATH) -> dict[CalendarId, Calendar]:

@@ -72,6 +72,16 @@ EXAMPLE: dict[str, Any] = {
             },
         },
     },
+    "retention": {
+        "callers": 90,
+        "light_records": 90,
+        "inputs": 35,
+        "notes": 0,
+        "consents": 0,
+        "case_words": 0,
+        "audit": 1095,
+        "jobs": 30,
+    },
     "customers": {
         "country": "DE",
         "sticky_days": 30,

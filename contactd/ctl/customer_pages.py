@@ -24,6 +24,9 @@ def show_customer(told: dict[str, Any]) -> None:
     click.echo(f"customer {told['id']}: {', '.join(facts)}; since {local(told['made_at']):%Y-%m-%d}")
     for merged in told["merged"]:
         click.echo(f"  the same person: {merged}")
+    for hold in {one["reason"]: one for one in told["holds"]}.values():
+        until = f" until {local(hold['until']):%Y-%m-%d}" if hold["until"] is not None else ""
+        _line("held", f"since {local(hold['since']):%Y-%m-%d} by {hold['who']}{until}: {hold['reason']}")
     if told["name"]:
         _line("name", told["name"])
     for one in told["identities"]:

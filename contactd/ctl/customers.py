@@ -19,7 +19,7 @@ from contactd.services.crm.fields import edit_of
 from contactd.services.crm.identity import IdentityKind, NoIdentity, Numbering, parse
 from contactd.services.crm.recogniser import numbering_by, vault_with
 from contactd.services.crm.whole import Erased
-from contactd.store import cases, parties, party_changes
+from contactd.store import cases, holds, parties, party_changes
 from contactd.store.audit import Who
 from contactd.store.parties import NAME, Profile, same_name
 from contactd.store.reading import reader
@@ -97,8 +97,13 @@ async def show(config: Path, text: str, most: int) -> dict[str, Any]:
         entries = await parties.timeline(at.connection, party, time.time() + 60, most)
         ids = [entry.ref for entry in entries if entry.kind == "case"]
         words = await cases.reveal(at.connection, at.vault, at.who, _VIA, ids) if ids else []
+        held = [one for one in await holds.holds(at.connection, at.vault) if one.party in profile.ids]
     said = cases.current(words)
-    return {**_profile(profile), "timeline": [_entry(entry, profile, said) for entry in entries]}
+    return {
+        **_profile(profile),
+        "holds": [asdict(one) for one in held],
+        "timeline": [_entry(entry, profile, said) for entry in entries],
+    }
 
 
 async def find(config: Path, text: str) -> list[str]:

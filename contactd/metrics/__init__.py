@@ -7,7 +7,7 @@ a number. docs/metrics.rst lists them all, and a test compares.
 from contactd.metrics.cases import CaseFigures, CaseMetrics
 from contactd.metrics.certificates import SIP_CERTIFICATE_END, watch_certificates
 from contactd.metrics.floor import FloorMetrics
-from contactd.metrics.jobs import JobFigures, JobMetrics
+from contactd.metrics.jobs import JobFigures, JobMetrics, Retained
 from contactd.metrics.readings import PbxReading, Readings
 from contactd.metrics.registry import (
     AMI_EVENT_LAG_SECONDS,
@@ -62,6 +62,7 @@ __all__ = [
     "JobMetrics",
     "PbxReading",
     "Readings",
+    "Retained",
     "exposition",
     "watch_certificates",
 ]

@@ -16,15 +16,26 @@ from contactd.metrics import registry as r
 
 
 @dataclass(frozen=True, slots=True)
+class Retained:
+    """Of one kind of data. ran_at: when a run last ended, 0.0: never. oldest: of what it left; None: nothing."""
+
+    ran_at: float
+    removed: int
+    held: int
+    oldest: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class JobFigures:
     """open: of (kind, state): how many, and since when the oldest has been due. tallies: of (kind, outcome): how many
-    attempts, and their seconds. verified_*: of this floor's journal; at 0.0: never."""
+    attempts, and their seconds. verified_*: of this floor's journal; at 0.0: never. retention: by kind of data."""
 
     open: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
     tallies: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
     verified_at: float = 0.0
     verified_seq: int = 0
     broken: bool = False
+    retention: dict[str, Retained] = field(default_factory=dict)
 
 
 _OUTCOMES = ("done", "failed", "dead", "given_back")
@@ -79,4 +90,30 @@ class JobMetrics(Collector):
             verified_at.add_metric([], told.verified_at)
             verified_seq.add_metric([], told.verified_seq)
             broken.add_metric([], told.broken)
-        return counts, oldest, runs, run_s, verified_at, verified_seq, broken
+        return counts, oldest, runs, run_s, verified_at, verified_seq, broken, *_retention(told)
+
+
+def _retention(told: JobFigures | None) -> Iterable[Metric]:
+    """The kinds are those of the table, bounded by code."""
+    labels = ["kind"]
+    ran_at = GaugeMetricFamily(
+        "contactd_retention_run_timestamp_seconds",
+        "When what is older than it may be was last removed to the end; 0: never.",
+        labels=labels,
+    )
+    removed = CounterMetricFamily("contactd_retention_removed_rows", "Rows removed for their age.", labels=labels)
+    held = GaugeMetricFamily(
+        "contactd_retention_held_rows", "Rows that were old enough at the last run, and are held.", labels=labels
+    )
+    oldest = GaugeMetricFamily(
+        "contactd_retention_oldest_timestamp_seconds",
+        "When the oldest row was made that the last run left.",
+        labels=labels,
+    )
+    for kind, row in sorted(told.retention.items()) if told is not None else ():
+        ran_at.add_metric([kind], row.ran_at)
+        removed.add_metric([kind], row.removed)
+        held.add_metric([kind], row.held)
+        if row.oldest is not None:
+            oldest.add_metric([kind], row.oldest)
+    return ran_at, removed, held, oldest

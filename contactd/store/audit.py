@@ -21,6 +21,7 @@ from contactd.core.ids import AgentId, ContactId, Instant
 from contactd.store.callers import unseal
 from contactd.store.journal import Journal, StoreAway, StoreRefused
 from contactd.store.queries import query
+from contactd.store.trouble import Held
 from contactd.store.vault import Vault
 
 log = structlog.get_logger()
@@ -133,7 +134,10 @@ async def find(
 
 
 async def erase(connection: asyncpg.Connection, who: Who, via: str, contact: ContactId) -> bool:
-    """Remove a person's number and name for good, and write down who did. False: there was none."""
+    """Remove a person's number and name for good, and write down who did. False: there was none. Raises Held."""
+    if await connection.fetch(query("contacts_held"), [contact]):
+        await audit_act(connection, Entry(who, via, "erase", contact, outcome="refused: held"))
+        raise Held(f"Contact {contact}")
     async with connection.transaction():
         erased = await connection.fetchrow(query("erase_private"), contact)
         entry = Entry(who, via, "erase", contact, outcome="done" if erased else "nothing was kept")

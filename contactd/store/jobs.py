@@ -12,12 +12,12 @@ from typing import Any
 import asyncpg
 
 from contactd.core.ids import Instant
-from contactd.metrics import JobFigures, JobMetrics
+from contactd.metrics import JobFigures, JobMetrics, Retained
 from contactd.store.queries import query
 from contactd.store.trouble import AWAY, StoreAway, away
 
 JsonTable = Mapping[str, Any]
-KINDS = ("verify", "case_targets")
+KINDS = ("verify", "case_targets", "retention")
 """The names of the kinds that a worker of this version knows; contactd/worker/kinds.py says what each is."""
 
 
@@ -154,12 +154,16 @@ async def read_figures(connection: asyncpg.Connection, floor: int) -> JobFigures
     opened = await connection.fetch(query("open_jobs"), timeout=10)
     tallies = await connection.fetch(query("job_tallies"), timeout=10)
     seen = await connection.fetchrow(query("last_verification"), floor, timeout=10)
+    kept = await connection.fetch(query("retention"), timeout=10)
     return JobFigures(
         open={(row["kind"], row["state"]): (row["count"], row["oldest_s"]) for row in opened},
         tallies={(row["kind"], row["outcome"]): (row["runs"], row["run_s"]) for row in tallies},
         verified_at=seen["at"] if seen else 0.0,
         verified_seq=seen["to_seq"] if seen else 0,
         broken=seen is not None and seen["broken_from"] is not None,
+        retention={
+            row["kind"]: Retained(row["ran_at"] or 0.0, row["removed"], row["held"], row["oldest"]) for row in kept
+        },
     )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import asyncpg
 
+from contactd.config.retention import DEFAULT_DAYS
 from contactd.core.errors import ContactdError
+from contactd.store import retention
 from contactd.store.callers import FoundBy, as_shown
 from contactd.store.queries import sql_folder
 from contactd.store.resealing import reseal
@@ -57,11 +60,7 @@ async def migrate(
     dsn: str,
     *,
     password: str | None = None,
-    keep_input_days: int = 35,
-    keep_private_days: int = 90,
-    keep_audit_days: int = 1095,
-    keep_job_days: int = 30,
-    keep_light_days: int = 90,
+    days: Mapping[str, int] = DEFAULT_DAYS,
     vault: Vault | None = None,
     found_by: FoundBy = as_shown,
 ) -> list[Migration]:
@@ -69,6 +68,7 @@ async def migrate(
 
     Each file runs in a transaction of its own with its row in ``migration``; a changed file is refused, and so is a
     database whose later migrations this contactd cannot work with. Two at once wait for each other.
+    days: how long each kind of data is kept; a worker forgets by it, and we where none does.
     vault: customers' and callers' values that its current key has not sealed are sealed with it. found_by: what finds
     callers' numbers.
     """
@@ -108,12 +108,11 @@ async def migrate(
                     *(migration.number, migration.name, migration.sha256, migration.runs_with),
                 )
             run.append(migration)
-        await connection.execute("SELECT cut_journal(make_interval(days => $1))", keep_input_days)
-        await connection.execute(
-            "SELECT forget(make_interval(days => $1), make_interval(days => $2))", keep_private_days, keep_audit_days
-        )
-        await connection.execute("SELECT forget_jobs(make_interval(days => $1))", keep_job_days)
-        await connection.execute("SELECT forget_light_parties(make_interval(days => $1))", keep_light_days)
+        await retention.set_days(connection, days)
+        await connection.execute("SELECT cut_journal(make_interval(days => $1))", days["inputs"] or None)
+        if await retention.overdue(connection):
+            # No worker runs here, or has not for days: nothing is kept for longer than was promised.
+            await retention.forget(connection)
         if vault is not None:
             await reseal(connection, vault, found_by)
         return run

@@ -12,6 +12,7 @@ from contactd.core.ids import ContactId, PartyId
 from contactd.store.audit import Who
 from contactd.store.parties import NAME, VIA, about, fresh_id, root, write_down
 from contactd.store.queries import query
+from contactd.store.trouble import HELD, Held
 from contactd.store.vault import Vault
 
 PURPOSES = ("recording", "marketing", "calls")
@@ -65,11 +66,24 @@ async def add(connection: asyncpg.Connection, vault: Vault, who: Who, edit: Edit
 async def change(
     connection: asyncpg.Connection, vault: Vault, who: Who, party: PartyId, edit: Edit, *, via: str = VIA
 ) -> None:
-    """All of it, or nothing. via: where it came from, for the audit."""
+    """All of it, or nothing. via: where it came from, for the audit.
+
+    Raises Held: to what is held may be added, and nothing of it be taken away.
+    """
     async with connection.transaction():
+        if await _takes_away(connection, party, edit) and await connection.fetch(query("parties_held"), [party]):
+            raise Held(f"Customer {party}")
         await connection.execute(query("party_set"), party, edit.kind, edit.language, edit.medium, edit.vip)
         await _write(connection, vault, party, edit)
         await write_down(connection, who, "customer-set", party, edit.what(), via=via)
+
+
+async def _takes_away(connection: asyncpg.Connection, party: PartyId, edit: Edit) -> bool:
+    """Whether an identity or a field that is kept would be gone afterwards."""
+    if edit.drop or not edit.fields:
+        return bool(edit.drop)
+    kept = {row["field"] for row in await connection.fetch(query("party_has_fields"), party)}
+    return not kept.isdisjoint(edit.fields)
 
 
 async def _write(connection: asyncpg.Connection, vault: Vault, party: PartyId, edit: Edit) -> None:
@@ -150,8 +164,25 @@ async def erase(
     """Remove everything about a person for good. numbers: theirs, in every spelling that a PBX may have used; lookups:
     the hashes that these may have been kept with; contacts: found by these.
 
-    Returns how many records, how many contacts' numbers and names, and how many cases' words were removed.
+    Returns how many records, how many contacts' numbers and names, and how many cases' words were removed. Raises Held.
     """
+    try:
+        return await _erase(connection, who, party, numbers, lookups, contacts)
+    except asyncpg.PostgresError as error:
+        if error.sqlstate != HELD:
+            raise
+    await write_down(connection, who, "erase", party, "refused: held")
+    raise Held(f"Customer {party}")
+
+
+async def _erase(
+    connection: asyncpg.Connection,
+    who: Who,
+    party: PartyId,
+    numbers: Sequence[str],
+    lookups: Sequence[bytes],
+    contacts: Sequence[ContactId],
+) -> tuple[int, int, int]:
     async with connection.transaction():
         audited = await write_down(connection, who, "erase", party, "done")
         cases: int = await connection.fetchval(query("erase_cases"), audited, party, list(contacts))

@@ -45,6 +45,10 @@ async def reseal(owner: asyncpg.Connection, vault: Vault, found_by: FoundBy = ca
         what = about_word(row["id"])
         return row["id"], vault.seal(vault.open(row["value"], what), what), row["value"]
 
+    def hold(row: asyncpg.Record) -> tuple[Any, ...]:
+        what = about(row["id"], "hold")
+        return row["id"], vault.seal(vault.open(row["reason"], what), what), row["reason"]
+
     def caller(row: asyncpg.Record) -> tuple[Any, ...]:
         contact = row["contact"]
         ani, name = (callers.unseal(vault, contact, column, row[column]) for column in ("ani", "name"))
@@ -58,6 +62,7 @@ async def reseal(owner: asyncpg.Connection, vault: Vault, found_by: FoundBy = ca
     changed += await _rewrite(owner, "unsealed_fields", "reseal_field", field, place, ("party", "field"), sealed)
     changed += await _rewrite(owner, "unsealed_notes", "reseal_note", note, (_NOBODY,), ("id",), sealed)
     changed += await _rewrite(owner, "unsealed_case_words", "reseal_case_word", case_word, (_NOBODY,), ("id",), sealed)
+    changed += await _rewrite(owner, "unsealed_holds", "reseal_hold", hold, (_NOBODY,), ("id",), sealed)
     marks = [callers.MARK, callers.beginning(vault)]
     return changed + await _rewrite(owner, "unsealed_callers", "reseal_caller", caller, (_NOBODY,), ("contact",), marks)
 

@@ -22,6 +22,18 @@ class StoreRefused(ContactdError):
     """PostgreSQL looked at the data and said no: a bug of ours, and no reason to try again."""
 
 
+class Held(ContactdError):
+    """It must be kept: a legal hold is on it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} is held, or something of it is: nothing was removed. contactctl customers holds tells what and"
+            " why; contactctl customers release ends it, for whoever may decide that."
+        )
+
+
+HELD = "CTD01"
+"""The SQLSTATE with which the schema's functions refuse to remove what is held."""
 # The data's own fault, whoever asks and whenever. Only these may cost a frame its place in the journal: a lost right, a
 # changed password or a broken index refuses every frame, and somebody mends it.
 DATA = (

@@ -50,6 +50,8 @@ KINDS: Mapping[str, Kind] = {
     "case_targets": Kind(
         "contactd.worker.case_targets:run", wall_s=900, every_s=600, sections=("calendars", "case_types")
     ),
+    # What is older than it may be. A batch a transaction, so it may break off anywhere.
+    "retention": Kind("contactd.worker.retention:run", wall_s=6 * 3600, daily=True),
 }
 
 

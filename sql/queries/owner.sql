@@ -52,3 +52,16 @@ ORDER BY contact LIMIT $2::int;
 -- were read: $5 number text, $6 name text
 UPDATE contact_private SET ani = $2, name = $3, lookup = $4
 WHERE contact = $1::text::uuid AND ani IS NOT DISTINCT FROM $5 AND name IS NOT DISTINCT FROM $6;
+
+-- name: retention_set
+-- As the owner: how long a kind is kept. $1 kind text, $2 days int, null: for ever
+INSERT INTO retention (kind, keep_days) VALUES ($1, $2) ON CONFLICT (kind) DO UPDATE SET keep_days = excluded.keep_days;
+
+-- name: unsealed_holds
+-- As the owner: reasons that are not sealed as they would be now, by place. $1 after id text (a uuid), $2 most int, $3 what a value
+-- begins with that is text
+SELECT id::text, reason FROM hold WHERE id > $1::text::uuid AND NOT starts_with(reason, $3) ORDER BY id LIMIT $2::int;
+
+-- name: reseal_hold
+-- As the owner: seal it anew. $1 id text (a uuid), $2 sealed reason text, $3 the reason as it was read text
+UPDATE hold SET reason = $2 WHERE id = $1::text::uuid AND reason = $3;

@@ -74,3 +74,11 @@ WITH told AS (
     INSERT INTO case_change (case_id, who, what, now) SELECT case_id, 'contactd', kind, 'broken' FROM told
 )
 SELECT k.number, told.kind FROM told JOIN customer_case k ON k.id = told.case_id ORDER BY k.number, told.kind;
+
+-- name: forget_batch
+-- Remove some rows of a kind that are older than they may be. $1 kind text, $2 place text, null: from the first, $3 most int
+SELECT next, removed, held FROM forget_batch($1, $2, $3);
+
+-- name: retention_ended
+-- A run over a kind has come to its end. $1 kind text, $2 rows removed bigint, $3 rows that are held bigint
+SELECT retention_ended($1, $2, $3);

@@ -61,6 +61,14 @@ def holders(table: Any, key: tuple[str, ...]) -> Iterator[dict[str, Any]]:
 
 # --- the sample ---
 
+MOVED = {
+    ("privacy", "contact_private_days"),
+    ("privacy", "audit_days"),
+    ("privacy", "light_party_days"),
+    ("jobs", "keep_days"),
+}
+"""Still read where they stood; the sample shows them as comments, and their new place as a value."""
+
 
 def test_the_sample_is_right_and_fits_its_secrets(tmp_path: Path) -> None:
     (tmp_path / "secrets.toml").touch(0o640)
@@ -74,6 +82,9 @@ def test_the_sample_is_right_and_fits_its_secrets(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", in_the_sample(), ids=".".join)
 def test_the_sample_shows_and_documents_every_key(key: tuple[str, ...]) -> None:
+    if key in MOVED:
+        assert f"\n# {key[-1]} = " in (DOCS / "contactd.sample.toml").read_text()
+        return
     assert list(holders(sample(), key))
     lines = (DOCS / "contactd.sample.toml").read_text().splitlines()
     place = next(

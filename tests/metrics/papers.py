@@ -15,6 +15,7 @@ from contactd.metrics import (
     FloorMetrics,
     JobFigures,
     JobMetrics,
+    Retained,
 )
 from contactd.metrics.certificates import SIP_CERTIFICATE_END
 from contactd.metrics.registry import families
@@ -31,7 +32,8 @@ def measured() -> list[Metric]:
     walk = big_floor(calls=10)
     metrics = FloorMetrics(walk.floor, readings, lambda: walk.now)
     jobs = JobMetrics(("verify",))
-    jobs.tell(JobFigures(tallies={("verify", "done"): (1, 2.0)}))
+    retention = {"callers": Retained(1.0, 2, 3, 4.0)}
+    jobs.tell(JobFigures(tallies={("verify", "done"): (1, 2.0)}, retention=retention))
     cases = CaseMetrics()
     cases.tell(CaseFigures())
     try:

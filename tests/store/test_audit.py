@@ -14,7 +14,6 @@ from contactd.core.ids import AgentId, ContactId, PbxId, contact_id
 from contactd.store import audit
 from contactd.store.audit import AuditTrail, Entry, Person, Who
 from contactd.store.journal import Journal, StoreRefused, open_pool
-from contactd.store.migrate import migrate
 from contactd.store.reading import reader
 from contactd.store.vault import Vault
 from tests.engine.journal import fetch, journal_of, until
@@ -128,26 +127,6 @@ async def test_a_search_by_number_is_written_down_without_the_number(database: s
     assert await desk.fetch(look, 99) == []
     await fetch(database, "UPDATE audit SET act = 'read'")
     assert await desk.fetch(look, 1) == []
-
-
-async def test_numbers_and_names_are_forgotten_by_their_age(database: str) -> None:
-    old, young = await keep(database, contact(1, days_ago=31)), await keep(database, contact(2, days_ago=29))
-    await migrate(database, keep_private_days=40)
-    assert await fetch(database, "SELECT contact::text FROM contact_private") == [old, young]
-    assert await fetch(database, "SELECT 1 FROM audit") == []
-    await migrate(database, keep_private_days=30)
-    assert await fetch(database, "SELECT contact::text FROM contact_private") == [young]
-    rows = await fetch(database, "SELECT who, via, act, outcome FROM audit")
-    assert rows == [("contactd", "migrate", "forget", "1 contacts' private values, 0 audit rows")]
-
-
-async def test_the_audit_is_forgotten_by_its_age(database: str, desk: asyncpg.Connection) -> None:
-    await audit.reveal(desk, Vault(), ME, "a test", [contact(1), contact(2)])
-    await fetch(database, "UPDATE audit SET at = at - interval '1000 days' WHERE id = 1")
-    await migrate(database, keep_audit_days=1001)
-    assert len(await audit.kept(desk, 10)) == 2
-    await migrate(database, keep_audit_days=999)
-    assert [row.act for row in await audit.kept(desk, 10)] == ["forget", "read"]
 
 
 # --- the daemon's trail ---

@@ -13,6 +13,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from contactd.config.retention import DEFAULT_DAYS
 from contactd.engine.appender import Appender
 from contactd.engine.spool import Spool
 from contactd.store import migrate as module
@@ -225,7 +226,7 @@ async def test_a_new_month_gets_a_partition_and_every_row_stays(database: str) -
     await append(database, 1, 2, 3)
     for first in (4, 6):
         await a_month_goes_by(database)
-        await migrate(database, keep_input_days=10_000)
+        await migrate(database, days={**DEFAULT_DAYS, "inputs": 0})
         await append(database, first, first + 1)
     assert await seqs(database) == [1, 2, 3, 4, 5, 6, 7]
     for table in ("event", "input"):
@@ -285,7 +286,7 @@ async def test_cutting_and_appending_at_once_wait_for_each_other(database: str, 
         went_on.clear()
         await went_on.wait()
         await a_month_goes_by(database)
-        await migrate(database, keep_input_days=100_000)
+        await migrate(database, days={**DEFAULT_DAYS, "inputs": 100_000})
     stop.set()
     assert await seqs(database) == list(range(1, await writing + 1))
     deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"

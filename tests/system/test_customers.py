@@ -115,6 +115,7 @@ async def test_a_customer_from_the_first_call_to_the_last_trace(house: Centre) -
     assert NAME not in daemon.ctl("explain", contact).stdout
 
     given_out(centre, one)
+    held(centre, one)
     erased(centre, one)
     # History is whole, and names nobody.
     assert centre.psql("SELECT count(*) FROM contact WHERE party IS NOT NULL") == ["3"]
@@ -140,6 +141,22 @@ def given_out(centre: Centre, one: str) -> None:
         assert value in exported, value
     assert len(json.loads(exported)["contacts"]) == 3
     file.unlink()
+
+
+def held(centre: Centre, one: str) -> None:
+    """For a court: nobody erases it, whatever they try, until it is released."""
+    daemon = centre.stack.daemon
+    daemon.ctl("customers", "hold", one, "--reason", f"{NAME} ./. Queen")
+    assert f"{NAME} ./. Queen" in daemon.ctl("customers", "holds").stdout
+    assert f"{NAME} ./. Queen" in daemon.ctl("customers", "show", one).stdout
+    refused = daemon.ctl("customers", "erase", one, "--yes", check=False)
+    assert refused.returncode == 1 and "is held" in refused.stderr
+    (contact, *_) = daemon.ctl("find", f"+{FIRST}").stdout.split()
+    assert "is held" in daemon.ctl("erase", contact, "--yes", check=False).stderr
+    kept = daemon.ctl("retention", "--dry-run").stdout
+    assert "callers        90 days     would go: 0" in kept and "notes          for ever" in kept
+    assert centre.psql("SELECT count(*) FROM contact_private") == ["3"]
+    assert "1 hold" not in daemon.ctl("customers", "release", one).stdout  # two records are one person
 
 
 def erased(centre: Centre, one: str) -> None:

@@ -25,6 +25,7 @@ from contactd.config.sections.machine import (
     Pbx,
     PbxSecrets,
     Privacy,
+    Retention,
     Spool,
     Web,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "Reason",
     "Recording",
     "RecordingSecrets",
+    "Retention",
     "SecretSections",
     "Sections",
     "SignIn",

@@ -28,6 +28,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     # As migrate_dsn.
     ("database", "worker_dsn"),
     ("privacy",),
+    ("retention",),
     ("jobs",),
     ("customers",),
     ("lookup",),

@@ -102,15 +102,40 @@ class Ctl(Struct, frozen=True, kw_only=True):
     """The unix socket. Root and our own user act by it; the members of the group contactd look."""
 
 
-class Privacy(Struct, frozen=True, kw_only=True):
-    """When ``contactd migrate``, which runs at night, forgets. docs/security.rst says why these are the defaults."""
+class Retention(Struct, frozen=True, kw_only=True):
+    """How many days each kind of data is kept; 0: until somebody erases it. ``contactd migrate`` reads this, and the
+    job ``retention`` of a worker carries it out each night (docs/operations.rst). What is held stays
+    (docs/customers.rst). docs/security.rst says why the defaults are these."""
 
-    contact_private_days: words.Days = 90
-    """A caller's number and name, counted from the call. The rest of the contact's story stays."""
-    audit_days: words.Days = 1095
-    """Who read or erased them, and who acted for others."""
-    light_party_days: words.Days = 90
-    """A record that was made for an unknown number, that nobody looked at, and that has not called for so long."""
+    callers: words.DaysKept | None = None
+    """A caller's number and name, counted from the call. The rest of the contact's story stays. Left out: 90."""
+    light_records: words.DaysKept | None = None
+    """A record that was made for an unknown number, that nobody looked at, and that has not called for so long. Left
+    out: 90."""
+    inputs: words.DaysKept | None = None
+    """The inputs of the journal, with which a decision can be made again; by whole months, so up to a month longer. The
+    events stay. Left out: 35."""
+    notes: words.DaysKept | None = None
+    """Notes about customers. Left out: 0."""
+    consents: words.DaysKept | None = None
+    """Answers that a later answer of the customer replaced; the last one of each purpose stays. Left out: 0."""
+    case_words: words.DaysKept | None = None
+    """Subject, fields and notes of a case, counted from when it was closed. The case itself stays. Left out: 0."""
+    audit: words.DaysKept | None = None
+    """Who read or erased personal values, and who acted for others. Left out: 1095."""
+    jobs: words.DaysKept | None = None
+    """Jobs that are done, or were dropped. Left out: 30."""
+
+
+class Privacy(Struct, frozen=True, kw_only=True):
+    """Where some of [retention] stood before; still read."""
+
+    contact_private_days: words.OldDays | None = None
+    """``callers`` of [retention]."""
+    audit_days: words.OldDays | None = None
+    """``audit`` of [retention]."""
+    light_party_days: words.OldDays | None = None
+    """``light_records`` of [retention]."""
 
 
 class Jobs(Struct, frozen=True, kw_only=True):
@@ -123,12 +148,11 @@ class Jobs(Struct, frozen=True, kw_only=True):
             description='a time of the day in UTC, in quotes, such as "03:40"',
         ),
     ] = "03:40"
-    """When the journal's chain of hashes is computed anew, each day."""
+    """When the journal's chain of hashes is computed anew, each day, and what is too old is forgotten."""
     memory_mb: Annotated[int, Meta(ge=128, le=1048576, description="MiB, 128 to 1048576")] = 512
     """How much address space one job may use. A job that wants more fails, and nothing else does."""
-    keep_days: words.Days = 30
-    """How long a job that is done, or was dropped, stands in ``contactctl jobs list``. ``contactd migrate`` forgets
-    it."""
+    keep_days: words.OldDays | None = None
+    """``jobs`` of [retention], where it stood before; still read."""
 
 
 class DatabaseSecrets(Struct, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ from contactd.config.sections.machine import (
     Pbx,
     PbxSecrets,
     Privacy,
+    Retention,
     Spool,
     Web,
 )
@@ -64,6 +65,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     audiosocket: AudioSocket = AudioSocket()
     web: Web = Web()
     ctl: Ctl = Ctl()
+    retention: Retention = Retention()
     privacy: Privacy = Privacy()
     calendars: dict[words.Calendar, Calendar] = {}
     jobs: Jobs = Jobs()

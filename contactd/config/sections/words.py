@@ -138,3 +138,5 @@ SealingKey = Annotated[
         examples=["0123456789abcdef" * 4],
     ),
 ]
+DaysKept = Annotated[int, Meta(ge=0, le=36500, description="days, 1 to 36500, or 0: for ever")]
+OldDays = Annotated[int, Meta(ge=1, le=36500, description="days, 1 to 36500", examples=[90])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -257,6 +258,58 @@ def erase(door: Door, party: str, yes: bool) -> None:
         "spool": wiped(door),
     }
     door.show(told, show_erased)
+
+
+@_added("hold")
+@click.argument("party", required=False)
+@click.option("--contact", type=CONTACT, help="Number and name of this contact alone, instead of PARTY.")
+@click.option("--reason", required=True, help="Why, such as a file number; - reads it from standard input.")
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day, in UTC. Left out: until it is released."
+)
+def hold(door: Door, party: str | None, contact: str | None, reason: str, until: datetime | None) -> None:
+    """Keep all of PARTY, whoever erases and however old it is: for a court, an authority, a claim.
+
+    Who is the same person is held too, and each of their contacts.
+    """
+    from contactd.ctl import holds
+
+    words = _or_input(reason)
+    if not words.strip() or len(words) > 1000:
+        raise click.UsageError("Give a reason of 1 to 1,000 characters.")
+    if (party is None) == (contact is None):
+        raise click.UsageError("Give a PARTY, or --contact CONTACT.")
+    done = asyncio.run(holds.hold(door.config_path, party, contact, words, until))
+    door.show(done, lambda told: click.echo(f"{told['held']} is held{_until(told['until'])}."))
+
+
+def _until(until: float | None) -> str:
+    from contactd.ctl.durations import local
+
+    return f" until {local(until):%Y-%m-%d %H:%M}" if until is not None else " until it is released"
+
+
+@_added("release")
+@click.argument("party", required=False)
+@click.option("--contact", type=CONTACT, help="This contact, instead of PARTY.")
+def release(door: Door, party: str | None, contact: str | None) -> None:
+    """End every hold on PARTY and who is the same person: it is kept and erased as any other again."""
+    from contactd.ctl import holds
+
+    if (party is None) == (contact is None):
+        raise click.UsageError("Give a PARTY, or --contact CONTACT.")
+    done = asyncio.run(holds.release(door.config_path, party, contact))
+    number = "1 hold" if done["holds"] == 1 else f"{done['holds']} holds"
+    door.show(done, lambda told: click.echo(f"{told['released']}: {number} released."))
+
+
+@_added("holds")
+@click.option("--all", "also_over", is_flag=True, help="Also those that were released, or are over.")
+def holds_(door: Door, also_over: bool) -> None:
+    """What is held, why, since when and by whom."""
+    from contactd.ctl import holds
+
+    door.show(asyncio.run(holds.listed(door.config_path, also_over=also_over)), holds.show)
 
 
 @_added("assign")
