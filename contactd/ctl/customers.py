@@ -155,10 +155,21 @@ async def unmerge(config: Path, text: str) -> tuple[str, str]:
         return party, await party_changes.unmerge(at.connection, at.who, party)
 
 
-async def duplicates(config: Path, most: int) -> list[dict[str, str]]:
+async def duplicates(config: Path, most: int, text: str | None) -> list[dict[str, Any]]:
     async with desk(config) as at:
-        found = await parties.duplicates(at.connection, most)
-    return [{"one": one, "other": other, "same": why} for one, other, why in found]
+        party = await at.one(text) if text is not None else None
+        found = await parties.duplicates(at.connection, most, party)
+    return [{"one": pair.one, "other": pair.other, "score": pair.score, "same": pair.why} for pair in found]
+
+
+async def keep_apart(config: Path, one: str, other: str, *, undo: bool) -> tuple[str, str]:
+    async with desk(config) as at:
+        pair = await at.one(one), await at.one(other)
+        if not undo:
+            await party_changes.keep_apart(at.connection, at.who, *pair)
+        elif not await party_changes.keep_apart_no_more(at.connection, at.who, *pair):
+            raise NotFound(f"Nobody said that {pair[0]} and {pair[1]} are two persons.")
+    return pair
 
 
 async def export(config: Path, text: str) -> dict[str, Any]:

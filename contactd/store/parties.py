@@ -6,6 +6,7 @@ transaction. Values go through the vault: this module gives and takes them in th
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 import unicodedata
@@ -25,6 +26,10 @@ from contactd.store.vault import Vault
 NAME = "name"
 """The field of party_private that every party may have; others are declared in the configuration."""
 VIA = "contactctl customers"
+_WORD = re.compile(r"\w+")
+_TITLES = frozenset(
+    {"dr", "prof", "mr", "mrs", "ms", "miss", "sir", "herr", "frau", "dipl", "ing", "mag", "med", "jr", "sr"}
+)
 Connection = asyncpg.Connection
 T = TypeVar("T")
 
@@ -277,9 +282,19 @@ async def looks(connection: asyncpg.Connection, parties: Sequence[PartyId]) -> l
     return [dict(row) for row in await connection.fetch(query("audit_of_parties"), list(parties))]
 
 
-async def duplicates(connection: asyncpg.Connection, most: int) -> list[tuple[PartyId, PartyId, str]]:
-    """Pairs that share a number, an address or a name, and what it is."""
-    return [(row["one"], row["other"], row["why"]) for row in await connection.fetch(query("duplicate_parties"), most)]
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two who may be one. score: 1 to 100, the likelier the higher; why: what they share, no value."""
+
+    one: PartyId
+    other: PartyId
+    score: int
+    why: str
+
+
+async def duplicates(connection: asyncpg.Connection, most: int, party: PartyId | None = None) -> list[Pair]:
+    """Pairs that share a number, an address, an id or a name, the likeliest first; with party only its own."""
+    return [Pair(**row) for row in await connection.fetch(query("likely_duplicates"), party, most, timeout=300)]
 
 
 async def write_down(
@@ -293,6 +308,27 @@ async def write_down(
 def same_name(name: str) -> str:
     """By which equal names are found: letters' case, width and spaces do not count."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def alike_name(name: str) -> str:
+    """By which similar names are found: titles, accents and the order of words do not count either.
+
+    >>> alike_name("Dr. Müller, Anna"), alike_name("anna mueller"), alike_name("ANNA  MULLER")
+    ('anna muller', 'anna muller', 'anna muller')
+    >>> alike_name("Dr."), alike_name("伊藤")
+    ('dr', '伊藤')
+    """
+    plain = unicodedata.normalize("NFKD", same_name(name))
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    for written, meant in (("ae", "a"), ("oe", "o"), ("ue", "u")):
+        plain = plain.replace(written, meant)
+    words = _WORD.findall(plain)
+    return " ".join(sorted([word for word in words if word not in _TITLES] or words))
+
+
+def name_hashes(vault: Vault, name: str) -> tuple[bytes, bytes]:
+    """By which a name, and one that is alike, are found. Kinds of their own: neither passes for the other."""
+    return vault.lookup(NAME, same_name(name)), vault.lookup("alike", alike_name(name))
 
 
 def _about(source: str, party: str, ref: str, name: str) -> str:

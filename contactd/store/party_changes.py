@@ -10,7 +10,7 @@ import asyncpg
 from contactd.core.errors import ContactdError
 from contactd.core.ids import ContactId, PartyId
 from contactd.store.audit import Who
-from contactd.store.parties import NAME, VIA, about, fresh_id, root, write_down
+from contactd.store.parties import VIA, about, fresh_id, name_hashes, root, rows, write_down
 from contactd.store.queries import query
 from contactd.store.trouble import HELD, Held
 from contactd.store.vault import Vault
@@ -96,9 +96,9 @@ async def _write(connection: asyncpg.Connection, vault: Vault, party: PartyId, e
         await connection.execute(query("party_clear_field"), party, name)
         if text is None:
             continue
-        lookup = vault.lookup(NAME, found_by) if found_by is not None else None
+        hashes = name_hashes(vault, text) if found_by is not None else (None, None)
         sealed = vault.seal(text, about(party, f"field/{name}"))
-        await connection.execute(query("party_write_field"), party, name, sealed, lookup)
+        await connection.execute(query("party_write_field"), party, name, sealed, *hashes)
 
 
 async def note(
@@ -151,6 +151,26 @@ async def unmerge(connection: asyncpg.Connection, who: Who, party: PartyId) -> P
         await connection.execute(query("party_merge"), party, None)
         await write_down(connection, who, "customer-unmerge", party, f"from {was}")
     return was
+
+
+async def keep_apart(connection: asyncpg.Connection, who: Who, one: PartyId, other: PartyId) -> None:
+    """They are two persons, whatever they share: the pair is no candidate any more. Raises MergeRefused."""
+    roots = [await root(connection, party) for party in (one, other)]
+    if roots[0] == roots[1]:
+        raise MergeRefused(f"{one} and {other} are one person here; unmerge them first.")
+    async with connection.transaction():
+        await connection.execute(query("keep_apart"), one, other, str(who))
+        await write_down(connection, who, "customer-apart", one, f"from {other}")
+
+
+async def keep_apart_no_more(connection: asyncpg.Connection, who: Who, one: PartyId, other: PartyId) -> bool:
+    """They may be one after all. False: nobody had said that they are two."""
+    async with connection.transaction():
+        families = [[row.id for row in await rows(connection, party)] for party in (one, other)]
+        gone = await connection.fetch(query("keep_apart_no_more"), *families)
+        if gone:
+            await write_down(connection, who, "customer-not-apart", one, f"from {other}")
+    return bool(gone)
 
 
 async def erase(

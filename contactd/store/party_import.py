@@ -141,6 +141,7 @@ async def write(
     """All of it and the import's new place, or nothing. Raises ImportLost."""
     source = f"import {number}"
     async with connection.transaction():
+        stay = await _held_values(connection, batch)
         place = (number, position, position + tally.rows)
         counts = (tally.made, tally.completed, tally.updated, tally.skipped, tally.refused)
         if await connection.fetchrow(query("import_advance"), *place, *counts) is None:
@@ -154,17 +155,20 @@ async def write(
             await connection.copy_records_to_table("party_identity", records=batch.identities, columns=columns)
             await _answer(connection, str(who), batch.answers)
         if batch.changed:
-            await _change(connection, who, source, batch)
-        if batch.fields:
+            await _change(connection, who, source, batch, stay)
+        if fields := [row for row in batch.fields if row[:2] not in stay]:
             columns = ["party", "field", "value", "lookup"]
-            await connection.copy_records_to_table("party_private", records=batch.fields, columns=columns)
+            await connection.copy_records_to_table("party_private", records=fields, columns=columns)
         if batch.notes:
             rows = [(note, party, str(who), body) for note, party, body in batch.notes]
             columns = ["id", "party", "who", "body"]
             await connection.copy_records_to_table("party_note", records=rows, columns=columns)
 
 
-async def _change(connection: asyncpg.Connection, who: Who, source: str, batch: Batch) -> None:
+async def _change(
+    connection: asyncpg.Connection, who: Who, source: str, batch: Batch, stay: set[tuple[str, str]]
+) -> None:
+    """stay: party and field of what is held."""
     parties = [row[0] for row in batch.changed]
     held = {row["id"]: row["merged_into"] for row in await connection.fetch(query("party_lock"), _all(batch))}
     if len(held) < len(_all(batch)) or any(held.values()):
@@ -172,8 +176,8 @@ async def _change(connection: asyncpg.Connection, who: Who, source: str, batch: 
     await connection.execute(query("import_change"), *_columns(batch.changed))
     if batch.more_identities:
         await connection.execute(query("import_identify"), *_columns(batch.more_identities))
-    if batch.cleared:
-        await connection.execute(query("import_clear_fields"), *_columns(batch.cleared))
+    if cleared := [one for one in batch.cleared if tuple(one) not in stay]:
+        await connection.execute(query("import_clear_fields"), *_columns(cleared))
     if batch.more_answers:
         rows = [(party, one.purpose, one.given, one.at) for party, one in batch.more_answers]
         await connection.execute(query("import_consents"), *_columns(rows), _HOW, str(who))
@@ -181,6 +185,15 @@ async def _change(connection: asyncpg.Connection, who: Who, source: str, batch: 
         await connection.execute(query("party_merge"), light, party)
         await write_down(connection, who, "customer-merge", light, f"into {party}")
     await connection.execute(query("audit_import_changes"), str(who), who.uid, _VIA, parties, source)
+
+
+async def _held_values(connection: asyncpg.Connection, batch: Batch) -> set[tuple[str, str]]:
+    """Party and field of what may not be written over, since a legal hold is on it; it stays as it is."""
+    asked = list({party for party, _ in batch.cleared})
+    if not asked:
+        return set()
+    held = [row["party"] for row in await connection.fetch(query("parties_held"), asked)]
+    return {(party, row["field"]) for party in held for row in await connection.fetch(query("party_has_fields"), party)}
 
 
 def _all(batch: Batch) -> list[str]:

@@ -10,7 +10,7 @@ import asyncpg
 from contactd.store import callers
 from contactd.store.callers import FoundBy
 from contactd.store.cases import about_word
-from contactd.store.parties import NAME, about, same_name
+from contactd.store.parties import about, name_hashes
 from contactd.store.queries import query
 from contactd.store.vault import Vault
 
@@ -34,8 +34,8 @@ async def reseal(owner: asyncpg.Connection, vault: Vault, found_by: FoundBy = ca
     def field(row: asyncpg.Record) -> tuple[Any, ...]:
         what = about(row["party"], f"field/{row['field']}")
         text = vault.open(row["value"], what)
-        lookup = vault.lookup(NAME, same_name(text)) if row["found"] else None
-        return row["party"], row["field"], vault.seal(text, what), lookup, row["value"]
+        hashes = name_hashes(vault, text) if row["found"] else (None, None)
+        return row["party"], row["field"], vault.seal(text, what), *hashes, row["value"]
 
     def note(row: asyncpg.Record) -> tuple[Any, ...]:
         what = about(row["id"], "note")

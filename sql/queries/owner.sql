@@ -9,14 +9,16 @@ WHERE id > $1 AND NOT starts_with(value, $3) ORDER BY id LIMIT $2::int;
 UPDATE party_identity SET value = $2, lookup = $3 WHERE id = $1 AND value = $4;
 
 -- name: unsealed_fields
--- As the owner: fields that are not sealed as they would be now, by place. $1 after party text (a uuid), $2 after field text,
--- $3 most int, $4 what a value begins with that is text
+-- As the owner: fields that are not sealed as they would be now, and names without the hash of what is alike, by place. $1 after
+-- party text (a uuid), $2 after field text, $3 most int, $4 what a value begins with that is text
 SELECT party::text, field, value, lookup IS NOT NULL AS found FROM party_private
-WHERE (party, field) > ($1::text::uuid, $2) AND NOT starts_with(value, $4) ORDER BY party, field LIMIT $3::int;
+WHERE (party, field) > ($1::text::uuid, $2)
+  AND (NOT starts_with(value, $4) OR (lookup IS NOT NULL AND alike IS NULL)) ORDER BY party, field LIMIT $3::int;
 
 -- name: reseal_field
--- As the owner: seal it anew. $1 party text (a uuid), $2 field text, $3 sealed value text, $4 hash bytea or null, $5 the value as it was read text
-UPDATE party_private SET value = $3, lookup = $4 WHERE party = $1::text::uuid AND field = $2 AND value = $5;
+-- As the owner: seal it anew. $1 party text (a uuid), $2 field text, $3 sealed value text, $4 hash bytea or null, $5 hash of what is
+-- alike bytea or null, $6 the value as it was read text
+UPDATE party_private SET value = $3, lookup = $4, alike = $5 WHERE party = $1::text::uuid AND field = $2 AND value = $6;
 
 -- name: unsealed_notes
 -- As the owner: notes that are not sealed as they would be now, by place. $1 after id text (a uuid), $2 most int, $3 what a value

@@ -108,8 +108,9 @@ INSERT INTO party_identity (party, kind, lookup, value) VALUES ($1::text::uuid, 
 DELETE FROM party_identity WHERE party = $1::text::uuid AND id = $2 RETURNING id;
 
 -- name: party_write_field
--- After party_clear_field. $1 party text (a uuid), $2 field text, $3 sealed value text, $4 hash bytea or null
-INSERT INTO party_private (party, field, value, lookup) VALUES ($1::text::uuid, $2, $3, $4);
+-- After party_clear_field. $1 party text (a uuid), $2 field text, $3 sealed value text, $4 hash bytea or null, $5 hash of what is
+-- alike bytea or null
+INSERT INTO party_private (party, field, value, lookup, alike) VALUES ($1::text::uuid, $2, $3, $4, $5);
 
 -- name: party_clear_field
 -- $1 party text (a uuid), $2 field text
@@ -190,9 +191,21 @@ FROM audit WHERE party = ANY ($1::text[]::uuid[]) ORDER BY id DESC;
 -- The values of the reads that were written down, and only of these. $1 ids of audit_party_reads bigint[]
 SELECT party::text, source, ref, name, value, extract(epoch FROM at)::float8 AS at FROM reveal_party($1) ORDER BY source, ref;
 
--- name: duplicate_parties
--- Pairs that share something and are not merged. $1 most int
-SELECT one::text, other::text, why FROM duplicate_parties($1::int);
+-- name: likely_duplicates
+-- Pairs that share something, are not merged, and of whom nobody said that they are two; the likeliest first. $1 of this party text
+-- (a uuid), null: of all, $2 most int
+SELECT one::text, other::text, score, why FROM likely_duplicates($1::text::uuid, $2::int);
+
+-- name: keep_apart
+-- They are two persons, whatever they share. $1 one text (a uuid), $2 other text, $3 who text
+INSERT INTO party_apart (one, other, who)
+VALUES (least($1::text::uuid, $2::text::uuid), greatest($1::text::uuid, $2::text::uuid), $3) ON CONFLICT DO NOTHING;
+
+-- name: keep_apart_no_more
+-- $1 parties text[] (uuids) of the one, $2 of the other
+DELETE FROM party_apart
+WHERE (one = ANY ($1::text[]::uuid[]) AND other = ANY ($2::text[]::uuid[]))
+   OR (one = ANY ($2::text[]::uuid[]) AND other = ANY ($1::text[]::uuid[])) RETURNING one;
 
 -- name: erase_party
 -- $1 id of the audit row 'erase' bigint, $2 party text (a uuid), $3 the ways to write their numbers text[], $4 the hashes that

@@ -327,3 +327,17 @@ async def test_a_report_is_never_over_another_file(imported: Run, tmp_path: Path
         await imported(FILE, dry_run=True, report=Path(first["report"]))
     with pytest.raises(FileRefused, match="cannot be made"):
         await imported(FILE, dry_run=True, report=tmp_path / "none" / "report.csv")
+
+
+async def test_what_is_held_is_added_to_and_not_written_over(database: str, config: Path, imported: Run) -> None:
+    await imported(HEADING + ANNA + BERT)
+    held = await contactctl("--config", str(config), "customers", "hold", "anna@b.example", "--reason", "4 O 123/26")
+    assert held.code == 0, held.err
+    other = "Anna Meier,030 88776-6551,anna@c.example,1,K-2,en,yes,,\n" + BERT.replace("Weber", "Wagner")
+    done = await imported(HEADING + other, on_match="update", by=("external",))
+    assert counts(done) == (0, 0, 2, 0, 0)
+    anna, bert = await shown(config, "external:crm:1"), await shown(config, "external:crm:2")
+    assert (anna["name"], anna["fields"]) == ("Anna Müller", {"customer_number": "K-1"})
+    assert "anna@c.example" in {one["value"] for one in anna["identities"]}
+    assert [one["reason"] for one in anna["holds"]] == ["4 O 123/26"]
+    assert bert["name"] == "Bert Wagner"

@@ -293,15 +293,69 @@ async def test_a_number_of_very_many_is_told_as_that_of_many(
     assert await fetch(database, "SELECT count(*) FROM party WHERE light") == [0]
 
 
-async def test_duplicates_share_a_number_or_a_name(desk: asyncpg.Connection, vault: Vault) -> None:
-    one = await customer(desk, vault, ("phone", NUMBER), name="Anna  Müller")
-    other = await customer(desk, vault, ("phone", NUMBER), name="ANNA MÜLLER")
+@pytest.mark.parametrize("vault", [Vault(), Vault([KEY])], ids=["plain", "sealed"])
+async def test_duplicates_share_something_and_are_scored(desk: asyncpg.Connection, vault: Vault) -> None:
+    one = await customer(desk, vault, ("phone", NUMBER), ("mail", MAIL), name="Dr. Anna  Müller")
+    other = await customer(desk, vault, ("phone", NUMBER), name="Mueller, Anna")
     third = await customer(desk, vault, ("mail", MAIL), name="Bert")
-    low, high = sorted((one, other))
-    assert await parties.duplicates(desk, 10) == [(low, high, "name, phone")]
-    await party_changes.merge(desk, ME, other, one)
+    fourth = await customer(desk, vault, name="BERT")
+    await customer(desk, vault, ("phone", SECOND), name="Carla")
+    found = await parties.duplicates(desk, 10)
+    assert [({pair.one, pair.other}, pair.score, pair.why) for pair in found] == [
+        ({one, other}, 80, "phone, similar name"),
+        ({one, third}, 60, "mail"),
+        ({third, fourth}, 40, "name"),
+    ]
+    assert all(pair.one < pair.other for pair in found)
+    assert await parties.duplicates(desk, 10, fourth) == found[2:]
+    assert await parties.duplicates(desk, 1) == found[:1]
+
+
+async def test_a_pair_that_was_said_to_be_two_or_is_merged_is_no_candidate(
+    desk: asyncpg.Connection, vault: Vault
+) -> None:
+    one, other, third = [await customer(desk, vault, ("phone", NUMBER), name=name) for name in ("A", "B", "C")]
+    assert len(await parties.duplicates(desk, 10)) == 3
+    await party_changes.keep_apart(desk, ME, other, one)
+    assert {frozenset((pair.one, pair.other)) for pair in await parties.duplicates(desk, 10)} == {
+        frozenset((one, third)),
+        frozenset((other, third)),
+    }
+    # Of whom another one is the same person, that person too is another.
+    await party_changes.merge(desk, ME, third, other)
     assert await parties.duplicates(desk, 10) == []
-    assert third not in str(await parties.duplicates(desk, 10))
+    with pytest.raises(MergeRefused, match="one person here"):
+        await party_changes.keep_apart(desk, ME, third, other)
+    assert await party_changes.keep_apart_no_more(desk, ME, one, other)
+    assert not await party_changes.keep_apart_no_more(desk, ME, one, other)
+    (pair,) = await parties.duplicates(desk, 10)
+    assert {pair.one, pair.other} == {one, other}
+    await party_changes.keep_apart(desk, ME, one, other)
+    await erase(desk, vault, DE, ME, one)
+    assert await desk.fetch("SELECT * FROM party_apart") == []
+
+
+async def test_what_many_share_tells_less_and_of_too_many_nothing(
+    database: str, desk: asyncpg.Connection, vault: Vault
+) -> None:
+    for n in range(6):
+        await customer(desk, vault, ("phone", NUMBER), name=f"Person {n}")
+    assert {(pair.score, pair.why) for pair in await parties.duplicates(desk, 100)} == {(10, "phone")}
+    for n in range(6, 21):
+        await customer(desk, vault, ("phone", NUMBER), name=f"Person {n}")
+    assert await parties.duplicates(desk, 1000) == []
+
+
+async def test_a_name_of_before_is_compared_from_the_night_on(
+    database: str, desk: asyncpg.Connection, vault: Vault
+) -> None:
+    one, other = await customer(desk, vault, name="Anna Müller"), await customer(desk, vault, name="Müller Anna")
+    await fetch(database, "UPDATE party_private SET alike = NULL")
+    assert await parties.duplicates(desk, 10) == []
+    await migrate(database, vault=vault)
+    assert {(pair.one, pair.other, pair.score) for pair in await parties.duplicates(desk, 10)} == {
+        (min(one, other), max(one, other), 30)
+    }
 
 
 async def test_the_timeline_has_everything_in_one_order_and_uses_indexes(

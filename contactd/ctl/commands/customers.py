@@ -161,15 +161,32 @@ def unmerge(door: Door, party: str) -> None:
 
 
 @_added("duplicates")
+@click.argument("party", required=False)
 @click.option("--last", "most", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many pairs.")
-def duplicates(door: Door, most: int) -> None:
-    """Customers who share a number, an address or a name, and may be one person; a household shares a number too."""
+def duplicates(door: Door, party: str | None, most: int) -> None:
+    """Customers who may be one person, the likeliest first, and what they share; with PARTY only who may be that one.
+
+    A household shares a number too: ``customers apart`` says that two are two, and they are not listed again.
+    """
     from contactd.ctl import customers
 
-    def table(pairs: list[dict[str, str]]) -> None:
-        click.echo("\n".join(f"{p['one']}  {p['other']}  same {p['same']}" for p in pairs) or "none")
+    def table(pairs: list[dict[str, Any]]) -> None:
+        click.echo("\n".join(f"{p['score']:>3}  {p['one']}  {p['other']}  same {p['same']}" for p in pairs) or "none")
 
-    door.show(asyncio.run(customers.duplicates(door.config_path, most)), table)
+    door.show(asyncio.run(customers.duplicates(door.config_path, most, party)), table)
+
+
+@_added("apart")
+@click.argument("party")
+@click.argument("other")
+@click.option("--undo", is_flag=True, help="They may be one after all.")
+def apart(door: Door, party: str, other: str, undo: bool) -> None:
+    """PARTY and OTHER are two persons, whatever they share: ``customers duplicates`` lists them no more."""
+    from contactd.ctl import customers
+
+    one, two = asyncio.run(customers.keep_apart(door.config_path, party, other, undo=undo))
+    said = "may be one person" if undo else "are two persons"
+    door.show({"one": one, "other": two, "apart": not undo}, lambda _: click.echo(f"{one} and {two} {said}."))
 
 
 @_added("export")

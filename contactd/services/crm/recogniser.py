@@ -26,7 +26,7 @@ from contactd.store.audit import Who
 from contactd.store.parties import Directory, Record
 from contactd.store.party_changes import Edit, change
 from contactd.store.party_learning import learnt
-from contactd.store.trouble import StoreAway
+from contactd.store.trouble import Held, StoreAway
 from contactd.store.vault import Vault
 
 log = structlog.get_logger()
@@ -209,7 +209,7 @@ class Recogniser:
                     if numbered == [party]
                     else await self._directory.known(party, days=self._customers.sticky_days)
                 )
-        except (StoreAway, TimeoutError) as error:
+        except (StoreAway, TimeoutError, Held) as error:
             log.warning("customer_lookup_not_kept", contact=contact, error=str(error) or "no answer in time")
             return
         if record is not None:
