@@ -6,7 +6,8 @@ year, a note and a consent for some. Then, one after the other as the daemon and
 tenth of them nobody's), timelines read, persons erased whole.
 
 import_rows_per_s (10,000 or more; importing.py), match_by_number_p99_ms (5 or less), timeline_p99_ms (20 or less),
-erase_person_s (2 or less; the slowest of them).
+erase_person_s (2 or less; the slowest of them), duplicates_s (of all of them), forgotten_rows_per_s (numbers and names
+that are too old, in batches).
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ import asyncpg
 from contactd.core.ids import PartyId
 from contactd.services.crm.identity import Numbering
 from contactd.services.crm.whole import erase
-from contactd.store import parties
+from contactd.store import callers, parties, retention
 from contactd.store.audit import Who
 from contactd.store.migrate import migrate
-from contactd.store.parties import NAME, Directory, about, open_directory_pool, same_name
+from contactd.store.parties import NAME, Directory, about, name_hashes, open_directory_pool
 from contactd.store.reading import reader
 from contactd.store.vault import Vault
 from tests.lab.bench.figures import Figures, percentile, say
@@ -103,12 +104,13 @@ class Population:
             await owner.execute(f"DROP INDEX {index['name']}")
         await self._copy(owner, "party", ["id", "light", "vip", "language"], self._parties())
         await self._copy(owner, "party_identity", ["party", "kind", "lookup", "value"], self._identities())
-        await self._copy(owner, "party_private", ["party", "field", "value", "lookup"], self._names())
+        await self._copy(owner, "party_private", ["party", "field", "value", "lookup", "alike"], self._names())
         contacts = self.size * self.each
         await owner.execute(_CONTACTS, self._began, float(YEAR_S), self.size, contacts, timeout=3600)
         say(f"{contacts} contacts are there")
         recent = await owner.fetch(_RECENT, timeout=3600)
-        await self._copy(owner, "contact_private", ["contact", "salt", "ani", "name"], self._callers(recent))
+        columns = ["contact", "salt", "ani", "name", "lookup"]
+        await self._copy(owner, "contact_private", columns, self._callers(recent))
         for statement in (_NOTES, _CONSENTS):
             await owner.execute(statement, timeout=3600)
         for index in indexes:
@@ -141,13 +143,16 @@ class Population:
                 party,
                 NAME,
                 self.vault.seal(name, about(party, f"field/{NAME}")),
-                self.vault.lookup(NAME, same_name(name)),
+                *name_hashes(self.vault, name),
             )
 
     def _callers(self, recent: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         """Each from the number of its party, as a trunk shows it."""
         for contact, party in recent:
-            yield contact, b"\0", f"0{phone_of(int(party[-12:], 16))[3:]}", "Somebody"
+            number = phone_of(int(party[-12:], 16))
+            ani = callers.seal(self.vault, contact, "ani", f"0{number[3:]}")
+            name = callers.seal(self.vault, contact, "name", "Somebody")
+            yield contact, bytes(16), ani, name, self.vault.lookup("phone", number)
 
 
 async def measure(dsn: str, population: Population, figures: Figures, *, filled: bool) -> None:
@@ -189,6 +194,24 @@ async def measure(dsn: str, population: Population, figures: Figures, *, filled:
             took.append(time.perf_counter() - began)
             assert done.parties == 1
         figures.add("erase_person_s", max(took), "s")
+        began = time.perf_counter()
+        pairs = await parties.duplicates(desk, 100)
+        figures.add("duplicates_s", time.perf_counter() - began, "s")
+        assert len(pairs) == min(100, population.size // 100)
+    await _forget(dsn, figures)
+
+
+async def _forget(dsn: str, figures: Figures) -> None:
+    """Numbers and names of the oldest of the 90 days that are there."""
+    owner = await asyncpg.connect(dsn)
+    await retention.set_days(owner, {"callers": 80})
+    await owner.close()
+    async with reader(dsn, writes=True, role="contactd_worker") as worker:
+        began = time.perf_counter()
+        gone = (await retention.forget(worker))["callers"]
+        spent = time.perf_counter() - began
+    figures.add("forgotten_rows", gone.removed, "rows")
+    figures.add("forgotten_rows_per_s", gone.removed / spent, "rows/s")
 
 
 def _add(figures: Figures, name: str, took_ms: list[float]) -> None:
