@@ -42,6 +42,7 @@ _OF_ERROR = {
     "ConfigErrors": Exit.USAGE,
     "DaemonUnreachable": Exit.UNREACHABLE,
     "Standby": Exit.UNREACHABLE,
+    "FileRefused": Exit.USAGE,
     "StoreAway": Exit.UNREACHABLE,
     "NotFound": Exit.NOT_FOUND,
     "PastLost": Exit.NOT_FOUND,

@@ -123,6 +123,8 @@ async def test_no_value_of_a_row_is_in_what_is_printed_or_kept_in_the_clear(
     words = ("--config", str(config), "customers", "import", str(tmp_path / "customers.csv"), "--map", MAP[0])
     ran = await contactctl(*words)
     assert ran.code == Exit.DEGRADED, ran.err
+    again = await contactctl(*words)
+    assert again.code == Exit.USAGE and "--again" in again.err
     for words_ in ("import 1: 4 rows, read as utf-8", "2  made", "line 4: refused, phone: ", "with its country"):
         assert words_ in ran.out, ran.out
     told = (tmp_path / "customers.report.csv").read_text()

@@ -90,6 +90,8 @@ def test_too_many_and_too_few_cells_are_told() -> None:
         ("name,Name\n", None, "twice"),
         ("name,\n", None, "Column 2"),
         ('"name,phone\n', None, "heading cannot be read"),
+        ("name,\x1b[2Jphone\n", None, "cannot be printed"),
+        ("name," + "x" * 101 + "\n", None, "longer than 100"),
         ("x" * (2 * LONGEST), None, "no heading"),
     ],
 )

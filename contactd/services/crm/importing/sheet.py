@@ -13,6 +13,7 @@ from contactd.services.crm.importing.lines import FileRefused, Line
 from contactd.services.crm.importing.rows import Row
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+_LONGEST_NAME = 100
 _MOST_LINES = 200
 _MOST_CHARACTERS = 1 << 18
 _NEVER_CLOSED = "A quote that opens here is not closed: close it, or write it twice where it belongs to the text."
@@ -107,5 +108,10 @@ def _check(columns: list[str], delimiter: str, heading: str) -> None:
     twice = {name for name in columns if name and [one.casefold() for one in columns].count(name.casefold()) > 1}
     if twice:
         raise FileRefused(f"The heading has {', '.join(sorted(twice))} twice: give each column a name of its own.")
+    if not all(name.isprintable() and len(name) <= _LONGEST_NAME for name in columns):
+        raise FileRefused(
+            f"The heading has a name that is longer than {_LONGEST_NAME} characters, or signs that cannot be printed:"
+            " give each column a plain name. Is the encoding right?"
+        )
     if not all(columns):
         raise FileRefused(f"Column {columns.index('') + 1} of the heading has no name: give each one, or take it out.")
