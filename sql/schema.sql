@@ -749,13 +749,13 @@ LANGUAGE sql STABLE AS $$
     about AS MATERIALIZED (
         SELECT t.id, l.case_id, k.topic FROM told t JOIN case_contact l ON l.contact = t.id
         JOIN customer_case k ON k.id = l.case_id WHERE same = 'topic'),
+    topical AS MATERIALIZED (SELECT DISTINCT a.id FROM about a WHERE a.topic IS NOT NULL),
     -- alone: it matches every other one of its key; else only those that are alone.
     keyed AS (
         SELECT t.id, t.who, t.arrived_at, 'any' AS key, true AS alone FROM told t WHERE same = 'any'
         UNION ALL
-        SELECT t.id, t.who, t.arrived_at, 'queue ' || t.queue,
-               NOT EXISTS (SELECT FROM about a WHERE a.id = t.id AND a.topic IS NOT NULL)
-        FROM told t WHERE same = 'topic' AND t.queue IS NOT NULL
+        SELECT t.id, t.who, t.arrived_at, 'queue ' || t.queue, s.id IS NULL
+        FROM told t LEFT JOIN topical s ON s.id = t.id WHERE same = 'topic' AND t.queue IS NOT NULL
         UNION ALL
         SELECT DISTINCT t.id, t.who, t.arrived_at, 'topic ' || a.topic, true
         FROM told t JOIN about a ON a.id = t.id WHERE a.topic IS NOT NULL

@@ -61,6 +61,8 @@ async def reader(
         "default_transaction_read_only": "off" if writes else "on",
         "application_name": program,
         "timezone": "UTC",
+        # Compiling takes seconds where the planner fears many rows; what is asked here is done before.
+        "jit": "off",
     }
     try:
         connection = await asyncpg.connect(

@@ -72,7 +72,7 @@ async def fill_cases(
         for n in range(count):
             made = now - timedelta(seconds=(n * 7919) % _YEAR_S)
             phase = "open" if n % 20 == 0 else "waiting" if n % 50 == 1 else "closed"
-            owner_of = (f"agent{n // 7 % 200}", None) if n % 3 else (None, f"queue{n // 7 % 10}")
+            owner_of = (f"agent{n // 60 % 200}", None) if n % 3 else (None, f"queue{n // 60 % 10}")
             yield (
                 *(case_of(n), number_of(LOWEST + n * 631), "complaint", _TOPICS[n % 3], phase, phase),
                 *(party_of(n % parties), *owner_of, made, made, made if phase == "closed" else None),
