@@ -10,10 +10,11 @@ import pytest
 from tests.lab.phones import Call, Handset
 from tests.system.centre import AGENT_HZ, CALLER_HZ, Centre
 from tests.system.hearing import Recorded, recorded
+from tests.system.reloading import Files
 from tests.system.telling import kinds, message, talk, transferred
 
-SPOKEN_HZ, NOTICE_HZ = 1700, 620
-"""What a held caller says to nobody; what callers hear of being recorded."""
+SPOKEN_HZ, NOTICE_HZ, WHISPER_HZ = 1700, 620, 2300
+"""What a held caller says to nobody; what callers hear of being recorded; what agents hear before a talk."""
 
 
 @pytest.fixture(scope="module")
@@ -219,3 +220,27 @@ async def test_a_full_disk_of_the_pbx_ends_no_talk_and_is_told(centre: Centre) -
     finally:
         inbox.unlink()
         inbox.mkdir()
+
+
+async def test_what_is_whispered_to_the_agent_is_not_in_the_recording(centre: Centre) -> None:
+    message(centre.stack.asterisk.folder, "custom/whisper", WHISPER_HZ)
+    changed = Files.of(centre)
+    changed.write(("[queues.sales]\n", '[queues.sales]\nwhisper = ["custom/whisper"]\n'))
+    await changed.reload("taken")
+    try:
+        (anna,) = await centre.duty("anna")
+        call = await centre.dial("5001")
+        at_anna = await (await anna.next_call(timeout_s=15)).wait("confirmed")
+        await at_anna.hears_only(WHISPER_HZ)
+        await talk(call, at_anna)
+        await at_anna.hangup()
+        await call.wait("disconnected")
+        story = await centre.story()
+        order = [kind for kind in kinds(story) if kind in ("RecordingStarted", "ContactConnected", "TalkEnded")]
+        assert order == ["RecordingStarted", "ContactConnected", "TalkEnded"]
+        (one,) = await files(centre)
+        assert abs(one.seconds - next(f.body["talk_s"] for f in story if f.kind == "TalkEnded")) < 0.3
+        assert one.agent.has_only(AGENT_HZ, at=one.seconds / 2)
+    finally:
+        changed.write()
+        await changed.reload("taken")
