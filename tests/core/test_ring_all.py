@@ -353,6 +353,33 @@ def test_a_comparison_finds_an_offer_that_rings_several_of_which_nothing_is_know
     assert world.contact(call).agent == BILAL
 
 
+def test_those_who_rang_may_be_found_with_others() -> None:
+    world = ringing_world()
+    call, other = world.arrive(SALES), world.arrive()
+    world.wait(5)
+    world.compare(
+        seen(call, Place.TALK, offer=world.offer(call), endpoint="1003"),
+        seen(other, Place.TALK, queued_at=world.now - 9, endpoint="1001"),
+    )
+    assert (world.contact(call).agent, world.contact(other).agent) == (CARLA, ANNA)
+    check_floor(world.floor)
+
+
+def test_who_would_be_recorded_does_not_ring_beside_who_would_not() -> None:
+    """One Dial() says for all whether the talk is recorded."""
+    made = ringing_plan()
+    agents = tuple(msgspec.structs.replace(one, record=True if one.id == BILAL else None) for one in made.agents)
+    world = open_world(msgspec.structs.replace(made, agents=agents))
+    world.sign_in("anna", "bilal", "carla")
+    assert world.contact(world.arrive(SALES)).legs == (ANNA, CARLA)
+
+
+def test_to_ring_beside_another_is_a_turn() -> None:
+    world = ringing_world(most=2)
+    world.arrive(SALES)
+    assert world.agent(BILAL).offered_seq > world.agent(ANNA).offered_seq > 0
+
+
 def test_who_is_back_in_the_hold_rings_nowhere() -> None:
     world = ringing_world()
     call = world.arrive(SALES)
