@@ -37,6 +37,7 @@ from contactd.pbx.voice import Voice
 from contactd.reload import Reload, Result, read_again
 from contactd.services.crm.callers import CallerKeeper
 from contactd.services.crm.recogniser import ANSWER_S, Recogniser
+from contactd.services.recording.watching import Watch as RecordingWatch
 from contactd.store import case_watch, jobs
 from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.history import History
@@ -122,9 +123,9 @@ class Daemon:
             recogniser = await self._recogniser(stack, settings, circle)
             voice = Voice(settings, circle, recogniser, accepting=lambda: not spool.full)
             tail = Tail(floor)
-            notices = Notices()
+            notices, kept = Notices(), RecordingWatch(lambda: reload.settings)
             read = functools.partial(
-                _readings, circle, spool, appender, voice, watch, tail, recogniser, settings.spool.max_mb << 20
+                _readings, circle, spool, appender, voice, watch, tail, recogniser, settings.spool.max_mb << 20, kept
             )
             measured = FloorMetrics(floor, read, circle.clock.now)
             stack.callback(measured.close)
@@ -155,6 +156,7 @@ class Daemon:
                 teller.run,
                 hours.run,
                 trail.run,
+                kept.run,
                 reload.run,
                 flood.tell_every_period,
                 functools.partial(History(pool, settings.floor).run, appended),
@@ -386,6 +388,7 @@ def _readings(
     tail: Tail,
     recogniser: Recogniser,
     spool_max_bytes: int,
+    kept: RecordingWatch,
 ) -> Readings:
     """What the parts say of themselves."""
     return Readings(
@@ -412,6 +415,9 @@ def _readings(
         log_withheld=flood.withheld,
         tail_readers=len(tail),
         tail_dropped=tail.dropped,
+        recording_trouble=kept.last.trouble,
+        recording_remedy=kept.last.remedy,
+        recordings_waiting=kept.last.waiting,
         pbx=voice.readings(),
         agi_sessions=voice.agi.active,
         agi_failures=voice.agi.stats.failures,

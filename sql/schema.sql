@@ -729,6 +729,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     CROSS JOIN LATERAL (SELECT party_root(i.party) AS root) AS r
     JOIN party p ON p.id = r.root
 $$;
+
 CREATE FUNCTION re_contacts(since timestamptz, until timestamptz, within interval, same text)
 RETURNS TABLE (contact uuid, arrived_at timestamptz, queue text, outcome text, party uuid, known boolean, again_at timestamptz)
 LANGUAGE sql STABLE AS $$
@@ -1015,6 +1016,65 @@ BEGIN
     END IF;
 END $$;
 
+-- --- Recordings ------------------------------------------------------------------------------------------------------
+
+CREATE TABLE blob (
+    id      uuid        PRIMARY KEY,
+    hash    bytea       NOT NULL,
+    bytes   bigint      NOT NULL,
+    path    text        NOT NULL UNIQUE,
+    key_id  text        NOT NULL,
+    key     bytea       NOT NULL,
+    kept_at timestamptz NOT NULL DEFAULT now(),
+    expires timestamptz NOT NULL,
+    hold    boolean     NOT NULL DEFAULT false
+);
+COMMENT ON TABLE blob IS 'A file that is kept encrypted, below store of [recording]. Deleting the row forgets its key, and with it every copy.';
+COMMENT ON COLUMN blob.hash IS 'SHA-256 of what was encrypted: what an export gives.';
+COMMENT ON COLUMN blob.key IS 'The key of this file, wrapped by the configured one that key_id names.';
+COMMENT ON COLUMN blob.hold IS 'Kept beyond expires, and erased with nobody, until somebody lifts it.';
+CREATE INDEX blob_expires ON blob (expires) WHERE NOT hold;
+
+CREATE TABLE recording (
+    blob     uuid             NOT NULL REFERENCES blob ON DELETE CASCADE,
+    contact  uuid             NOT NULL,
+    offer    text             NOT NULL,
+    agent    text,
+    queue    text,
+    began_at timestamptz      NOT NULL,
+    seconds  double precision NOT NULL,
+    whole    boolean          NOT NULL,
+    PRIMARY KEY (blob, contact)
+);
+COMMENT ON TABLE recording IS 'Which contacts'' talk a recording is of: one, or two when a caller was put through into it.';
+COMMENT ON COLUMN recording.whole IS 'False: the PBX died over it, or wrote less than the talk was long.';
+CREATE INDEX recording_contact ON recording (contact);
+CREATE INDEX recording_began ON recording (began_at DESC);
+
+CREATE FUNCTION reveal_blob(audited bigint) RETURNS TABLE (path text, hash bytea, key_id text, key bytea)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- By what a recording can be read, for a read that was written down and committed, as in reveal().
+    SELECT b.path, b.hash, b.key_id, b.key FROM audit a JOIN blob b ON b.id::text = a.outcome
+    WHERE a.id = audited AND a.act = 'read' AND 'recording' = ANY (a.fields) AND a.login = session_user
+      AND a.at < now() AND a.at > now() - interval '1 minute'
+$$;
+
+CREATE FUNCTION erase_recordings(audited bigint, contacts uuid[]) RETURNS TABLE (removed bigint, held bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- Forget the keys of the recordings of these contacts. Written down before, in the same transaction or earlier. What is
+-- held stays.
+BEGIN
+    IF NOT EXISTS (SELECT FROM audit a WHERE a.id = audited AND a.act = 'erase' AND a.login = session_user
+                   AND a.at > now() - interval '1 minute') THEN
+        RAISE EXCEPTION 'erase_recordings: write it down first';
+    END IF;
+    SELECT count(DISTINCT b.id) INTO held FROM blob b JOIN recording r ON r.blob = b.id
+    WHERE r.contact = ANY (contacts) AND b.hold;
+    DELETE FROM blob b WHERE NOT b.hold AND EXISTS (SELECT FROM recording r WHERE r.blob = b.id AND r.contact = ANY (contacts));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN NEXT;
+END $$;
+
 -- --- Jobs that take long ---------------------------------------------------------------------------------------------
 
 CREATE TABLE job (
@@ -1180,6 +1240,15 @@ GRANT INSERT (alike) ON party_private TO contactd_daemon;
 GRANT SELECT, INSERT (one, other, who), DELETE ON party_apart TO contactd_daemon;
 REVOKE ALL ON FUNCTION likely_duplicates(uuid, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION likely_duplicates(uuid, integer) TO contactd_daemon;
+
+-- The worker keeps them; the daemon's role sees that there are, and holds them, and reads one through the audit.
+GRANT SELECT, INSERT, DELETE, UPDATE (key_id, key) ON blob TO contactd_worker;
+GRANT SELECT, INSERT, DELETE ON recording TO contactd_worker;
+GRANT SELECT (id, hash, bytes, path, key_id, kept_at, expires, hold), UPDATE (hold) ON blob TO contactd_daemon;
+GRANT SELECT ON recording TO contactd_daemon;
+REVOKE ALL ON FUNCTION reveal_blob(bigint), erase_recordings(bigint, uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reveal_blob(bigint), erase_recordings(bigint, uuid[]) TO contactd_daemon;
+GRANT SELECT ON recording TO contactd_reader;
 
 -- PostgreSQL lets everybody make temporary tables, and before 15 others too. Whoever may not change that is warned and
 -- goes on: docs/security.rst has the command for a superuser.

@@ -11,6 +11,7 @@ from contactd.config.loading import (
     load,
     names,
     pbx_names,
+    recording_access,
     retention_access,
 )
 from contactd.config.plan import Change, Plan
@@ -82,5 +83,6 @@ __all__ = [
     "load",
     "names",
     "pbx_names",
+    "recording_access",
     "retention_access",
 ]

@@ -26,6 +26,8 @@ from contactd.config.sections import (
     Door,
     Jobs,
     Privacy,
+    Recording,
+    RecordingSecrets,
     Retention,
     SecretSections,
     Sections,
@@ -100,6 +102,11 @@ def control_socket(path: Path | str = DEFAULT_PATH) -> str:
 def database_access(path: Path | str = DEFAULT_PATH) -> tuple[Database, DatabaseSecrets]:
     """How to reach PostgreSQL, for those who read it with the daemon down."""
     return _access(path, "database", Database, DatabaseSecrets)
+
+
+def recording_access(path: Path | str = DEFAULT_PATH) -> tuple[Recording, RecordingSecrets]:
+    """Where recordings lie, and the keys."""
+    return _access(path, "recording", Recording, RecordingSecrets)
 
 
 def customers_access(path: Path | str = DEFAULT_PATH) -> tuple[Customers, CustomerSecrets]:

@@ -11,6 +11,7 @@ from contactd.core.errors import ContactdError
 from contactd.ctl.client import DaemonUnreachable
 from contactd.ctl.door import Door
 from contactd.ctl.durations import duration, local
+from contactd.ctl.people import recordings_words
 from contactd.ctl.words import outcome_words, safe
 
 _WIDTH = 16
@@ -92,6 +93,7 @@ def show_erased(told: dict[str, Any]) -> None:
     contacts = "1 contact" if told["contacts"] == 1 else f"{told['contacts']} contacts"
     cases = "1 case" if told["cases"] == 1 else f"{told['cases']} cases"
     click.echo(f"{told['id']}: erased {records}, number and name of {contacts}, and what was written of {cases}.")
+    click.echo(recordings_words(told["recordings"], told["recordings_held"]), nl=False)
     spool = {
         "empty": "The spool has nothing of it any more.",
         "waiting": "The spool still has facts that wait for PostgreSQL: erase once more when it has them.",
@@ -99,7 +101,7 @@ def show_erased(told: dict[str, Any]) -> None:
     click.echo(spool)
     click.echo(
         "Still to be seen to: backups and their write-ahead log until they expire (note the id, erase again after a"
-        " restore),\nspool/quarantine if there is one, and Asterisk's own CDR, voicemail, recordings and logs."
+        " restore),\nspool/quarantine if there is one, and Asterisk's own CDR, voicemail and logs."
     )
 
 

@@ -41,16 +41,25 @@ async def find(config: Path, number: str) -> list[str]:
 
 
 async def erase(config: Path, text: str) -> dict[str, Any]:
-    """Remove number and name of the contact that text means. Raises as explain does."""
+    """Remove number, name and recordings of the contact that text means. Raises as explain does."""
     database, secrets = database_access(config)
     async with reader(database.dsn, password=secrets.password, writes=True) as connection:
         contact = await one_contact(connection, config, text)
         erased = await audit.erase(connection, Who.me(), "contactctl erase", contact)
-    return {"contact": contact, "erased": erased}
+    told = {"contact": contact, "erased": erased.private}
+    return {**told, "recordings": erased.recordings, "recordings_held": erased.held}
 
 
 def show_erased(answer: dict[str, Any]) -> None:
     if answer["erased"]:
         click.echo(f"{answer['contact']}: number and name are erased. Backups have them until they expire.")
-    else:
+    elif not answer["recordings"]:
         click.echo(f"{answer['contact']}: nothing was kept, or it was erased before.")
+    click.echo(recordings_words(answer["recordings"], answer["recordings_held"]), nl=False)
+
+
+def recordings_words(removed: int, held: int) -> str:
+    """Lines about recordings; none when there were none."""
+    told = f"Recordings erased: {removed}; no copy of them can be read any more.\n" if removed else ""
+    stay = f"Recordings under a legal hold, which stay: {held} (contactctl recordings release).\n" if held else ""
+    return told + stay

@@ -61,6 +61,10 @@ class Readings:
     log_lost: int = 0
     tail_readers: int = 0
     tail_dropped: int = 0
+    recording_trouble: str = ""
+    """Why talks cannot be recorded, or not be fetched; empty: nothing is recorded, or all is well."""
+    recording_remedy: str = ""
+    recordings_waiting: int = 0
     pbx: Mapping[PbxId, PbxReading] = field(default_factory=dict)
     agi_sessions: int = 0
     """Running now; the other counts of FastAGI only rise."""

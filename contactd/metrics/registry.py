@@ -99,6 +99,18 @@ WEB_CONNECTIONS_CUT = Counter(
 )
 SIGN_IN_REFUSED = Counter("contactd_sign_in_refused", "Sign-ins refused.", ["reason"], registry=REGISTRY)
 EVENTS = Counter("contactd_events", "Facts by kind.", ["kind"], registry=REGISTRY)
+RECORDING_TROUBLE = Gauge(
+    "contactd_recording_trouble", "1 while talks cannot be recorded or fetched: /healthz tells why.", registry=REGISTRY
+)
+RECORDINGS_WAITING = Gauge(
+    "contactd_recordings_waiting", "Recordings that are whole and wait for a worker.", registry=REGISTRY
+)
+RECORDING_OLDEST_SECONDS = Gauge(
+    "contactd_recording_oldest_waiting_seconds", "For how long the oldest of them has waited.", registry=REGISTRY
+)
+RECORDING_FREE_BYTES = Gauge(
+    "contactd_recording_free_bytes", "What is left where recordings come from and go to.", ["folder"], registry=REGISTRY
+)
 COMPARISONS = Counter("contactd_comparisons", "Comparisons of the floor with a PBX.", ["pbx"], registry=REGISTRY)
 CORRECTIONS = Counter(
     "contactd_comparison_corrections",

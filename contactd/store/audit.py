@@ -133,16 +133,26 @@ async def find(
     return [ContactId(row["contact"]) for row in rows]
 
 
-async def erase(connection: asyncpg.Connection, who: Who, via: str, contact: ContactId) -> bool:
-    """Remove a person's number and name for good, and write down who did. False: there was none. Raises Held."""
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """private: whether number and name were kept. recordings: how many were removed; held: how many are, and stay."""
+
+    private: bool
+    recordings: int
+    held: int
+
+
+async def erase(connection: asyncpg.Connection, who: Who, via: str, contact: ContactId) -> Erased:
+    """Remove a person's number, name and recordings for good, and write down who did. Raises Held."""
     if await connection.fetch(query("contacts_held"), [contact]):
         await audit_act(connection, Entry(who, via, "erase", contact, outcome="refused: held"))
         raise Held(f"Contact {contact}")
     async with connection.transaction():
-        erased = await connection.fetchrow(query("erase_private"), contact)
-        entry = Entry(who, via, "erase", contact, outcome="done" if erased else "nothing was kept")
-        await audit_act(connection, entry)
-    return erased is not None
+        private = await connection.fetchrow(query("erase_private"), contact)
+        entry = Entry(who, via, "erase", contact, outcome="done" if private else "nothing was kept")
+        audited = await connection.fetchval(query("audit_act"), *_columns(entry))
+        row = await connection.fetchrow(query("erase_recordings"), audited, [contact])
+    return Erased(private is not None, row["removed"], row["held"])
 
 
 async def audit_act(connection: asyncpg.Connection, entry: Entry) -> None:

@@ -17,7 +17,7 @@ from contactd.store.queries import query
 from contactd.store.trouble import AWAY, StoreAway, away
 
 JsonTable = Mapping[str, Any]
-KINDS = ("verify", "case_targets", "retention")
+KINDS = ("verify", "case_targets", "retention", "recordings")
 """The names of the kinds that a worker of this version knows; contactd/worker/kinds.py says what each is."""
 
 
@@ -89,6 +89,10 @@ class JobDesk:
     async def add(self, kind: str, key: str, arguments: JsonTable | None = None) -> bool:
         """False: asked for before."""
         return await self._row("add_job", kind, key, json.dumps(arguments or {}), 0.0) is not None
+
+    async def add_alone(self, kind: str, key: str) -> bool:
+        """False: one of the kind waits or runs already."""
+        return await self._row("add_job_alone", kind, key) is not None
 
     async def take(self, kinds: Collection[str]) -> Taken | None:
         """The one that has been due for longest; None: nothing is to be done."""

@@ -9,6 +9,7 @@ import asyncpg
 
 from contactd.core.errors import ContactdError
 from contactd.core.ids import ContactId, PartyId
+from contactd.store import recordings
 from contactd.store.audit import Who
 from contactd.store.parties import VIA, about, fresh_id, name_hashes, root, rows, write_down
 from contactd.store.queries import query
@@ -180,11 +181,12 @@ async def erase(
     numbers: Sequence[str],
     lookups: Sequence[bytes],
     contacts: Sequence[ContactId] = (),
-) -> tuple[int, int, int]:
+) -> tuple[int, int, int, int, int]:
     """Remove everything about a person for good. numbers: theirs, in every spelling that a PBX may have used; lookups:
-    the hashes that these may have been kept with; contacts: found by these.
+    the hashes that these may have been kept with; contacts: found by these, whose ever they are.
 
-    Returns how many records, how many contacts' numbers and names, and how many cases' words were removed. Raises Held.
+    Returns how many records, how many contacts' numbers and names, how many cases' words, and how many recordings were
+    removed, and how many recordings are held. Raises Held.
     """
     try:
         return await _erase(connection, who, party, numbers, lookups, contacts)
@@ -202,9 +204,12 @@ async def _erase(
     numbers: Sequence[str],
     lookups: Sequence[bytes],
     contacts: Sequence[ContactId],
-) -> tuple[int, int, int]:
+) -> tuple[int, int, int, int, int]:
     async with connection.transaction():
         audited = await write_down(connection, who, "erase", party, "done")
         cases: int = await connection.fetchval(query("erase_cases"), audited, party, list(contacts))
+        family = await connection.fetch(query("party_family_rows"), await root(connection, party) or party)
+        theirs = await connection.fetch(query("contacts_of_parties"), [row["id"] for row in family], list(contacts))
+        removed, held = await recordings.erase(connection, audited, [row["id"] for row in theirs])
         row = await connection.fetchrow(query("erase_party"), audited, party, list(numbers), list(lookups))
-    return row["parties"], row["private"], cases
+    return row["parties"], row["private"], cases, removed, held

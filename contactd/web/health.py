@@ -76,6 +76,7 @@ def checks(
         *_lookup(readings),
         _bugs(readings),
         _clock(readings),
+        _recording(readings),
     ]
 
 
@@ -230,3 +231,9 @@ def _clock(readings: Readings) -> Check:
         f"the system's clock was set by {readings.clock_stepped_s:+.0f} s; facts go on by the old time",
         "See that time synchronisation works, then systemctl restart contactd when it suits you: no call is lost",
     )
+
+
+def _recording(readings: Readings) -> Check:
+    if not readings.recording_trouble:
+        return Check("recording", Level.OK, f"{readings.recordings_waiting} wait to be fetched")
+    return Check("recording", Level.WARNING, readings.recording_trouble, readings.recording_remedy)

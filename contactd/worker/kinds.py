@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from contactd.config import Settings
 from contactd.config.sections import Jobs
+from contactd.worker import recordings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,13 @@ class Kind:
     """Once in so many seconds, by itself; a divisor of a day. None: not so."""
     sections: tuple[str, ...] = ()
     """What it is given of the configuration in force, by the names of the sections."""
+    sweep_s: float = 0.0
+    """So often, by itself, while wanted says so and no job of the kind is open. 0: never."""
+    wanted: Callable[[Settings], bool] = lambda _: True
+    of_use: Callable[[Settings], bool] = lambda _: True
+    """Whether the configuration has any use for it; else nobody asks for it by the day."""
+    more: Callable[[Settings], Mapping[str, Any]] | None = None
+    """What it is given beside its sections, secrets too: by a pipe, and kept nowhere."""
 
     def pause_after(self, attempt: int) -> float:
         """Seconds until the attempt after this one.
@@ -52,6 +62,18 @@ KINDS: Mapping[str, Kind] = {
     ),
     # What is older than it may be. A batch a transaction, so it may break off anywhere.
     "retention": Kind("contactd.worker.retention:run", wall_s=6 * 3600, daily=True),
+    # While a disk is full it goes on trying: nothing is lost as long as it lies on the PBX.
+    "recordings": Kind(
+        "contactd.worker.recordings:run",
+        wall_s=3600,
+        attempts=500,
+        most_pause_s=300.0,
+        daily=True,
+        of_use=recordings.of_use,
+        sweep_s=20.0,
+        wanted=recordings.wanted,
+        more=recordings.more,
+    ),
 }
 
 
@@ -76,3 +98,23 @@ class Calendar:
 
     def asked(self, name: str, key: str) -> None:
         self._asked[name] = key
+
+
+@dataclass(slots=True)
+class Sweeps:
+    """Which jobs are to be asked for now, of the kinds that run every so often while there is something to do."""
+
+    kinds: Mapping[str, Kind]
+    settings: Settings
+    _looked: dict[str, int] = field(default_factory=dict)
+
+    def due(self, now: datetime.datetime) -> list[tuple[str, str]]:
+        """Kinds with their keys. now: aware, in UTC."""
+        found = []
+        for name, kind in self.kinds.items():
+            turn = int(now.timestamp() // kind.sweep_s) if kind.sweep_s else 0
+            if turn and self._looked.get(name) != turn:
+                self._looked[name] = turn
+                if kind.wanted(self.settings):
+                    found.append((name, now.strftime("%Y-%m-%d %H:%M:%S")))
+        return found

@@ -23,7 +23,7 @@ from contactd.reload import read_again
 from contactd.store.jobs import JobDesk, Outcome, Taken
 from contactd.store.journal import open_pool
 from contactd.store.trouble import StoreAway
-from contactd.worker.kinds import KINDS, Calendar, Kind
+from contactd.worker.kinds import KINDS, Calendar, Kind, Sweeps
 from contactd.worker.running import Attempt, Ended, Limits
 
 log = structlog.get_logger()
@@ -94,14 +94,14 @@ class Worker:
         dsn, password = _access(settings)
         pool = await open_pool(dsn, password=password, size=2, role="contactd_worker", program="contactd worker")
         desk = JobDesk(pool, self.name, lease_s=self._lease_s)
-        calendar = Calendar(self._kinds, settings.jobs)
+        calendar, sweeps = Calendar(self._kinds, settings.jobs), Sweeps(self._kinds, settings)
         try:
             while not self._stop.is_set():
                 if self._hup.is_set():
                     await self._reload()
                     return
                 try:
-                    found = await self._turn(desk, calendar)
+                    found = await self._turn(desk, calendar, sweeps)
                 except StoreAway as away:
                     self._systemd.waiting(str(away))
                     log.warning("store_away", error=str(away), again_in_s=_AWAY_S)
@@ -113,13 +113,16 @@ class Worker:
         finally:
             pool.terminate()
 
-    async def _turn(self, desk: JobDesk, calendar: Calendar) -> bool:
+    async def _turn(self, desk: JobDesk, calendar: Calendar, sweeps: Sweeps) -> bool:
         """Ask for what the time brings, then do one job. False: there was none. Raises StoreAway."""
         self._systemd.fed()
         for name, key in calendar.due(self._now()):
-            if await desk.add(name, key):
+            if self._kinds[name].of_use(self._settings) and await desk.add(name, key):
                 log.info("job_asked_for", kind=name, key=key)
             calendar.asked(name, key)
+        for name, key in sweeps.due(self._now()):
+            if await desk.add_alone(name, key):
+                log.debug("job_asked_for", kind=name, key=key)
         job = await desk.take(list(self._kinds))
         if job is None:
             return False
@@ -137,6 +140,7 @@ class Worker:
         memory_mb = kind.memory_mb or self._settings.jobs.memory_mb
         limits = Limits(kind.wall_s, memory_mb << 20)
         sections = {name: msgspec.to_builtins(getattr(self._settings, name)) for name in kind.sections}
+        sections |= kind.more(self._settings) if kind.more is not None else {}
         attempt = Attempt(job, kind.function, limits, dsn, password, self._settings.log_level, sections)
         log.info("job_begun", job_id=job.id, kind=job.kind, key=job.key, attempt=job.attempt)
         running = asyncio.create_task(attempt.run())

@@ -4,6 +4,12 @@
 INSERT INTO job (kind, key, arguments, due) VALUES ($1, $2, $3::text::jsonb, now() + make_interval(secs => $4))
 ON CONFLICT (kind, key) DO NOTHING RETURNING id;
 
+-- name: add_job_alone
+-- Ask for a job, unless one of the kind waits or runs. $1 kind text, $2 key text
+INSERT INTO job (kind, key) SELECT $1::text, $2::text
+WHERE NOT EXISTS (SELECT FROM job WHERE kind = $1::text AND state IN ('waiting', 'running'))
+ON CONFLICT (kind, key) DO NOTHING RETURNING id;
+
 -- name: jobs
 -- The newest first. $1 most int, $2 kind text or null, $3 state text or null
 SELECT id, kind, key, state, attempts, worker, error, extract(epoch FROM due)::float8 AS due,

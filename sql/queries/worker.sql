@@ -82,3 +82,53 @@ SELECT next, removed, held FROM forget_batch($1, $2, $3);
 -- name: retention_ended
 -- A run over a kind has come to its end. $1 kind text, $2 rows removed bigint, $3 rows that are held bigint
 SELECT retention_ended($1, $2, $3);
+
+-- name: offered_contact
+-- Whose talk an offer led to, with whom, and from which queue: the offer's id ends in its fact's number. No row: the journal
+-- does not have it (yet). $1 floor smallint, $2 seq bigint, $3 offer text
+SELECT e.contact::text, e.agent, (
+    SELECT q.body::json ->> 'queue' FROM event q
+    WHERE q.contact = e.contact AND q.kind = 'ContactQueued' AND q.floor = e.floor AND q.seq <= e.seq
+    ORDER BY q.seq DESC LIMIT 1) AS queue
+FROM event e
+WHERE e.floor = $1 AND e.seq = $2 AND e.kind = 'ContactOffered' AND e.body::json ->> 'offer' = $3;
+
+-- name: recording_passed_on
+-- Who was put through into a talk that began as another contact's: told in the step in which that one ended. $1 contact text
+-- (a uuid), $2 offer text
+SELECT p.contact::text FROM event e
+JOIN event p ON p.floor = e.floor AND p.seq BETWEEN e.seq AND e.seq + 20 AND p.kind = 'RecordingStarted'
+WHERE e.contact = $1::text::uuid AND e.kind = 'ContactEnded' AND p.body::json ->> 'passed_on' = $1
+  AND p.body::json ->> 'offer' = $2;
+
+-- name: blob_kept
+-- $1 id text (a uuid)
+SELECT true FROM blob WHERE id = $1::text::uuid;
+
+-- name: keep_blob
+-- No row: it is kept already. $1 id text (a uuid), $2 hash bytea, $3 bytes bigint, $4 path text, $5 key's id text, $6 wrapped
+-- key bytea, $7 expires float8 (Unix s)
+INSERT INTO blob (id, hash, bytes, path, key_id, key, expires)
+VALUES ($1::text::uuid, $2, $3, $4, $5, $6, to_timestamp($7)) ON CONFLICT (id) DO NOTHING RETURNING id;
+
+-- name: keep_recording
+-- $1 blob text (a uuid), $2 contact text (a uuid), $3 offer text, $4 agent text, $5 queue text, $6 began float8 (Unix s), $7
+-- seconds float8, $8 whole boolean
+INSERT INTO recording (blob, contact, offer, agent, queue, began_at, seconds, whole)
+VALUES ($1::text::uuid, $2::text::uuid, $3, $4, $5, to_timestamp($6), $7, $8);
+
+-- name: expire_blobs
+-- Forget the keys of what is old and not held.
+DELETE FROM blob WHERE expires < now() AND NOT hold RETURNING path;
+
+-- name: blob_paths
+-- Every file that is kept.
+SELECT path FROM blob;
+
+-- name: blobs_of_other_keys
+-- $1 the current key's id text, $2 most int
+SELECT id::text, key_id, key FROM blob WHERE key_id <> $1 ORDER BY id LIMIT $2::int;
+
+-- name: rewrap_blob
+-- $1 id text (a uuid), $2 key's id text, $3 wrapped key bytea
+UPDATE blob SET key_id = $2, key = $3 WHERE id = $1::text::uuid;

@@ -10,6 +10,7 @@ from prometheus_client.core import Metric
 from contactd.metrics import (
     AMI_EVENT_LAG_SECONDS,
     AMI_HEARTBEAT_SECONDS,
+    RECORDING_FREE_BYTES,
     CaseFigures,
     CaseMetrics,
     FloorMetrics,
@@ -40,6 +41,7 @@ def measured() -> list[Metric]:
         every_series(metrics)
         metrics.publish(walk.steps)
         SIP_CERTIFICATE_END.labels(PBX).set(0.0)
+        RECORDING_FREE_BYTES.labels("inbox").set(0.0)
         for histogram in (AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS):
             histogram.labels(PBX).observe(0.0)
         return list(families())

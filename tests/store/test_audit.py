@@ -105,8 +105,8 @@ async def test_erasing_a_person_leaves_history_whole(database: str, desk: asyncp
     insert = "INSERT INTO event (floor, seq, at, kind, version, contact, body) VALUES (1, 1, now(), 'X', 1, $1, '{}')"
     await fetch(database, insert, one)
     before = await fetch(database, "SELECT event::text FROM event")
-    assert await audit.erase(desk, ME, "a test", one)
-    assert not await audit.erase(desk, ME, "a test", one)
+    assert (await audit.erase(desk, ME, "a test", one)).private
+    assert not (await audit.erase(desk, ME, "a test", one)).private
     assert await fetch(database, "SELECT contact::text FROM contact_private") == [other]
     assert await fetch(database, "SELECT event::text FROM event") == before
     outcomes = [(row.act, row.contact, row.outcome) for row in await audit.kept(desk, 10)]

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.lab.phones import Call, Handset
+from tests.lab.process import Process
+from tests.lab.progress import ROOT
 from tests.system.centre import AGENT_HZ, CALLER_HZ, Centre
-from tests.system.hearing import Recorded, recorded
+from tests.system.hearing import Recorded, recorded, sides
 from tests.system.reloading import Files
 from tests.system.telling import kinds, message, talk, transferred
 
@@ -25,12 +33,14 @@ async def recording(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[C
         notice = message(centre.stack.asterisk.folder, "custom/recorded", NOTICE_HZ)
         notice.write_bytes(notice.read_bytes()[:6000])  # three quarters of a second
         daemon = centre.stack.daemon
-        daemon.write(
-            daemon.config.read_text().replace(
-                "[queues.sales]\n", '[queues.sales]\nrecord = "not_refused"\nrecord_announcement = "custom/recorded"\n'
-            ),
-            (daemon.folder / "secrets.toml").read_text() + f'[recording]\nkey = "{"1f" * 32}"\n',
+        (centre.folder / "store").mkdir(mode=0o700)
+        centre.stack.asterisk.recordings.mkdir(parents=True, exist_ok=True)
+        toml = daemon.config.read_text().replace(
+            "[queues.sales]\n", '[queues.sales]\nrecord = "not_refused"\nrecord_announcement = "custom/recorded"\n'
         )
+        toml += f'[recording]\ninbox = "{centre.stack.asterisk.recordings}"\nstore = "{centre.folder / "store"}"\n'
+        hidden = (daemon.folder / "secrets.toml").read_text() + f'[recording]\nkey = "{"1f" * 32}"\n'
+        daemon.write(toml, hidden)
         daemon.hup()
         await centre.until(lambda: "configuration_loaded" in daemon.log.read_text(), "sales to be recorded")
         yield centre
@@ -244,3 +254,56 @@ async def test_what_is_whispered_to_the_agent_is_not_in_the_recording(centre: Ce
     finally:
         changed.write()
         await changed.reload("taken")
+
+
+@contextlib.asynccontextmanager
+async def working(centre: Centre) -> AsyncIterator[None]:
+    """A worker of its own process."""
+    daemon = centre.stack.daemon
+    argv = [sys.executable, "-m", "contactd", "--config", str(daemon.config), "worker"]
+    process = Process(
+        argv, log=centre.folder / "worker.log", stop_signal=signal.SIGTERM, cwd=ROOT, env=dict(os.environ)
+    )
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(process.stop)
+
+
+async def test_a_talk_is_kept_encrypted_heard_by_whoever_may_and_gone_with_the_person(centre: Centre) -> None:
+    daemon = centre.stack.daemon
+
+    async def ctl(*words: str) -> str:
+        return (await asyncio.to_thread(daemon.ctl, *words)).stdout
+
+    _, call, at_anna = await talking(centre)
+    await asyncio.sleep(0.7)
+    await call.hangup()
+    await at_anna.wait("disconnected")
+    contact = (await centre.story())[0].body["contact"]
+    async with working(centre):
+        await centre.until(lambda: centre.psql("SELECT id FROM blob"), "the recording to be kept", 60)
+        await centre.until(lambda: not list(centre.stack.asterisk.recordings.glob("*")), "the PBX to be rid of it")
+    (listed,) = json.loads(await ctl("--json", "recordings", "list", "--contact", contact))
+    assert (listed["agent"], listed["queue"], listed["whole"]) == ("anna", "sales", True)
+    assert listed["id"][:13] in await ctl("recordings", "list")
+    shown = await ctl("recordings", "show", listed["id"][:8])
+    assert listed["sha256"] in shown and contact in shown
+    (file,) = (centre.folder / "store").rglob("*.rec")
+    assert b"RIFF" not in file.read_bytes()
+
+    out = centre.folder / "talk.wav"
+    await ctl("recordings", "export", listed["id"], str(out))
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert hashlib.sha256(out.read_bytes()).hexdigest() == listed["sha256"]
+    caller, agent = sides(out)
+    assert caller.has_only(CALLER_HZ, at=0.3) and agent.has_only(AGENT_HZ, at=0.3)
+    (read,) = [row for row in json.loads(await ctl("--json", "audit", contact)) if row["act"] == "read"]
+    assert (read["fields"], read["outcome"]) == (["recording"], listed["id"])
+
+    await ctl("recordings", "hold", listed["id"], "--why", "a complaint")
+    assert "under a legal hold, which stay: 1" in await ctl("erase", contact, "--yes")
+    await ctl("recordings", "release", listed["id"], "--why", "it is settled")
+    assert "Recordings erased: 1" in await ctl("erase", contact, "--yes")
+    again = await asyncio.to_thread(daemon.ctl, "recordings", "export", listed["id"], "-", check=False)
+    assert again.returncode == 4 and not again.stdout and "no such recording" in again.stderr

@@ -16,8 +16,9 @@ from contactd.ctl.doctor.run import check_pbx
 from tests.lab.asterisk import find_old
 from tests.lab.phones import Handset
 from tests.lab.progress import ROOT
-from tests.system.centre import AGENT_HZ, Centre
+from tests.system.centre import AGENT_HZ, CALLER_HZ, Centre
 from tests.system.conftest import CREW
+from tests.system.hearing import recorded
 from tests.system.reloading import Files
 from tests.system.telling import HANDLED, body, hears_music, kinds, message, talk
 
@@ -49,6 +50,31 @@ async def test_it_is_the_old_one_and_it_says_nothing_against_the_drop_ins(centre
 async def test_a_call_goes_from_the_menu_to_the_agent_on_asterisk_16(centre: Centre) -> None:
     (anna,) = await centre.sign_in("anna", tone_hz=AGENT_HZ)
     await whole_call(centre, anna)
+
+
+async def test_a_talk_is_recorded_and_paused_on_asterisk_16(centre: Centre) -> None:
+    files = Files.of(centre)
+    key = f'[recording]\nkey = "{"1f" * 32}"\n[pbx.'
+    try:
+        files.write(("[queues.sales]\n", '[queues.sales]\nrecord = "always"\n'), secrets=(("[pbx.", key),))
+        await files.reload("taken")
+        await centre.duty("anna")
+        call = await centre.dial("5001")
+        at_anna = await (await centre.handsets["anna"].next_call()).wait("confirmed")
+        await talk(call, at_anna)
+        await centre.until_fact("RecordingStarted", agent="anna")
+        await asyncio.to_thread(files.daemon.ctl, "recordings", "pause", "anna")
+        paused = await centre.until_fact("RecordingPaused", agent="anna")
+        await asyncio.sleep(0.6)
+        await call.hangup()
+        inbox = centre.stack.asterisk.recordings
+        await centre.until(lambda: list(inbox.glob("*.done")), "the recording to be whole")
+        one = recorded(next(inbox.glob("*.done")))
+    finally:
+        files.write()
+        await files.reload("taken")
+    assert one.caller.has_only(CALLER_HZ, at=0.1) and one.agent.has_only(AGENT_HZ, at=0.1)
+    assert one.caller.silent(paused.at - one.began + 0.1, one.seconds)
 
 
 async def test_a_queue_sends_callers_elsewhere_on_asterisk_16(centre: Centre) -> None:

@@ -83,6 +83,7 @@ async def test_a_daemon_that_steers_is_healthy(base: str) -> None:
         "postgresql",
         "facts",
         "clock",
+        "recording",
         "configuration",
         "audit",
     ]

@@ -274,6 +274,7 @@ def erase(door: Door, party: str, yes: bool) -> None:
         "cases": done.cases,
         "spool": wiped(door),
     }
+    told |= {"recordings": done.recordings, "recordings_held": done.held}
     door.show(told, show_erased)
 
 

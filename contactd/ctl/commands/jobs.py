@@ -11,7 +11,7 @@ from contactd.ctl.door import Door
 from contactd.ctl.exits import Exit
 
 # Those of store/jobs.py, which would cost every command its start.
-_KINDS = ("verify", "case_targets", "retention")
+_KINDS = ("verify", "case_targets", "retention", "recordings")
 _STATES = ("waiting", "running", "done", "dead", "dropped")
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 
-from contactd.ctl.command import AGENT, Command
+from contactd.ctl.command import AGENT, CONTACT, Command
 from contactd.ctl.command import command as make
 from contactd.ctl.door import Door
 
 
 @click.group("recordings", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """Recordings of talks: pause one that runs, and let it go on."""
+    """Recordings of talks: pause one that runs; list, read and hold those that are kept. Who reads one is written down.
+
+    RECORDING is its id or the beginning of one.
+    """
 
 
 def _added(name: str) -> Callable[[Callable[..., None]], Command]:
@@ -25,6 +32,74 @@ def _added(name: str) -> Callable[[Callable[..., None]], Command]:
         return made
 
     return into
+
+
+@_added("list")
+@click.option("--contact", type=CONTACT, help="Only of this contact.")
+@click.option("--agent", help="Only of talks with this agent.")
+@click.option("--last", "most", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many at most.")
+def listed(door: Door, contact: str | None, agent: str | None, most: int) -> None:
+    """The newest first: when, how long, with whom. Nothing of what was said."""
+    from contactd.ctl import recordings
+
+    door.show(asyncio.run(recordings.listed(door.config_path, most, contact, agent)), recordings.show_list)
+
+
+@_added("show")
+@click.argument("recording")
+def shown(door: Door, recording: str) -> None:
+    """All that is known of RECORDING, but for what was said."""
+    from contactd.ctl import recordings
+
+    door.show(asyncio.run(recordings.shown(door.config_path, recording)), recordings.show_one)
+
+
+@_added("export")
+@click.argument("recording")
+@click.argument("file", type=click.Path(path_type=Path))
+def export(door: Door, recording: str, file: Path) -> None:
+    """RECORDING as a WAV, left the caller, right the agent. FILE is made with mode 0600; - is standard output.
+
+    That it was read is written down before, with who did.
+    """
+    from contactd.ctl import recordings
+
+    if str(file) == "-":
+        asyncio.run(recordings.export(door.config_path, recording, sys.stdout.buffer))
+        return
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be made ({error.strerror}): name one that is not there.") from None
+    try:
+        with os.fdopen(handle, "wb") as out:
+            told = asyncio.run(recordings.export(door.config_path, recording, out))
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+    door.show(told, lambda one: click.echo(f"{one['id']}: written to {file}"))
+
+
+@_added("hold")
+@click.argument("recording")
+@click.option("--why", required=True, help="The reason, in a line: the audit keeps it. No name.")
+def hold(door: Door, recording: str, why: str) -> None:
+    """Keep RECORDING, whatever its time or whoever is erased, until it is released: a legal hold."""
+    from contactd.ctl import recordings
+
+    told = asyncio.run(recordings.held(door.config_path, recording, why[:200], held=True))
+    door.show(told, lambda one: click.echo(f"{one['id']}: held"))
+
+
+@_added("release")
+@click.argument("recording")
+@click.option("--why", required=True, help="The reason, in a line: the audit keeps it. No name.")
+def release(door: Door, recording: str, why: str) -> None:
+    """End a legal hold: RECORDING goes when its time is over."""
+    from contactd.ctl import recordings
+
+    told = asyncio.run(recordings.held(door.config_path, recording, why[:200], held=False))
+    door.show(told, lambda one: click.echo(f"{one['id']}: kept until {one['expires_on']}"))
 
 
 @_added("pause")

@@ -107,6 +107,25 @@ def check_destinations(pbx: Subject, session: Session, destinations: Collection[
         pbx.ok("destinations", f"the {len(outside)} destinations of queues that lead out of them are there")
 
 
+def check_recordings(pbx: Subject, session: Session, inbox: str) -> None:
+    """Where the PBX records, and where contactd looks, unless the folder has another name on each host."""
+    folder = session.variable("CONTACTD_RECORDINGS")
+    if not folder:
+        pbx.error(
+            "recordings",
+            "the dialplan does not know where to record (CONTACTD_RECORDINGS), and records nothing",
+            "Copy extensions_contactd.conf of this version (edition 3 or newer), and: dialplan reload.",
+        )
+    elif folder != inbox:
+        pbx.warning(
+            "recordings",
+            f"it records into {folder}, and inbox of [recording] is {inbox}",
+            "Nothing, where that is the same folder by another name; else make the two the same.",
+        )
+    else:
+        pbx.ok("recordings", f"it records into {folder}")
+
+
 def _context(session: Session, name: str) -> list[Headers] | None:
     try:
         return session.rows("ShowDialPlan", Context=name)

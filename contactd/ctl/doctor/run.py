@@ -13,11 +13,12 @@ from contactd.config.destinations import leads
 from contactd.core.errors import ContactdError
 from contactd.core.ids import PbxId
 from contactd.ctl.ami import Denied, LoginRefused, PbxUnreachable, Session
-from contactd.ctl.doctor import certificates, dialplan, files, handsets, pbx, way
+from contactd.ctl.doctor import certificates, dialplan, files, handsets, pbx, recordings, way
 from contactd.ctl.doctor.daemon import check_daemon
 from contactd.ctl.doctor.database import check_database
 from contactd.ctl.doctor.findings import Findings, Subject
 from contactd.ctl.doctor.listeners import PortTaken, StandIn
+from contactd.services.recording.watching import records
 
 
 def examine(path: Path, socket: str) -> Findings:
@@ -37,6 +38,7 @@ def examine(path: Path, socket: str) -> Findings:
     files.check_secrets(host, folder / settings.secrets_file, uid)
     files.check_state_dir(host, settings, uid)
     files.check_socket(host, settings)
+    recordings.check_recordings(host, settings, uid)
     files.check_time(host, files.clock_synchronised())
     asyncio.run(check_database(found.at("database"), settings))
     runs = check_daemon(found.at("contactd"), socket)
@@ -91,7 +93,10 @@ def check_pbx(subject: Subject, settings: Settings, name: PbxId, *, answered: bo
             pbx.check_name(subject, session)
             offset_s, zone = pbx.read_clock(session)
             pbx.check_clock(subject, offset_s, zone, pbx.own_zone())
-            modules_known = pbx.check_modules(subject, session, major=major, echo_lines=echo_lines)
+            recorded = records(settings)
+            modules_known = pbx.check_modules(subject, session, major=major, echo_lines=echo_lines, records=recorded)
+            if recorded:
+                dialplan.check_recordings(subject, session, settings.recording.inbox)
             dialplan.check_dialplan(subject, session)
             endpoints = handsets.read_endpoints(session, agents)
             handsets.check_handsets(subject, endpoints)

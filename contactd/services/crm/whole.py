@@ -10,7 +10,7 @@ from typing import Any
 from contactd.core.ids import ContactId, PartyId
 from contactd.services.crm.callers import searched
 from contactd.services.crm.identity import IdentityKind, Numbering
-from contactd.store import audit, cases, parties, party_changes
+from contactd.store import audit, cases, parties, party_changes, recordings
 from contactd.store.audit import Who
 from contactd.store.cases import Asked
 from contactd.store.parties import Connection, Profile
@@ -18,17 +18,21 @@ from contactd.store.vault import Vault
 
 _VIA = "contactctl customers"
 _ALL = 2**31 - 1
+_MOST_TALKS = 1000
+"""Of one contact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
     """parties: records, with those merged into it. private: contacts whose number and name were removed. cases: whose
-    subject, fields and notes were."""
+    subject, fields and notes were. recordings: of their talks; held: recordings under a legal hold, which stay."""
 
     party: PartyId
     parties: int
     private: int
     cases: int
+    recordings: int = 0
+    held: int = 0
 
 
 async def export(connection: Connection, vault: Vault, who: Who, party: PartyId) -> dict[str, Any]:
@@ -38,6 +42,7 @@ async def export(connection: Connection, vault: Vault, who: Who, party: PartyId)
     ids = [ContactId(one["id"]) for one in contacts]
     people = await audit.reveal(connection, vault, who, _VIA, ids)
     told_cases = await _cases(connection, vault, who, party)
+    talks = [talk for one in contacts for talk in await recordings.listed(connection, _MOST_TALKS, contact=one["id"])]
     looks = await parties.looks(connection, profile.ids)
     await parties.write_down(connection, who, "customer-export", party, f"{len(contacts)} contacts")
     return {
@@ -58,6 +63,11 @@ async def export(connection: Connection, vault: Vault, who: Who, party: PartyId)
             for one in contacts
         ],
         "cases": told_cases,
+        # What was said: contactctl recordings export, which is written down for each.
+        "recordings": [
+            {"id": talk.id, "contact": talk.contacts[0], "began_at": _time(talk.began_at), "sha256": talk.sha256}
+            for talk in {talk.id: talk for talk in talks}.values()
+        ],
         "who_looked": [{**look, "at": _time(look["at"])} for look in looks],
     }
 

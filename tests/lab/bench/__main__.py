@@ -16,7 +16,7 @@ from tests.lab.bench.rig import Rig, Side
 from tests.lab.bench.scale import QUICK, Scale
 from tests.lab.progress import LAB, LabError
 
-PARTS = ("cpu", "offers", "copy", "freed", "rate", "waiting", "restart", "micro")
+PARTS = ("cpu", "recording", "offers", "copy", "freed", "rate", "waiting", "restart", "micro")
 
 
 def main() -> int:
@@ -58,6 +58,7 @@ def measure(rig: Rig, only: frozenset[str], into: Figures) -> None:
     rig.sign(ready=everybody)
     calls.check_warm(rig, side)
     part("cpu", lambda: load.cpu(rig, side, into))
+    part("recording", lambda: load.recording(rig, into))
     part("offers", lambda: latency.offers(rig, side, "offer_latency", into))
 
     def beside_a_copy() -> None:

@@ -29,6 +29,24 @@ def cpu(rig: Rig, side: Side, into: Figures) -> None:
         into.add(f"{name}_cpu_ms_per_call", spent[name], "ms")
 
 
+def recording(rig: Rig, into: Figures) -> None:
+    """What a recorded call costs the PBX and contactd over one that is not, one after the other."""
+    plain = _spent_ms(rig)
+    with rig.recording():
+        recorded = _spent_ms(rig)
+    into.add("recording_cpu_ratio", ratio(recorded, plain), "ratio")
+
+
+def _spent_ms(rig: Rig) -> float:
+    """CPU of both a call."""
+    count = round(rig.scale.cpu_rate * rig.scale.cpu_s)
+    before = rig.cpu_s()
+    run = calls.run(rig, Side.CONTACTD, rate=rig.scale.cpu_rate, count=count)
+    after = rig.cpu_s()
+    counted = count - calls.few_failed(run, f"recording at {rig.scale.cpu_rate:g} calls/s")
+    return sum(after[name] - before[name] for name in ("asterisk", "contactd")) * 1000 / counted
+
+
 def highest_rate(rig: Rig, side: Side) -> float:
     """Calls a second without a failed one."""
     scale = rig.scale

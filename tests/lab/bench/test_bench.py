@@ -17,7 +17,7 @@ from tests.lab.sipp import Step
 FIGURES = {
     *("cpu_ratio", "postgres_cpu_ratio"),
     *("contactd_cpu_ms_per_call", "postgres_cpu_ms_per_call", "asterisk_cpu_ms_per_call"),
-    "app_queue_asterisk_cpu_ms_per_call",
+    *("app_queue_asterisk_cpu_ms_per_call", "recording_cpu_ratio"),
     *("offer_latency_p50_ms", "offer_latency_p99_ms", "offer_latency_copy_p50_ms", "offer_latency_copy_p99_ms"),
     *("app_queue_offer_latency_p50_ms", "app_queue_offer_latency_p99_ms"),
     *("freed_latency_p50_ms", "freed_latency_p99_ms"),
