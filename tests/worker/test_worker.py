@@ -23,7 +23,7 @@ from contactd.store.jobs import KINDS as NAMES
 from contactd.store.jobs import JobDesk, Outcome
 from contactd.store.journal import open_pool
 from contactd.worker import KINDS, Kind, Worker
-from tests.config.files import sample, sample_secrets, write
+from tests.config.files import sample, write
 from tests.engine.journal import fetch
 from tests.engine.proxy import Proxy
 
@@ -38,7 +38,6 @@ def settings_of(folder: Path, dsn: str, jobs: Mapping[str, Any] | None = None, *
         {
             "pbx": {"pbx1": {"secret": "x"}},
             "agents": {"alice": {"pin": "4711"}, "bob": {"pin": "0815"}},
-            "recording": sample_secrets()["recording"],
         },
     )
     url, _, rest = dsn.partition("//")
