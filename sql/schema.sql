@@ -1059,18 +1059,32 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
       AND a.at < now() AND a.at > now() - interval '1 minute'
 $$;
 
+CREATE FUNCTION held_blobs(asked uuid[]) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- Which of these recordings are held: themselves, or by a contact or a customer that is.
+    SELECT b.id FROM blob b WHERE b.id = ANY (asked) AND b.hold
+    UNION
+    SELECT r.blob FROM recording r
+    WHERE r.blob = ANY (asked)
+      AND r.contact IN (SELECT held_contacts(ARRAY(SELECT f.contact FROM recording f WHERE f.blob = ANY (asked))))
+$$;
+
 CREATE FUNCTION erase_recordings(audited bigint, contacts uuid[]) RETURNS TABLE (removed bigint, held bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 -- Forget the keys of the recordings of these contacts. Written down before, in the same transaction or earlier. What is
 -- held stays.
+DECLARE
+    theirs uuid[];
+    stay uuid[];
 BEGIN
     IF NOT EXISTS (SELECT FROM audit a WHERE a.id = audited AND a.act = 'erase' AND a.login = session_user
                    AND a.at > now() - interval '1 minute') THEN
         RAISE EXCEPTION 'erase_recordings: write it down first';
     END IF;
-    SELECT count(DISTINCT b.id) INTO held FROM blob b JOIN recording r ON r.blob = b.id
-    WHERE r.contact = ANY (contacts) AND b.hold;
-    DELETE FROM blob b WHERE NOT b.hold AND EXISTS (SELECT FROM recording r WHERE r.blob = b.id AND r.contact = ANY (contacts));
+    theirs := ARRAY(SELECT DISTINCT r.blob FROM recording r WHERE r.contact = ANY (contacts));
+    stay := ARRAY(SELECT held_blobs(theirs));
+    held := cardinality(stay);
+    DELETE FROM blob b WHERE b.id = ANY (theirs) AND b.id <> ALL (stay);
     GET DIAGNOSTICS removed = ROW_COUNT;
     RETURN NEXT;
 END $$;
@@ -1246,7 +1260,8 @@ GRANT SELECT, INSERT, DELETE, UPDATE (key_id, key) ON blob TO contactd_worker;
 GRANT SELECT, INSERT, DELETE ON recording TO contactd_worker;
 GRANT SELECT (id, hash, bytes, path, key_id, kept_at, expires, hold), UPDATE (hold) ON blob TO contactd_daemon;
 GRANT SELECT ON recording TO contactd_daemon;
-REVOKE ALL ON FUNCTION reveal_blob(bigint), erase_recordings(bigint, uuid[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION reveal_blob(bigint), held_blobs(uuid[]), erase_recordings(bigint, uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION held_blobs(uuid[]) TO contactd_worker;
 GRANT EXECUTE ON FUNCTION reveal_blob(bigint), erase_recordings(bigint, uuid[]) TO contactd_daemon;
 GRANT SELECT ON recording TO contactd_reader;
 

@@ -119,7 +119,8 @@ VALUES ($1::text::uuid, $2::text::uuid, $3, $4, $5, to_timestamp($6), $7, $8);
 
 -- name: expire_blobs
 -- Forget the keys of what is old and not held.
-DELETE FROM blob WHERE expires < now() AND NOT hold RETURNING path;
+WITH old AS (SELECT ARRAY(SELECT id FROM blob WHERE expires < now() AND NOT hold) AS ids)
+DELETE FROM blob WHERE id IN (SELECT unnest(ids) FROM old EXCEPT SELECT held_blobs(ids) FROM old) RETURNING path;
 
 -- name: blob_paths
 -- Every file that is kept.

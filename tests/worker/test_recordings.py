@@ -16,13 +16,14 @@ import asyncpg
 import pytest
 
 from contactd.core.errors import ContactdError
-from contactd.core.ids import PbxId, contact_id
+from contactd.core.ids import ContactId, PbxId, contact_id
 from contactd.services.recording import collecting
 from contactd.services.recording.collecting import Fetched, Places, fetch, tidy
 from contactd.services.recording.sealing import KeyRing, opened
-from contactd.store import audit, recordings
+from contactd.store import audit, holds, recordings
 from contactd.store.audit import Who
 from contactd.store.reading import reader
+from contactd.store.vault import Vault
 from tests.engine.journal import fetch as rows_of
 from tests.services.test_recording_files import leave
 
@@ -239,6 +240,23 @@ async def test_erasing_a_contact_shreds_its_recordings_but_what_is_held(journal:
     for file in files(places):
         os.utime(file, (1, 1))
     assert (await run(journal, places)).swept == 1 and files(places) == [places.store / held.path]
+
+
+async def test_who_is_held_by_law_keeps_the_recordings_too_whatever_their_age(journal: str, places: Places) -> None:
+    for offer in ("1-3", "1-5"):
+        talk(places, offer)
+    await run(journal, places)
+    await rows_of(journal, "UPDATE blob SET expires = now() - interval '1 day'")
+    async with reader(journal, writes=True) as desk:
+        await holds.hold_contact(desk, Vault(), ME, ContactId(CONSULT), "case 4711", None)
+        gone = await audit.erase(desk, ME, "a test", audit.ContactId(CALLER))
+        # The second talk is of both.
+        assert (gone.recordings, gone.held) == (1, 1)
+    assert (await run(journal, places)).expired == 0
+    async with reader(journal, writes=True) as desk:
+        assert [one.contacts for one in await recordings.listed(desk, 9)] == [tuple(sorted((CALLER, CONSULT)))]
+        assert await holds.release(desk, ME, contact=ContactId(CONSULT)) == 1
+    assert (await run(journal, places)).expired == 1 and not await rows_of(journal, "SELECT 1 FROM recording")
 
 
 async def test_a_new_key_wraps_what_the_old_one_did(journal: str, places: Places) -> None:
