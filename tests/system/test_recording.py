@@ -118,6 +118,7 @@ async def test_a_pause_is_silence_on_both_channels_while_the_talk_goes_on(centre
         await second.wait("disconnected", 15)
         await at_anna.unhold()
 
+    await asyncio.sleep(0.7)  # what is there before the pause, measured below
     await press("*41", "pause")
     paused = await centre.until_fact("RecordingPaused", agent="anna")
     assert paused.body["by"] == ("agent" if how == "code" else "supervisor")
@@ -127,15 +128,17 @@ async def test_a_pause_is_silence_on_both_channels_while_the_talk_goes_on(centre
     await press("*42", "resume")
     resumed = await centre.until_fact("RecordingResumed", agent="anna")
     await talk(call, at_anna)
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(0.8)
     await call.hangup()
     await at_anna.wait("disconnected")
     (one,) = await files(centre)
     begin, end = paused.at - one.began, resumed.at - one.began
     for channel, hz in ((one.agent, AGENT_HZ), (one.caller, CALLER_HZ)):
         assert channel.silent(begin + 0.1, end - 0.1), "a word of the pause was recorded"
-        assert channel.has_only(hz, at=end + 0.5 if how == "contactctl" else one.seconds - 0.4)
-    assert one.caller.has_only(CALLER_HZ, at=0.3) and one.agent.has_only(AGENT_HZ, at=0.3)
+        # Somewhere: a busy machine drops a packet now and then.
+        assert any(channel.has_only(hz, at=end + quarter / 4) for quarter in range(8)), "it did not go on"
+    # Before a code the agent holds the caller, and is silent.
+    assert one.caller.has_only(CALLER_HZ, at=begin - 0.4) and one.agent.has_only(AGENT_HZ, at=0.4)
     contact = centre.facts("kind = 'ContactArrived'")[-1].body["contact"]
     assert "the recording was paused" in centre.stack.daemon.ctl("explain", contact).stdout
 
