@@ -250,6 +250,7 @@ class Chaos:
             (2, self._compared),
             (7, self._arrived),
             (3, self._menu),
+            (2, self._flow),
             (14, self._held),
             (10, self._received),
             (2, self._fell_back),
@@ -276,10 +277,10 @@ class Chaos:
             (2, lambda: inp.SkillsAsked(agent=dice.choice(AGENTS), skills=dice.choice((None, some_skills(dice))))),
             (2, self._calendar),
             (1.5, self._switch),
-            (4, self._recording_told),
+            (6, self._recording_told),
             (1, lambda: inp.RecordingPauseAsked(agent=dice.choice(AGENTS), pause=dice.random() < 0.7, by=By.AGENT)),
             (1, lambda: inp.RecordingPauseAsked(contact=self._contact(), pause=dice.random() < 0.7, by=By.SYSTEM)),
-            (2, self._muted),
+            (6, self._muted),
             (8, inp.TimePassed),
         )
         made = dice.choices([make for _, make in kinds], [weight for weight, _ in kinds])[0]()
@@ -351,6 +352,17 @@ class Chaos:
 
     def _menu(self) -> inp.Input:
         return inp.MenuAnswered(contact=self._contact(), menu="main", choice="1", queue=self.dice.choice(QUEUES))
+
+    def _flow(self) -> inp.Input:
+        contact = self._known(ContactState.MENU)
+        served = self.dice.random() < 0.3
+        return inp.FlowWent(
+            contact=contact.id if contact is not None and self.dice.random() < 0.8 else self._contact(),
+            flow="main",
+            passed=self.dice.choice(((), ("welcome",), ("choose=2", "look"))),
+            asks="" if served else self.dice.choice(("", "choose")),
+            served=served,
+        )
 
     def _held(self) -> inp.Input:
         call = self._call()
@@ -485,7 +497,8 @@ class Chaos:
         contact = self.dice.choice(running) if running else None
         offer = contact.recorder.offer if contact is not None and contact.recorder is not None else self._offer()
         who = contact.id if contact is not None else self._contact()
-        return inp.RecordingMuted(contact=who, offer=offer, paused=self.dice.random() < 0.6, by=By.AGENT)
+        was = contact is not None and contact.recorder is not None and contact.recorder.paused
+        return inp.RecordingMuted(contact=who, offer=offer, paused=was is (self.dice.random() < 0.2), by=By.AGENT)
 
     def _calendar(self) -> inp.Input:
         return inp.CalendarTurned(
