@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from contactd.config.announcements import check_announcements
 from contactd.config.calendars import check_calendar
-from contactd.config.destinations import check_destinations
+from contactd.config.destinations import check_destinations, check_remote_number
 from contactd.config.flows import check_flows
 from contactd.config.lookups import check_lookup, check_lookup_secret
 from contactd.config.problems import Key, Problems
@@ -220,8 +220,10 @@ def _agents(sections: Sections, into: Problems) -> None:
             _is_queue(sections, queue, (*at, "queues"), into)
         if agent.number and numbers.setdefault(agent.number, agent_id) != agent_id:
             into.add((*at, "number"), f"the number of {numbers[agent.number]} as well", "Give each agent their own")
-        if agent.endpoint is None and (agent.number is None or not sections.handsets.shared):
-            remedy = "Give their own handset, or a number for the desks of [handsets] shared"
+        if agent.remote_number:
+            check_remote_number(sections, (*at, "remote_number"), agent, into)
+        elif agent.endpoint is None and (agent.number is None or not sections.handsets.shared):
+            remedy = "Give their own handset, a remote_number, or a number for the desks of [handsets] shared"
             into.add((*at, "endpoint"), "nowhere to sign in", remedy)
         if agent.endpoint:
             other = handsets.setdefault((agent.pbx or only, agent.endpoint), agent_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from contactd.config.problems import Key, Problems
-from contactd.config.sections import DestinationTable, Queue, Sections
+from contactd.config.sections import AgentSection, DestinationTable, Queue, Sections
 from contactd.core.destination import Destination, ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
 from contactd.core.ids import QueueId
 
@@ -80,6 +80,24 @@ def _external(sections: Sections, key: Key, number: str, into: Problems) -> None
         into.add(key, "a line of contactd's own: the call would go out and come in again", remedy)
     elif number not in sections.external_numbers:
         remedy = f'Write external_numbers = ["{number}"] above all sections, if callers may be sent there at your cost'
+        into.add(key, "the number is not among external_numbers", remedy)
+
+
+def check_remote_number(sections: Sections, key: Key, agent: AgentSection, into: Problems) -> None:
+    """An agent's number outside is dialled at the same cost."""
+    if agent.endpoint:
+        into.add(key, "the agent has a handset as well", "Keep endpoint or remote_number")
+    number = agent.remote_number
+    if number in sections.emergency_numbers:
+        into.add(key, "an emergency number, where no agent is", "Give the agent's own number")
+    elif number in sections.lines:
+        into.add(
+            key, "a line of contactd's own: the call would go out and come in again", "Give the agent's own number"
+        )
+    elif number and number not in sections.external_numbers:
+        remedy = (
+            f'Write external_numbers = ["{number}"] above all sections, if the agent may be called there at your cost'
+        )
         into.add(key, "the number is not among external_numbers", remedy)
 
 

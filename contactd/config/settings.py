@@ -12,6 +12,7 @@ import msgspec
 from contactd.config.destinations import as_destination, leads
 from contactd.config.sections import Line, Profile, Queue, Reason, SecretSections, Sections, TimesTable
 from contactd.core import announcements as say
+from contactd.core.agent import REMOTE
 from contactd.core.contact import Needs
 from contactd.core.ids import AgentId, PbxId, QueueId
 from contactd.core.ivr.prompts import sounds_in
@@ -80,7 +81,7 @@ class Settings(Sections, frozen=True, kw_only=True):
                 AgentProfile(
                     id=agent_id,
                     pbx=self.pbx_of(agent_id),
-                    endpoint=agent.endpoint or "",
+                    endpoint=agent.endpoint or (f"{REMOTE}{agent_id}" if agent.remote_number else ""),
                     queues=agent.queues,
                     groups=agent.groups,
                     skills=agent.skills,
@@ -117,6 +118,14 @@ class Settings(Sections, frozen=True, kw_only=True):
     def pbx_of(self, agent: AgentId) -> PbxId:
         """The agent's PBX: the one that is named, else the only one."""
         return self.agents[agent].pbx or next(iter(self.pbx))
+
+    def remotes_of(self, pbx: PbxId) -> dict[str, str]:
+        """Of the agents whom this PBX calls at a number outside: the seat, as the floor names it, to the number."""
+        return {
+            f"{REMOTE}{agent_id}": agent.remote_number
+            for agent_id, agent in self.agents.items()
+            if agent.remote_number and self.pbx_of(agent_id) == pbx
+        }
 
     def is_shared(self, endpoint: str) -> bool:
         """Whether any agent may sign in at this handset."""
@@ -157,6 +166,8 @@ class Settings(Sections, frozen=True, kw_only=True):
             found += (*words.wait_before, *words.wait_less_than, *words.wait_between)
             found += (*words.wait_minute, *words.wait_minutes)
         found += [sound for flow in self.flows.values() for sound in sounds_in(flow.nodes.values())]
+        if any(agent.remote_number for agent in self.agents.values()):
+            found += ("followme/no-recording", "followme/options")
         return tuple(dict.fromkeys(found))
 
     def pbx_secret(self, pbx: PbxId) -> str:

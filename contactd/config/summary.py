@@ -67,9 +67,10 @@ def _doubts(settings: Settings) -> Iterator[str]:
             yield f"agents.{agent_id}: serves no queue, and is offered nothing"
     yield from _hours_in_vain(settings)
     called = {table.external for _, table in leads(settings)}
+    called |= {agent.remote_number for agent in settings.agents.values()}
     for number in settings.external_numbers:
         if number not in called:
-            yield f"external_numbers: no queue sends anybody to {number}"
+            yield f"external_numbers: no queue sends anybody to {number}, and no agent is there"
     reached = {line.target for line in settings.entries.values() if line.kind == "menu"}
     for menu in settings.menus:
         if menu not in reached:

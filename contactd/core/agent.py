@@ -56,8 +56,11 @@ class By(StrEnum):
 
 UNREGISTERED = "unregistered"
 """A reason that ends by itself: the handset comes back, the agent is ready again."""
-SYSTEM_REASONS = frozenset({"rona", "declined", "busy", UNREGISTERED})
+SYSTEM_REASONS = frozenset({"rona", "declined", "busy", "not_accepted", UNREGISTERED})
 """Why the system made an agent not ready; no reason of the configuration is called so."""
+REMOTE = "@"
+"""Before the agent's id: the seat of who is called at a number outside. No endpoint begins so; the number is the
+configuration's, and never on the floor."""
 NO_REASON = "not_ready"
 """Of an agent who gave none."""
 ALL_OF_IT = MediumLoad()
@@ -149,6 +152,11 @@ class Agent(msgspec.Struct, kw_only=True):
     def endpoint(self) -> str:
         """The handset that is rung; empty: none, of an agent who has none of their own and is signed out."""
         return self.desk or self.profile.endpoint
+
+    @property
+    def remote(self) -> bool:
+        """Called at a number outside, which has no state of a handset."""
+        return self.endpoint.startswith(REMOTE)
 
     @property
     def skills(self) -> Skills:

@@ -283,6 +283,8 @@ class OfferOutcome(StrEnum):
     """Found gone by a comparison, or fenced by the dialplan."""
     ANSWERED_ELSEWHERE = "answered_elsewhere"
     """By another of the agents whom the same offer rang."""
+    NOT_ACCEPTED = "not_accepted"
+    """At a number outside: answered, and nobody pressed the key that accepts. A box's voice, perhaps."""
 
 
 class OfferEnded(Event, frozen=True, kw_only=True):

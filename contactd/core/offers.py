@@ -14,7 +14,7 @@ from contactd.core.decision import Decision, connect, end_legs, end_offer
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import AgentId, ContactId, Instant, OfferId
-from contactd.core.ring_all import forgiven, leg_at, outcome_at_end, outcome_of_leg
+from contactd.core.ring_all import NOT_ACCEPTED, forgiven, leg_at, outcome_at_end, outcome_of_leg
 
 
 def _offered_contact(floor: LiveFloor, contact_id: ContactId, offer: OfferId) -> Contact | None:
@@ -91,12 +91,16 @@ def _blame(
         return
     if agent.status is Status.READY:
         pause_s = BUSY_AGAIN_S[min(agent.busy_offers, len(BUSY_AGAIN_S) - 1)]
-        until = at + pause_s if outcome is OfferOutcome.BUSY else None
+        # Of a number outside no state tells that it can be reached again.
+        away = outcome is OfferOutcome.UNREGISTERED and agent.remote
+        until = at + pause_s if outcome is OfferOutcome.BUSY or away else None
         into.events.append(ev.AgentNotReady(agent=agent.id, reason=str(outcome), until=until, by=By.SYSTEM))
 
 
 def outcome_of(dial_status: str, cause: int) -> OfferOutcome:
     """Asterisk 22's answers: 486 BUSY/17, 603 CHANUNAVAIL/21, 480 NOANSWER/19, unregistered CHANUNAVAIL/3 or 20."""
+    if cause == NOT_ACCEPTED and dial_status not in ("CANCEL", "STALE"):
+        return OfferOutcome.NOT_ACCEPTED
     match dial_status:
         case "BUSY":
             return OfferOutcome.BUSY

@@ -67,7 +67,10 @@ def outcome_of_leg(cause: int) -> OfferOutcome | None:
     return _OUTCOMES.get(cause)
 
 
+NOT_ACCEPTED = 29
+"""The cause by which [contactd-far] tells of it: facility rejected, which no handset answers an INVITE with."""
 _OUTCOMES = {
+    NOT_ACCEPTED: OfferOutcome.NOT_ACCEPTED,
     17: OfferOutcome.BUSY,
     21: OfferOutcome.DECLINED,
     # As of a single offer: a handset that answers 480.

@@ -30,6 +30,7 @@ _OFFER = {
     OfferOutcome.NOT_SENT: "was not carried out by the PBX",
     OfferOutcome.LOST: "was found to have ended unseen",
     OfferOutcome.ANSWERED_ELSEWHERE: "was answered by another",
+    OfferOutcome.NOT_ACCEPTED: "was answered at the number outside and not accepted",
 }
 _OUTCOME = {
     Outcome.HANDLED: "handled",

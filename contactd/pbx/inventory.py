@@ -49,7 +49,8 @@ def calls_seen(pbx: PbxId, statuses: Sequence[Message], now: Instant) -> tuple[i
     for status in statuses:
         values = variables(status)
         call = values.get("CONTACTD_CALL")
-        if call and (call == status.get("Uniqueid") or status.get("Context") in CALLERS_CONTEXTS):
+        own = status.get("Context") in CALLERS_CONTEXTS and not ringing.seat_in(status.get("Channel", ""))
+        if call and (call == status.get("Uniqueid") or own):
             callers.append((status, values))
         elif status.get("BridgeID"):
             legs.setdefault(status["BridgeID"], []).append((status, values))

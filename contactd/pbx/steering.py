@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -12,6 +12,7 @@ import structlog
 
 from contactd.config.sections import Announcements
 from contactd.core import inputs as inp
+from contactd.core.agent import Handset
 from contactd.core.commands import (
     Announce,
     Command,
@@ -85,6 +86,7 @@ class Steering:
         accepting: Callable[[], bool],
         words: Announcements,
         holds: Furnishing,
+        remotes: Mapping[str, str],
         compare_s: float = 30,
     ) -> None:
         self.pbx = PbxId(settings.name)
@@ -95,6 +97,8 @@ class Steering:
         self.words = words
         """The sounds around the numbers that waiting callers hear."""
         self.holds = holds
+        self.remotes = remotes
+        """The seats of agents outside, to their numbers."""
         self._compare_s = compare_s
         self._touched: set[ContactId] | None = None
         self._compare_wanted = asyncio.Event()
@@ -286,7 +290,8 @@ class Steering:
                 calls=calls,
                 unsure=moved,
                 late=frozenset(touched) - moved,
-                handsets=handsets_seen(states),
+                # A number outside has no state: it is free while no call of ours is there.
+                handsets=handsets_seen(states) | dict.fromkeys(self.remotes, Handset.FREE),
                 edition=number(edition),
                 static_served=self._static_served,
             )
@@ -335,7 +340,7 @@ class Steering:
         if not self.acting:
             return
         match command:
-            case RingAgent() if command.also:
+            case RingAgent() if ringing.by_variable(command):
                 self._ring_all(command)
             case RingAgent():
                 if command.record:
@@ -390,7 +395,11 @@ class Steering:
     def _ring_all(self, command: RingAgent) -> None:
         """Whom to ring does not fit into an extension, so the channel carries it; the dialplan sees whether it is for
         this very offer."""
-        value = ringing.variable(command)
+        try:
+            value = ringing.variable(command, self.remotes)
+        except ContactdError as gone:
+            self._failed(command, str(gone))
+            return
         fields = {"Action": "Setvar", "Channel": command.channel, "Variable": "CONTACTD_RING", "Value": value}
         self.link.post(fields, lambda _: None)
         if command.record:

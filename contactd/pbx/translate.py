@@ -16,6 +16,7 @@ from contactd.core.ids import AnnouncementId, ContactId, DiversionId, Instant, O
 from contactd.core.needs import from_text
 from contactd.core.ring_all import outcome_of_leg
 from contactd.pbx import announcing, diversions
+from contactd.pbx.ringing import seat_in
 from contactd.protocols.ami import Message, chan_variables
 
 HANDSETS = {
@@ -63,7 +64,7 @@ def call_of(message: Message, side: str = "") -> str:
     them right, so whoever runs our dialplan is taken for a caller whatever they say.
     """
     call = chan_variables(message, side).get("CONTACTD_CALL", "")
-    if call and message.get(f"{side}Context") in CALLERS_CONTEXTS:
+    if call and message.get(f"{side}Context") in CALLERS_CONTEXTS and not seat_in(message.get(f"{side}Channel", "")):
         return message.get(f"{side}Uniqueid", "")
     return call
 
@@ -241,7 +242,9 @@ def _device_state(pbx: PbxId, message: Message, now: Instant) -> inp.Input | Non
 
 
 def endpoint_of(device: str) -> str | None:
-    """1001 for PJSIP/1001 and for PJSIP/1001-0000002a; None for what is no PJSIP device."""
+    """1001 for PJSIP/1001 and for PJSIP/1001-0000002a; @anna for the leg to her number outside; None for all else."""
+    if seat := seat_in(device):
+        return seat
     technology, _, name = device.partition("/")
     if technology != "PJSIP" or not name:
         return None

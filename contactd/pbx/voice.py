@@ -111,6 +111,7 @@ class Voice:
                 accepting=self._accepting,
                 words=self._settings.announcements,
                 holds=self._holds,
+                remotes=self._settings.remotes_of(name),
                 compare_s=section.compare_s,
             )
 
@@ -154,7 +155,8 @@ class Voice:
         self._reception.lines = entries_of(settings)
         self._reception.default = settings.default_queue
         self._callers.shared = settings.shared_numbers
-        for link in self._links.values():
+        for name, link in self._links.items():
+            link.remotes = settings.remotes_of(name)
             link.words = settings.announcements
             link.holds = self._holds
             link.tell("CONTACTD_TEST_LINES", audio_numbers(self._reception.lines))

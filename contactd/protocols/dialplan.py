@@ -6,7 +6,14 @@ EDITION = 3
 CONTEXTS = (
     *("contactd-in", "contactd-agi", "contactd-audio", "contactd-hold", "contactd-offer", "contactd-after"),
     *("contactd-ring-all", "contactd-record", "contactd-announce", "contactd-answered", "contactd-whisper"),
-    *("contactd-leave", "contactd-leave-to", "contactd-external-call"),
+    *(
+        "contactd-leave",
+        "contactd-leave-to",
+        "contactd-external-call",
+        "contactd-far",
+        "contactd-far-call",
+        "contactd-accept",
+    ),
     *("contactd-fallback", "contactd-return", "contactd-codes", "contactd-code"),
     *("contactd-emergency", "contactd-emergency-call", "contactd-callback", "contactd-test"),
 )
@@ -41,6 +48,7 @@ TEST_MODULES = {
     "app_waitforsilence.so": "hearing in a test call",
 }
 RECORD_MODULES = {"app_mixmonitor.so": "recording talks", "func_env.so": "knowing that a recording is whole"}
+REMOTE_MODULES = {"app_read.so": "the key by which an agent outside accepts", "func_dialplan.so": "DIALPLAN_EXISTS()"}
 AUDIO_MODULES = {"res_audiosocket.so": "echo lines", "app_audiosocket.so": "echo lines"}
 
 OLDEST_PBX, NEWEST_PBX, FIRST_WITH_AUDIOSOCKET = 16, 22, 18

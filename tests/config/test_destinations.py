@@ -115,7 +115,7 @@ def test_what_is_worth_a_look(tmp_path: Path) -> None:
     assert [line.strip() for line in told.splitlines() if "calendars." not in line] == [
         "queues.c: no agent serves it; its callers wait until they hang up",
         "queues.a: no agent has what it asks for",
-        "external_numbers: no queue sends anybody to 030124",
+        "external_numbers: no queue sends anybody to 030124, and no agent is there",
     ]
 
 

@@ -65,12 +65,14 @@ def check_emergency(pbx: Subject, session: Session, numbers: Collection[str], co
         pbx.ok("emergency", f"{names(numbers)} go to the trunk {trunk}")
 
 
-def check_destinations(pbx: Subject, session: Session, destinations: Collection[DestinationTable]) -> None:
-    """Where queues send callers: boxes, numbers and their trunk. Messages are among the sounds, seen elsewhere."""
+def check_destinations(
+    pbx: Subject, session: Session, destinations: Collection[DestinationTable], remotes: Collection[str] = ()
+) -> None:
+    """Where queues send callers, and agents are: boxes, numbers and their trunk. Messages are among the sounds, seen elsewhere."""
     boxes = sorted({one.voicemail for one in destinations if one.voicemail})
-    numbers = sorted({one.external for one in destinations if one.external})
+    numbers = sorted({*remotes, *(one.external for one in destinations if one.external)})
     outside = [one for one in destinations if not one.queue]
-    if not outside:
+    if not outside and not remotes:
         return
     # Of a function that is not there Getvar gives an empty value.
     if session.variable("DIALPLAN_EXISTS(contactd-hold,s,1)") != "1":
@@ -93,7 +95,8 @@ def check_destinations(pbx: Subject, session: Session, destinations: Collection[
     if unlisted:
         pbx.error(
             "external",
-            f"[contactd-external] does not list {names(unlisted)}: callers who are sent there come back to the queue",
+            f"[contactd-external] does not list {names(unlisted)}: callers come back from there to the queue,"
+            " and agents are not called",
             "Add a line for each to extensions_contactd_site.conf, and: dialplan reload.",
         )
     trunk = session.variable("CONTACTD_EXTERNAL_TRUNK")
@@ -104,7 +107,8 @@ def check_destinations(pbx: Subject, session: Session, destinations: Collection[
             "Set CONTACTD_EXTERNAL_TRUNK in extensions_contactd_site.conf to its PJSIP endpoint, and: dialplan reload.",
         )
     if not missing and not unlisted and (trunk or not numbers):
-        pbx.ok("destinations", f"the {len(outside)} destinations of queues that lead out of them are there")
+        agents = f", and the numbers of {len(remotes)} agents outside" if remotes else ""
+        pbx.ok("destinations", f"the {len(outside)} destinations of queues that lead out of them are there{agents}")
 
 
 def check_recordings(pbx: Subject, session: Session, inbox: str) -> None:

@@ -125,7 +125,9 @@ def _permitted(session: Session, action: str, fields: dict[str, str]) -> bool:
     return True
 
 
-def check_modules(pbx: Subject, session: Session, *, major: int, echo_lines: list[str], records: bool) -> bool:
+def check_modules(
+    pbx: Subject, session: Session, *, major: int, echo_lines: list[str], records: bool, remotes: bool
+) -> bool:
     """Whether it can be seen which modules are loaded."""
     # Of a function that is not there Getvar gives an empty value and no error.
     if session.variable("IFMODULE(func_module.so)") != "1":
@@ -144,6 +146,8 @@ def check_modules(pbx: Subject, session: Session, *, major: int, echo_lines: lis
         pbx.warning("test-modules", _told(missing, dialplan.TEST_MODULES), _load(missing))
     if records and (missing := _missing(session, dialplan.RECORD_MODULES)):
         pbx.error("record-modules", _told(missing, dialplan.RECORD_MODULES), _load(missing))
+    if remotes and (missing := _missing(session, dialplan.REMOTE_MODULES)):
+        pbx.error("remote-modules", _told(missing, dialplan.REMOTE_MODULES), _load(missing))
     if missing := _missing(session, dialplan.AUDIO_MODULES):
         remedy = _load(missing)
         if major < dialplan.FIRST_WITH_AUDIOSOCKET:

@@ -81,6 +81,7 @@ def check_pbx(subject: Subject, settings: Settings, name: PbxId, *, answered: bo
         own = set(agents.values())
         desks = [one for one in settings.handsets.shared if not {"*", "?"} & set(one)]
         agents |= {f"desk {desk}": desk for desk in desks if desk not in own}
+    remotes = list(settings.remotes_of(name).values())
     echo_lines = [number for number, line in settings.entries.items() if line.kind == "echo"]
     certificates.check_certificate(subject, section, time.time())
     try:
@@ -94,7 +95,9 @@ def check_pbx(subject: Subject, settings: Settings, name: PbxId, *, answered: bo
             offset_s, zone = pbx.read_clock(session)
             pbx.check_clock(subject, offset_s, zone, pbx.own_zone())
             recorded = records(settings)
-            modules_known = pbx.check_modules(subject, session, major=major, echo_lines=echo_lines, records=recorded)
+            modules_known = pbx.check_modules(
+                subject, session, major=major, echo_lines=echo_lines, records=recorded, remotes=bool(remotes)
+            )
             if recorded:
                 dialplan.check_recordings(subject, session, settings.recording.inbox)
             dialplan.check_dialplan(subject, session)
@@ -104,7 +107,7 @@ def check_pbx(subject: Subject, settings: Settings, name: PbxId, *, answered: bo
                 handsets.check_codecs(subject, session, endpoints)
             contexts = [one.context for one in endpoints if one.known]
             dialplan.check_emergency(subject, session, settings.emergency_numbers, contexts)
-            dialplan.check_destinations(subject, session, [table for _, table in leads(settings)])
+            dialplan.check_destinations(subject, session, [table for _, table in leads(settings)], remotes)
             if answered:
                 way.check_way(subject, settings, name, session, sounds=settings.sounds)
     except LoginRefused as refused:
