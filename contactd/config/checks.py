@@ -222,7 +222,11 @@ def _agents(sections: Sections, into: Problems) -> None:
             into.add((*at, "number"), f"the number of {numbers[agent.number]} as well", "Give each agent their own")
         if agent.remote_number:
             check_remote_number(sections, (*at, "remote_number"), agent, into)
-        elif agent.endpoint is None and (agent.number is None or not sections.handsets.shared):
+        elif (
+            agent.endpoint is None
+            and (agent.number is None or not sections.handsets.shared)
+            and not into.complained((*at, "remote_number"))
+        ):
             remedy = "Give their own handset, a remote_number, or a number for the desks of [handsets] shared"
             into.add((*at, "endpoint"), "nowhere to sign in", remedy)
         if agent.endpoint:

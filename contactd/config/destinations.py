@@ -91,14 +91,16 @@ def check_remote_number(sections: Sections, key: Key, agent: AgentSection, into:
     if number in sections.emergency_numbers:
         into.add(key, "an emergency number, where no agent is", "Give the agent's own number")
     elif number in sections.lines:
-        into.add(
-            key, "a line of contactd's own: the call would go out and come in again", "Give the agent's own number"
-        )
+        remedy = "Give the agent's own number"
+        into.add(key, "a line of contactd's own: the call would go out and come in again", remedy)
     elif number and number not in sections.external_numbers:
         remedy = (
             f'Write external_numbers = ["{number}"] above all sections, if the agent may be called there at your cost'
         )
         into.add(key, "the number is not among external_numbers", remedy)
+    others = [other for other, one in sections.agents.items() if one is not agent and one.remote_number == number]
+    if others:
+        into.add(key, f"the number of {others[0]} as well", "Give each agent a number of their own")
 
 
 def _circles(sections: Sections, into: Problems) -> None:

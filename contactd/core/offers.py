@@ -99,13 +99,11 @@ def _blame(
 
 def outcome_of(dial_status: str, cause: int) -> OfferOutcome:
     """Asterisk 22's answers: 486 BUSY/17, 603 CHANUNAVAIL/21, 480 NOANSWER/19, unregistered CHANUNAVAIL/3 or 20."""
-    if cause == NOT_ACCEPTED and dial_status not in ("CANCEL", "STALE"):
-        return OfferOutcome.NOT_ACCEPTED
     match dial_status:
         case "BUSY":
             return OfferOutcome.BUSY
         case "CHANUNAVAIL" | "CONGESTION":
-            return OfferOutcome.DECLINED if cause == 21 else OfferOutcome.UNREGISTERED
+            return _BY_CAUSE.get(cause, OfferOutcome.UNREGISTERED)
         case "DECLINED":
             return OfferOutcome.DECLINED
         case "CANCEL":
@@ -113,7 +111,10 @@ def outcome_of(dial_status: str, cause: int) -> OfferOutcome:
         case "STALE":
             return OfferOutcome.LOST
         case _:
-            return OfferOutcome.DECLINED if cause == 21 else OfferOutcome.RONA
+            return _BY_CAUSE.get(cause, OfferOutcome.RONA)
+
+
+_BY_CAUSE = {21: OfferOutcome.DECLINED, NOT_ACCEPTED: OfferOutcome.NOT_ACCEPTED}
 
 
 def _command_failed(floor: LiveFloor, input_: inp.CommandFailed, at: Instant, into: Decision) -> None:

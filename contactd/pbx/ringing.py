@@ -78,7 +78,7 @@ def endpoints(text: str) -> tuple[str, ...]:
 def seat_in(channel: str) -> str | None:
     """The seat that a dial string or a channel of [contactd-far] stands for; None for any other.
 
-    >>> seat_in("Local/anna*20*+4930123@contactd-far-00000001;1"), seat_in("Local/5@else"), seat_in("PJSIP/1001-00000001")
+    >>> seat_in("Local/anna*20*+4930123@contactd-far-00000001;1"), seat_in("Local/5@else"), seat_in("PJSIP/1001")
     ('@anna', None, None)
     """
     technology, _, name = channel.partition("/")

@@ -12,6 +12,7 @@ import structlog
 
 from contactd.config.sections import Announcements
 from contactd.core import inputs as inp
+from contactd.core import ring_all
 from contactd.core.agent import Handset
 from contactd.core.commands import (
     Announce,
@@ -290,8 +291,7 @@ class Steering:
                 calls=calls,
                 unsure=moved,
                 late=frozenset(touched) - moved,
-                # A number outside has no state: it is free while no call of ours is there.
-                handsets=handsets_seen(states) | dict.fromkeys(self.remotes, Handset.FREE),
+                handsets=handsets_seen(states) | self._seen_outside(number(edition)),
                 edition=number(edition),
                 static_served=self._static_served,
             )
@@ -307,6 +307,10 @@ class Steering:
             if (contact is None or contact.known is None) and not is_test_call(call.call):
                 self._recogniser.ask(call.contact, callers[call.contact].ani, callers[call.contact])
         log.debug("pbx_compared", pbx=self.pbx, why=why, calls=len(calls), unsure=len(touched))
+
+    def _seen_outside(self, edition: int) -> dict[str, Handset]:
+        """A number outside has no state: it is free while no call of ours is there. An old dialplan cannot call it."""
+        return dict.fromkeys(self.remotes, Handset.FREE if edition >= ring_all.EDITION else Handset.UNAVAILABLE)
 
     def _refurnish(self, statuses: Sequence[Message], calls: Sequence[inp.CallSeen]) -> None:
         """Of whoever stands in the hold it is as the floor and the configuration have it: somebody may have died before

@@ -6,14 +6,8 @@ EDITION = 3
 CONTEXTS = (
     *("contactd-in", "contactd-agi", "contactd-audio", "contactd-hold", "contactd-offer", "contactd-after"),
     *("contactd-ring-all", "contactd-record", "contactd-announce", "contactd-answered", "contactd-whisper"),
-    *(
-        "contactd-leave",
-        "contactd-leave-to",
-        "contactd-external-call",
-        "contactd-far",
-        "contactd-far-call",
-        "contactd-accept",
-    ),
+    *("contactd-leave", "contactd-leave-to", "contactd-external-call"),
+    *("contactd-far", "contactd-far-call", "contactd-accept"),
     *("contactd-fallback", "contactd-return", "contactd-codes", "contactd-code"),
     *("contactd-emergency", "contactd-emergency-call", "contactd-callback", "contactd-test"),
 )

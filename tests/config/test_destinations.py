@@ -10,7 +10,7 @@ import pytest
 from contactd.config import ConfigErrors, load
 from contactd.config.summary import summary
 from contactd.core.destination import ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
-from contactd.core.ids import QueueId
+from contactd.core.ids import AgentId, QueueId
 from contactd.core.plan import Strategy
 from tests.config.files import sample, write
 
@@ -146,3 +146,39 @@ def test_queues_that_lead_back_are_refused_with_the_way(tmp_path: Path, queues: 
         return
     (told,) = refused(tmp_path, queues)
     assert f"callers would go in a circle ({path})" in told
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "words"),
+    [
+        ({"remote_number": "030999"}, "remote_number", "not among external_numbers"),
+        ({"remote_number": "112"}, "remote_number", "an emergency number"),
+        ({"remote_number": "5000"}, "remote_number", "a line of contactd's own"),
+        ({"remote_number": "030&1"}, "remote_number", "2 to 20 digits"),
+        ({"remote_number": "030123", "endpoint": "1001"}, "remote_number", "a handset as well"),
+        ({"remote_number": "030124"}, "remote_number", "the number of bilal as well"),
+    ],
+)
+def test_an_agent_is_called_outside_only_at_a_number_that_is_allowed(
+    tmp_path: Path, given: Any, key: str, words: str
+) -> None:
+    agents = {"anna": {"queues": ["a"], **given}, "bilal": {"queues": ["a"], "remote_number": "030124"}}
+    numbers = ["112", "5000", "030123", "030124"]
+    made = table({"a": {}}, agents=agents, lines={"5000": "queue:a"}, external_numbers=numbers)
+    secrets = {"pbx": {"pbx1": {"secret": "x"}}, "agents": {"anna": {"pin": "4711"}, "bilal": {"pin": "0815"}}}
+    with pytest.raises(ConfigErrors) as caught:
+        load(write(tmp_path, made, secrets))
+    told = str(caught.value.errors[0])
+    assert f"agents.anna.{key}:" in told and words in told, told
+    assert told.split(":")[1].isdigit(), told
+
+
+def test_the_floor_knows_a_seat_outside_and_never_the_number(tmp_path: Path) -> None:
+    agents = {"anna": {"queues": ["a"], "remote_number": "030123"}}
+    made = table({"a": {}}, agents=agents, external_numbers=["030123"])
+    secrets = {"pbx": {"pbx1": {"secret": "x"}}, "agents": {"anna": {"pin": "4711"}}}
+    settings = load(write(tmp_path, made, secrets))
+    assert [profile.endpoint for profile in settings.plan().agents] == ["@anna"]
+    assert "030123" not in repr(settings.plan())
+    assert settings.remotes_of(settings.pbx_of(AgentId("anna"))) == {"@anna": "030123"}
+    assert "followme/options" in settings.sounds

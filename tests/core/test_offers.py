@@ -162,6 +162,9 @@ def test_a_contact_whose_offer_failed_waits_for_the_hold_loop() -> None:
         ("NOANSWER", 19, OfferOutcome.RONA),
         ("NOANSWER", 21, OfferOutcome.DECLINED),
         ("BUSY", 17, OfferOutcome.BUSY),
+        ("CHANUNAVAIL", 29, OfferOutcome.NOT_ACCEPTED),
+        ("NOANSWER", 29, OfferOutcome.NOT_ACCEPTED),
+        ("CANCEL", 29, OfferOutcome.CALLER_GONE),
         ("CHANUNAVAIL", 21, OfferOutcome.DECLINED),
         ("CHANUNAVAIL", 3, OfferOutcome.UNREGISTERED),
         ("CHANUNAVAIL", 20, OfferOutcome.UNREGISTERED),
@@ -280,3 +283,33 @@ def test_held_again_while_offered_ends_the_offer() -> None:
     call = world.arrive(SALES)
     world.hold(call, SALES)
     assert world.kinds() == ["OfferEnded", "ContactHeld", "ContactOffered"]
+
+
+@pytest.mark.parametrize(("outside", "again"), [(True, True), (False, False)])
+def test_a_number_outside_that_is_not_reached_is_tried_again_and_a_handset_when_it_is_back(
+    outside: bool, again: bool
+) -> None:
+    made = plan({"anna": [SALES]})
+    if outside:
+        (anna,) = made.agents
+        made = msgspec.structs.replace(made, agents=(msgspec.structs.replace(anna, endpoint="@anna"),))
+    world = open_world(made)
+    world.sign_in(ANNA)
+    call = world.arrive(SALES)
+    (command,) = world.commands
+    assert isinstance(command, RingAgent) and command.endpoint == ("@anna" if outside else "1001")
+    world.put(inp.OfferFailed(contact=call.contact, offer=world.offer(call), dial_status="CHANUNAVAIL", cause=20))
+    assert (world.agent(ANNA).status, world.agent(ANNA).reason) == (Status.NOT_READY, UNREGISTERED)
+    assert (world.agent(ANNA).ready_at is not None) is again
+
+
+def test_who_does_not_accept_outside_is_not_ready_until_somebody_says_so() -> None:
+    made = plan({"anna": [SALES]})
+    (anna,) = made.agents
+    world = open_world(msgspec.structs.replace(made, agents=(msgspec.structs.replace(anna, endpoint="@anna"),)))
+    world.sign_in(ANNA)
+    call = world.arrive(SALES)
+    world.put(inp.OfferFailed(contact=call.contact, offer=world.offer(call), dial_status="CHANUNAVAIL", cause=29))
+    agent = world.agent(ANNA)
+    assert (agent.status, agent.reason, agent.ready_at) == (Status.NOT_READY, "not_accepted", None)
+    assert world.contact(call).state is ContactState.WAITING

@@ -244,6 +244,8 @@ def test_device_states(state: str, handset: Handset) -> None:
         ("PJSIP/front-desk-0000002a", "front-desk"),
         ("PJSIP/", None),
         ("SIP/1001", None),
+        ("Local/anna*20*030123@contactd-far-0000002a;1", "@anna"),
+        ("Local/anna*20*030123@elsewhere-0000002a;1", None),
         ("Queue:x", None),
         ("", None),
     ],
@@ -276,3 +278,10 @@ def test_whose_call_an_event_is_on_either_leg() -> None:
     assert contact_of(PBX, changed(event, ChanVariable=None, DestChanVariable=None), NOW) is None
     assert contact_of(PBX, first("blind_transfer", "BlindTransfer"), NOW) is not None
     assert call_of(first("sign_in", "Hangup")) == ""
+
+
+def test_the_leg_that_dials_a_number_outside_is_no_caller_wherever_it_stands() -> None:
+    said = {"Event": "Hangup", "Uniqueid": "2.1", "Context": "contactd-external-call"}
+    said["ChanVariable"] = "CONTACTD_CALL=1.1"
+    assert call_of(Message([*said.items(), ("Channel", "PJSIP/trunk-00000001")])) == "2.1"
+    assert call_of(Message([*said.items(), ("Channel", "Local/anna*20*030123@contactd-far-0000002a;2")])) == "1.1"

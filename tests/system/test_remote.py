@@ -19,10 +19,11 @@ from tests.system.test_diverting import OUTSIDE, TRUNK, UNLISTED
 @pytest.fixture(scope="module")
 async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Centre]:
     """Anna is outside, bilal at his handset; support rings both."""
+    listed = f"[contactd-external]\nexten => {OUTSIDE},1,Goto(contactd-external-call,${{EXTEN}},1)\n"
     given = {
         "CONTACTD_EXTERNAL_TRUNK=  ": "CONTACTD_EXTERNAL_TRUNK=trunk ;",
         "CONTACTD_EXTERNAL_ID=  ": "CONTACTD_EXTERNAL_ID=+4930100 ;",
-        "[contactd-external]\n": f"[contactd-external]\nexten => {OUTSIDE},1,Goto(contactd-external-call,${{EXTEN}},1)\n",
+        "[contactd-external]\n": listed,
     }
     conf = {"pjsip.conf": handset_conf(TRUNK)}
     keys = {"support": 'strategy = "ring_all"\n'}
@@ -31,17 +32,21 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Centre
     async with Centre(
         folder, people=CREW[:2], queues=queues, keys=keys, extra_conf=conf, substitutions=given
     ) as centre:
-        files = Files.of(centre)
-        await at_number(files, OUTSIDE)
+        centre.stack.asterisk.recordings.mkdir(parents=True, exist_ok=True)
+        await at_number(Files.of(centre), OUTSIDE)
         yield centre
 
 
-async def at_number(files: Files, number: str, result: str = "taken") -> None:
+async def at_number(files: Files, number: str) -> None:
+    pbx = files.centre.stack.asterisk
+    recording = f'[recording]\ninbox = "{pbx.recordings}"\nstore = "{files.centre.folder / "store"}"\n'
     files.write(
+        ("[queues.support]\n", f'{recording}[queues.support]\nrecord = "not_refused"\n'),
         ("log_level =", f'external_numbers = ["{OUTSIDE}", "{UNLISTED}"]\nlog_level ='),
         ('[agents.anna]\nendpoint = "1001"', f'[agents.anna]\nremote_number = "{number}"'),
+        secrets=(("[pbx.", f'[recording]\nkey = "{"1f" * 32}"\n[pbx.'),),
     )
-    await files.reload(result)
+    await files.reload("taken")
 
 
 @pytest.fixture
@@ -123,6 +128,21 @@ async def test_a_number_outside_rings_among_several(centre: Centre) -> None:
     await at_bilal.answer()
     await talk(call, at_bilal)
     await call.hangup()
+
+
+async def test_a_talk_outside_is_recorded_as_the_agents(centre: Centre) -> None:
+    inbox = centre.stack.asterisk.recordings
+    for path in inbox.glob("*"):
+        path.unlink()
+    call, _, far = await rung(centre, "5002")
+    await far.dtmf("1")
+    await talk(call, far)
+    await call.hangup()
+    await far.wait("disconnected")
+    (done,) = await centre.until(lambda: list(inbox.glob("*.done")), "the recording to be whole")
+    assert await centre.until(lambda: done.read_text().split()[2:3], "what the recording says of itself") == ["@anna"]
+    assert done.with_name(f"{done.stem}-rx.sln").stat().st_size > 8000
+    assert "Unknown or unavailable item" not in centre.stack.asterisk.log.read_text()
 
 
 async def test_the_pbx_has_the_last_word_and_the_agent_is_tried_again(centre: Centre) -> None:

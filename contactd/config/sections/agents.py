@@ -82,9 +82,9 @@ class AgentSection(Struct, frozen=True, kw_only=True):
     endpoint: words.Endpoint | None = None
     """The agent's own handset: 1001 for PJSIP/1001. Each is one agent's only. Left out: the agent has none, and signs
     in at a desk."""
-    remote_number: words.External | None = None
+    remote_number: Annotated[words.External, Meta(examples=["+4930123456"])] | None = None
     """In place of ``endpoint``: the agent has no handset here, and is called at this number outside, one of
-    ``external_numbers``. Whoever answers there presses 1 to accept. A supervisor signs the agent in (docs/agents.rst)."""
+    ``external_numbers``. Whoever answers there presses 1 to accept. A supervisor signs the agent in."""
     number: Annotated[str, Meta(pattern=r"^[0-9]{1,10}\Z", description="1 to 10 digits in quotes")] | None = None
     """What the agent dials at a desk, before the PIN. Left out: the agent signs in at their own handset only."""
     queues: tuple[words.Queue, ...]

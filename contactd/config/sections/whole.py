@@ -53,8 +53,9 @@ class Sections(Struct, frozen=True, kw_only=True):
     """What the dialplan sends straight to the trunk, as [contactd-emergency] of extensions_contactd_site.conf lists it.
     None of them may be a line. Where one is an ordinary number in your country, write the list without it."""
     external_numbers: tuple[words.External, ...] = ()
-    """The numbers outside to which callers may be sent, written as a destination has them. Empty: none, since each such
-    call is made at your cost. The PBX has a list of its own, [contactd-external] of extensions_contactd_site.conf."""
+    """The numbers outside to which callers may be sent, or at which agents are (``remote_number``), written as they
+    stand there. Empty: none, since each such call is made at your cost. The PBX has a list of its own,
+    [contactd-external] of extensions_contactd_site.conf."""
     shared_numbers: tuple[words.Shared, ...] = ()
     """Callers' numbers behind which many people are, as the PBX shows them: other firms' switchboards. Whoever rings
     back from one of them (``ring_back_s``) cannot be known again. A * at the end stands for any extension."""

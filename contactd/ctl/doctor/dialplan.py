@@ -68,7 +68,7 @@ def check_emergency(pbx: Subject, session: Session, numbers: Collection[str], co
 def check_destinations(
     pbx: Subject, session: Session, destinations: Collection[DestinationTable], remotes: Collection[str] = ()
 ) -> None:
-    """Where queues send callers, and agents are: boxes, numbers and their trunk. Messages are among the sounds, seen elsewhere."""
+    """Where queues send callers, and agents are: boxes, numbers, their trunk. Messages are among the sounds."""
     boxes = sorted({one.voicemail for one in destinations if one.voicemail})
     numbers = sorted({*remotes, *(one.external for one in destinations if one.external)})
     outside = [one for one in destinations if not one.queue]
