@@ -134,7 +134,7 @@ async def says(
     """A call whose channel carries text: the session, what the floor is asked, and what the log tells."""
     desk, circle = reception(entry)
     circle.floor = LiveFloor()
-    circle.floor.configure(PLAN)
+    circle.floor.configure(PLAN, NOW)
     desk._needs = NeedsReader(circle.floor)
     call = contact_id(PBX, CALL, NOW)
     if known is not None:
