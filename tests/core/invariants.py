@@ -439,10 +439,11 @@ class Staffing:
         pbxes |= {PbxId(place.partition("/")[0]) for place in self._was}
         now = {f"{pbx}/{queue.id}": staffed(floor, pbx, queue) for pbx in pbxes for queue in asking}
         self._since = {place: since for place, since in self._since.items() if now.get(place) is False}
-        # By a new plan a queue may ask for the first time, and lose its last agent in the same step.
+        # By a new plan a queue may ask for the first time, and lose its last agent in the same step; or get one whose
+        # desk the plan takes away, so that somebody was there for no time at all.
         left = [floor.agents[event.agent] for event in made.events if isinstance(event, ev.AgentSignedOut)]
         lost = {f"{pbx}/{queue.id}" for pbx in pbxes for queue in asking for one in left if staffs(one, pbx, queue)}
         was = {place: self._was.get(place, place in lost) for place in now}
-        self._since |= {place: made.at for place, here in now.items() if not here and was[place]}
+        self._since |= {place: made.at for place, here in now.items() if not here and (was[place] or place in lost)}
         self._was = now
         assert floor.state.unstaffed == self._since
