@@ -5,6 +5,8 @@ PYTHON ?= python3
 LISTEN ?= 127.0.0.1
 # More for pytest, such as TESTARGS="-k recovery -x"
 TESTARGS ?=
+# Test files at a time: most of them wait for telephones.
+TESTJOBS ?= 2
 # Where `make install` puts contactd; the Debian package has /usr for itself. DESTDIR is put before it, to pack elsewhere.
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -20,7 +22,7 @@ RELEASE = $(BOOTSTRAP) --build && .lab/build/bin/python -m release
 help:
 	@echo "make run    a whole contact centre on this machine: PostgreSQL, Asterisk, contactd (LISTEN=address)"
 	@echo "make call   call into it as a customer"
-	@echo "make test   every test, against real servers (TESTARGS='-k words -x')"
+	@echo "make test   every test, against real servers (TESTARGS='-k words -x', TESTJOBS=1)"
 	@echo "make lint   style, types, and the contracts between layers"
 	@echo "make docs   the samples and the reference of the configuration, from contactd/config/sections"
 	@echo "make bench  the latency and load figures; make bench-acd those of the routing alone, in three minutes"
@@ -42,7 +44,7 @@ call:
 
 test:
 	$(BOOTSTRAP) asterisk postgresql-tls sipp promtool minimodem sox espeak-ng
-	@$(VENV)/python -m pytest $(TESTARGS)
+	@$(VENV)/python -m pytest -n $(TESTJOBS) --dist loadfile $(TESTARGS)
 
 lint:
 	$(BOOTSTRAP)

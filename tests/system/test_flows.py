@@ -134,7 +134,7 @@ async def test_who_hangs_up_in_a_flow_is_known_to_have_left_at_that_question(cen
     await centre.until_fact("FlowWent", asks="account")
     await call.hangup()
     story = await centre.story()
-    assert body(story, "FlowWent")["asks"] == "account"
+    assert [fact.body["asks"] for fact in story if fact.kind == "FlowWent" and fact.body["asks"]][-1] == "account"
     assert body(story, "ContactEnded")["outcome"] == "abandoned_in_menu"
 
 
