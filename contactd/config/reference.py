@@ -17,6 +17,7 @@ import msgspec
 
 from contactd.config import sections
 from contactd.config.reader import wanted
+from contactd.config.retention import DEFAULT_DAYS
 from contactd.config.sections import LIVE, LIVE_SECRETS, Flow, FlowTest, SecretSections, Sections, is_live, same_place
 from contactd.config.writing import toml_key, toml_value
 from contactd.core.ivr import nodes
@@ -72,16 +73,7 @@ EXAMPLE: dict[str, Any] = {
             },
         },
     },
-    "retention": {
-        "callers": 90,
-        "light_records": 90,
-        "inputs": 35,
-        "notes": 0,
-        "consents": 0,
-        "case_words": 0,
-        "audit": 1095,
-        "jobs": 30,
-    },
+    "retention": DEFAULT_DAYS,
     "customers": {
         "country": "DE",
         "sticky_days": 30,

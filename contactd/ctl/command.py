@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import click
@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 from contactd.core.errors import ContactdError
 from contactd.ctl.door import Door
 
+F = TypeVar("F", bound=Callable[..., Any])
 _PATIENCE_S = 0.5
 """For a completion: longer, and the shell seems to hang."""
 
@@ -51,6 +52,39 @@ def command(name: str) -> Callable[[Callable[..., Any]], Command]:
         return click.command(name, cls=Command)(click.pass_obj(function))
 
     return make
+
+
+def adding_to(group: click.Group) -> Callable[[str], Callable[[Callable[..., Any]], Command]]:
+    """As command(), into this group."""
+
+    def named(name: str) -> Callable[[Callable[..., Any]], Command]:
+        def into(function: Callable[..., Any]) -> Command:
+            made = command(name)(function)
+            group.add_command(made)
+            return made
+
+        return into
+
+    return named
+
+
+def options(*each: Callable[[F], F]) -> Callable[[F], F]:
+    """Options that several commands share, in the order of their help."""
+
+    def onto(function: F) -> F:
+        for option in reversed(each):
+            function = option(function)
+        return function
+
+    return onto
+
+
+def fields_set(values: Iterable[str]) -> dict[str, str]:
+    """What --set FIELD=VALUE gave."""
+    pairs = [text.partition("=") for text in values]
+    if any(not equals for _, equals, _ in pairs):
+        raise click.UsageError("--set takes FIELD=VALUE.")
+    return {field: value for field, _, value in pairs}
 
 
 class Known(click.ParamType):  # type: ignore[type-arg]  # generic in click's newest release only

@@ -17,7 +17,7 @@ from contactd.core.ivr.expressions import Value
 from contactd.core.ivr.flow import Flow
 from contactd.core.ivr.nodes import Collect, Menu
 from contactd.core.ivr.prompts import How
-from contactd.core.ivr.run import ChangeLanguage, End, Listen, Play, Pronounce, Run, Step
+from contactd.core.ivr.run import ChangeLanguage, End, Listen, Over, Play, Pronounce, Run, Step, Visit
 from contactd.core.opening import opening_of
 from contactd.core.routing.waits import estimated_wait
 from contactd.pbx.agi_session import AgiSession
@@ -38,29 +38,31 @@ async def go_through(
 ) -> End:
     """To the flow's end. put: the way to the floor. Raises what the session raises, with the way so far told."""
     run = Run(entry.flows, entry.flow, facts)
-    steps = run.steps()
     told = 0
 
     def tell(*, asks: str = "", served: bool = False) -> None:
+        """asks: the question that the caller has just come to, whose answer is told next time."""
         nonlocal told
-        passed = tuple(_named(run, n) for n in range(told, len(run.visits) - bool(asks)))
-        told = len(run.visits) - bool(asks)
+        upto = len(run.visits) - bool(asks)
+        answers = [f"={visit.answer}" if visit.answer else "" for visit in run.visits]
+        passed = tuple(place + answer for place, answer in zip(run.way()[told:upto], answers[told:upto], strict=True))
+        told = upto
         put(inp.FlowWent(contact=contact, flow=entry.flow.id, passed=passed, asks=asks, served=served))
 
     await session.answer()
-    asked = -1
+    steps = run.steps()
+    asked: Visit | None = None
     try:
         step = next(steps)
         while True:
-            here = len(run.visits) - 1
-            visit = run.visits[here]
-            if here != asked and isinstance(entry.flows[visit.flow].nodes[visit.node], Menu | Collect):
+            here = run.visits[-1]
+            if here is not asked and isinstance(entry.flows[here.flow].nodes[here.node], Menu | Collect):
                 asked = here
-                tell(asks=_place(run, here))
+                tell(asks=run.way()[-1])
             step = steps.send(await _carry_out(session, step))
     except StopIteration as stopped:
         end: End = stopped.value
-        tell(served=not hasattr(end, "queue"))
+        tell(served=isinstance(end, Over))
         return end
     except BaseException:
         tell()
@@ -105,16 +107,6 @@ def _at(text: str, form: str) -> int | None:
         return timegm(strptime(text, form))
     except ValueError:
         return None
-
-
-def _place(run: Run, n: int) -> str:
-    visit = run.visits[n]
-    return visit.node if visit.flow == run.flow.id else f"{visit.flow}.{visit.node}"
-
-
-def _named(run: Run, n: int) -> str:
-    answer = run.visits[n].answer
-    return f"{_place(run, n)}={answer}" if answer else _place(run, n)
 
 
 class Facts(Mapping[str, Value]):

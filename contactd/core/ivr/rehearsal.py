@@ -67,8 +67,7 @@ def rehearse(flow: Flow, flows: Mapping[str, Flow], caller: Iterable[str], facts
             step = steps.send(answer)
     except StopIteration as stopped:
         ends = _named(stopped.value)
-    path = tuple(visit.node if visit.flow == flow.id else f"{visit.flow}.{visit.node}" for visit in run.visits)
-    return Rehearsed(ends, tuple(heard), path, run.variables, len(who.does))
+    return Rehearsed(ends, tuple(heard), run.way(), run.variables, len(who.does))
 
 
 def _named(end: End) -> str:

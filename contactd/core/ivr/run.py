@@ -99,6 +99,10 @@ class Run:
     _ahead: str = ""
     """A key that the caller pressed before the question."""
 
+    def way(self) -> tuple[str, ...]:
+        """The nodes that the caller came to; those of another flow as ``flow.node``."""
+        return tuple(one.node if one.flow == self.flow.id else f"{one.flow}.{one.node}" for one in self.visits)
+
     def steps(self) -> Steps:
         callers: list[tuple[Flow, str]] = []
         scope = ChainMap(self.variables, self.facts)  # type: ignore[arg-type]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from contactd.ctl.command import AGENT, CONTACT, QUEUE, Command
-from contactd.ctl.command import command as make
+from contactd.ctl.command import AGENT, CONTACT, QUEUE, adding_to, fields_set, options
 from contactd.ctl.door import Door
 
 _LONGEST_NOTE = 10_000
@@ -25,50 +23,29 @@ def command() -> None:
     """
 
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _edits(function: F) -> F:
-    """The options that add and set share."""
-    for option in reversed(
-        (
-            click.option("--type", help="One of [case_types]; for a new case the first one is usual."),
-            click.option("--status", help="A state of the type."),
-            click.option("--topic", help='A topic of the type; "" clears it.'),
-            click.option("--agent", type=AGENT, help='Who owns it; "": nobody.'),
-            click.option("--queue", type=QUEUE, help="Whose agents own it together."),
-            click.option("--party", help="Whose it is: as contactctl customers takes it."),
-            click.option("--subject", help='In one line; "" clears it, - reads it from standard input.'),
-            click.option("--set", "values", multiple=True, metavar="FIELD=VALUE", help="A field of the type."),
-            click.option("--answered", is_flag=True, help="The customer has had the first answer."),
-        )
-    ):
-        function = option(function)
-    return function
+_added = adding_to(command)
+_edits = options(
+    click.option("--type", help="One of [case_types]; for a new case the first one is usual."),
+    click.option("--status", help="A state of the type."),
+    click.option("--topic", help='A topic of the type; "" clears it.'),
+    click.option("--agent", type=AGENT, help='Who owns it; "": nobody.'),
+    click.option("--queue", type=QUEUE, help="Whose agents own it together."),
+    click.option("--party", help="Whose it is: as contactctl customers takes it."),
+    click.option("--subject", help='In one line; "" clears it, - reads it from standard input.'),
+    click.option("--set", "values", multiple=True, metavar="FIELD=VALUE", help="A field of the type."),
+    click.option("--answered", is_flag=True, help="The customer has had the first answer."),
+)
+"""What add and set share."""
 
 
 def _words(options: dict[str, Any]) -> dict[str, Any]:
-    pairs = [text.partition("=") for text in options.pop("values")]
-    if any(not equals for _, equals, _ in pairs):
-        raise click.UsageError("--set takes FIELD=VALUE.")
     subject = options.pop("subject")
-    words = {field: value for field, _, value in pairs}
+    words = fields_set(options.pop("values"))
     if "subject" in words or "note" in words:
         raise click.UsageError("Give the subject by --subject, a note by contactctl cases note.")
     if subject is not None:
         words["subject"] = _or_input(subject)
     return {**options, "words": words}
-
-
-def _added(name: str) -> Callable[[Callable[..., None]], Command]:
-    """As command(), into this group."""
-
-    def into(function: Callable[..., None]) -> Command:
-        made = make(name)(function)
-        command.add_command(made)
-        return made
-
-    return into
 
 
 @_added("list")

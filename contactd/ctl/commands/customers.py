@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from contactd.ctl.command import CONTACT, Command
-from contactd.ctl.command import command as make
+from contactd.ctl.command import CONTACT, adding_to, fields_set, options
 from contactd.ctl.door import Door
 from contactd.ctl.exits import Exit
 
@@ -27,42 +25,21 @@ def command() -> None:
     """
 
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _edits(function: F) -> F:
-    """The options that add and set share."""
-    for option in reversed(
-        (
-            click.option("--name", help='The whole name; "" clears it.'),
-            click.option("--kind", type=click.Choice(["person", "organisation"])),
-            click.option("--language", help='As Asterisk names it: de, en_GB; "" clears it.'),
-            click.option("--medium", help='voice, tty, mail, chat, sms, or none: not to be called; "" clears it.'),
-            click.option("--vip/--no-vip", default=None, help="Goes before others, as [customers] says."),
-            click.option("--identity", "identities", multiple=True, help="+49..., a@b.example, external:system:id."),
-            click.option("--set", "values", multiple=True, metavar="FIELD=VALUE", help="A declared field."),
-        )
-    ):
-        function = option(function)
-    return function
+_added = adding_to(command)
+_edits = options(
+    click.option("--name", help='The whole name; "" clears it.'),
+    click.option("--kind", type=click.Choice(["person", "organisation"])),
+    click.option("--language", help='As Asterisk names it: de, en_GB; "" clears it.'),
+    click.option("--medium", help='voice, tty, mail, chat, sms, or none: not to be called; "" clears it.'),
+    click.option("--vip/--no-vip", default=None, help="Goes before others, as [customers] says."),
+    click.option("--identity", "identities", multiple=True, help="+49..., a@b.example, external:system:id."),
+    click.option("--set", "values", multiple=True, metavar="FIELD=VALUE", help="A declared field."),
+)
+"""What add and set share."""
 
 
 def _words(options: dict[str, Any]) -> dict[str, Any]:
-    pairs = [text.partition("=") for text in options.pop("values")]
-    if any(not equals for _, equals, _ in pairs):
-        raise click.UsageError("--set takes FIELD=VALUE.")
-    return {**options, "values": {field: value for field, _, value in pairs}}
-
-
-def _added(name: str) -> Callable[[Callable[..., Exit | None]], Command]:
-    """As command(), into this group."""
-
-    def into(function: Callable[..., Exit | None]) -> Command:
-        made = make(name)(function)
-        command.add_command(made)
-        return made
-
-    return into
+    return {**options, "values": fields_set(options["values"])}
 
 
 @_added("show")

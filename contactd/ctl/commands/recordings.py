@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from contactd.ctl.command import AGENT, CONTACT, Command
-from contactd.ctl.command import command as make
+from contactd.ctl.command import AGENT, CONTACT, adding_to
 from contactd.ctl.door import Door
 
 
@@ -23,15 +21,7 @@ def command() -> None:
     """
 
 
-def _added(name: str) -> Callable[[Callable[..., None]], Command]:
-    """As command(), into this group."""
-
-    def into(function: Callable[..., None]) -> Command:
-        made = make(name)(function)
-        command.add_command(made)
-        return made
-
-    return into
+_added = adding_to(command)
 
 
 @_added("list")
