@@ -65,7 +65,7 @@ def _seen(
     legs: dict[str, list[tuple[Message, dict[str, str]]]],
     now: Instant,
 ) -> inp.CallSeen:
-    call, context = status["Uniqueid"], status.get("Context")
+    call = status["Uniqueid"]
     since = values.get("CONTACTD_SINCE")
     leg = next(iter(legs.get(status.get("BridgeID", ""), [])), None)
     place, endpoint = _place(status, leg[0] if leg is not None else None)
@@ -80,7 +80,7 @@ def _seen(
         queued_at=instant(since, now) if since else None,
         offer=OfferId(values["CONTACTD_OFFER"]) if values.get("CONTACTD_OFFER") else None,
         endpoint=endpoint,
-        endpoints=ringing.endpoints(values.get("CONTACTD_RING", "")) if context == ringing.CONTEXT else (),
+        endpoints=ringing.endpoints(values.get("CONTACTD_RING", ""), values.get("CONTACTD_OFFER", "")),
         needs=needs_said(values.get("CONTACTD_NEEDS")),
         diversion=diversion,
         diverted_to=to,

@@ -48,12 +48,12 @@ def variable(command: RingAgent, numbers: Mapping[str, str] = NOBODY) -> str:
     ...     pbx=PbxId("p"), contact=ContactId("c"), channel="x", endpoint="1001", offer=OfferId("3-77"), ring_s=20,
     ...     also=("1002", "1003"),
     ... )
-    >>> exten_of(several), variable(several), endpoints(variable(several))
+    >>> exten_of(several), variable(several), endpoints(variable(several), "3-77")
     ('all*3*77*20', '3-77*PJSIP/1001&PJSIP/1002&PJSIP/1003', ('1001', '1002', '1003'))
     >>> far = RingAgent(
     ...     pbx=PbxId("p"), contact=ContactId("c"), channel="x", endpoint="@anna", offer=OfferId("3-77"), ring_s=20
     ... )
-    >>> exten_of(far), variable(far, {"@anna": "+4930123"}), endpoints(variable(far, {"@anna": "+4930123"}))
+    >>> exten_of(far), variable(far, {"@anna": "+4930123"}), endpoints(variable(far, {"@anna": "+4930123"}), "3-77")
     ('all*3*77*45', '3-77*Local/anna*20*+4930123@contactd-far/n', ('@anna',))
     """
     rung = (command.endpoint, *command.also)
@@ -69,9 +69,11 @@ def _dialled(endpoint: str, ring_s: int, numbers: Mapping[str, str]) -> str:
     return f"Local/{endpoint.removeprefix(REMOTE)}*{ring_s}*{number}@{FAR}/n"
 
 
-def endpoints(text: str) -> tuple[str, ...]:
-    """Whom CONTACTD_RING names."""
-    _, _, rung = text.partition("*")
+def endpoints(text: str, offer: str) -> tuple[str, ...]:
+    """Whom CONTACTD_RING names, if it is this offer's."""
+    whose, _, rung = text.partition("*")
+    if whose != offer:
+        return ()
     return tuple(seat_in(one) or one.removeprefix("PJSIP/") for one in rung.split("&") if one)
 
 
