@@ -28,6 +28,16 @@ class RingAgent(msgspec.Struct, frozen=True, kw_only=True):
     """Other handsets that ring at the same time; the first who answers has the caller."""
 
 
+class WithdrawOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """Take the caller back into the hold; that stops whatever the offer was ringing."""
+
+    pbx: PbxId
+    contact: ContactId
+    channel: str
+    offer: OfferId
+    """Which is over already; for the log."""
+
+
 class ReturnToHold(msgspec.Struct, frozen=True, kw_only=True):
     """Fetch the caller from the static queue; that stops whatever it was ringing.
 
@@ -94,4 +104,4 @@ class ComparePbx(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
-Command = RingAgent | ReturnToHold | MoveToHold | DivertCaller | Announce | PauseRecording | ComparePbx
+Command = RingAgent | WithdrawOffer | ReturnToHold | MoveToHold | DivertCaller | Announce | PauseRecording | ComparePbx

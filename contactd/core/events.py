@@ -285,6 +285,8 @@ class OfferOutcome(StrEnum):
     """By another of the agents whom the same offer rang."""
     NOT_ACCEPTED = "not_accepted"
     """At a number outside: answered, and nobody pressed the key that accepts. A box's voice, perhaps."""
+    WITHDRAWN = "withdrawn"
+    """A supervisor took an agent whom it rang off the floor; at once offered anew, at the old place."""
 
 
 class OfferEnded(Event, frozen=True, kw_only=True):

@@ -7,13 +7,14 @@ from typing import Any
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.agent import Agent, By, Status
-from contactd.core.commands import ComparePbx
-from contactd.core.decision import Decision
+from contactd.core.agent import Agent, AgentState, By, Status
+from contactd.core.commands import ComparePbx, WithdrawOffer
+from contactd.core.decision import Decision, end_offer
 from contactd.core.desks import desk_sign_in_asked, refuses, sit_down
-from contactd.core.events import SignedOutWhy
+from contactd.core.events import OfferOutcome, SignedOutWhy
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import AgentId, Instant
+from contactd.core.plan import Medium
 
 
 def _sign_in_asked(floor: LiveFloor, input_: inp.SignInAsked, at: Instant, into: Decision) -> None:
@@ -30,7 +31,23 @@ def _sign_in_asked(floor: LiveFloor, input_: inp.SignInAsked, at: Instant, into:
 def _sign_out_asked(floor: LiveFloor, input_: inp.SignOutAsked, at: Instant, into: Decision) -> None:
     agent = floor.agents.get(input_.agent)
     if agent is not None and agent.status is not Status.SIGNED_OUT:
+        _withdraw(floor, agent, input_.by, into)
         sign_out(agent, input_.by, "", into)
+
+
+def _withdraw(floor: LiveFloor, agent: Agent, by: str, into: Decision) -> None:
+    """Whom a supervisor takes off the floor does not answer: the callers are not to wait for the end of the ringing.
+    An agent who leaves of their own accord may answer what rings."""
+    if by != By.SUPERVISOR:
+        return
+    for engagement in agent.engagements:
+        if engagement.state is AgentState.OFFERED:
+            contact = floor.contacts[engagement.contact]
+            if contact.medium is Medium.VOICE and contact.offer is not None:
+                into.commands.append(
+                    WithdrawOffer(pbx=contact.pbx, contact=contact.id, channel=contact.channel, offer=contact.offer)
+                )
+            end_offer(contact, OfferOutcome.WITHDRAWN, 0, into)
 
 
 def sign_out(agent: Agent, by: str, why: str, into: Decision) -> None:
@@ -54,6 +71,7 @@ def _not_ready_asked(floor: LiveFloor, input_: inp.NotReadyAsked, at: Instant, i
     if agent is None or agent.status is Status.SIGNED_OUT:
         return
     if agent.status is not Status.NOT_READY or agent.reason != input_.reason:
+        _withdraw(floor, agent, input_.by, into)
         into.events.append(ev.AgentNotReady(agent=agent.id, reason=input_.reason, by=input_.by))
 
 

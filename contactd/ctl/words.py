@@ -31,6 +31,7 @@ _OFFER = {
     OfferOutcome.LOST: "was found to have ended unseen",
     OfferOutcome.ANSWERED_ELSEWHERE: "was answered by another",
     OfferOutcome.NOT_ACCEPTED: "was answered at the number outside and not accepted",
+    OfferOutcome.WITHDRAWN: "was called off by a supervisor",
 }
 _OUTCOME = {
     Outcome.HANDLED: "handled",

@@ -23,6 +23,7 @@ from contactd.core.commands import (
     PauseRecording,
     ReturnToHold,
     RingAgent,
+    WithdrawOffer,
 )
 from contactd.core.contact import ContactState
 from contactd.core.errors import ContactdError
@@ -57,7 +58,7 @@ _NO_ANNOUNCE = (
     "the dialplan has no [contactd-announce], or func_dialplan.so is not loaded: the caller hears music only."
     " Run contactctl doctor."
 )
-_Sent = RingAgent | ReturnToHold | MoveToHold | DivertCaller | Announce
+_Sent = RingAgent | WithdrawOffer | ReturnToHold | MoveToHold | DivertCaller | Announce
 _NO_RING_ALL = (
     "the dialplan has no [contactd-ring-all], or func_dialplan.so is not loaded: the caller stays in the queue."
     " Run contactctl doctor."
@@ -358,6 +359,8 @@ class Steering:
                 # As if the caller had pressed it. Queue() looks for it while the caller waits; a talk only hears it.
                 fields = {"Action": "PlayDTMF", "Channel": command.channel, "Digit": RETURN_KEY, "Receive": "1"}
                 self._post(command, fields)
+            case WithdrawOffer():
+                self._redirect(command, command.channel, "contactd-return", "s")
             case MoveToHold():
                 asyncio.get_running_loop().call_later(_AFTER_TRANSFER_S, self._move_to_hold, command)
             case PauseRecording():

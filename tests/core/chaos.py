@@ -265,9 +265,9 @@ class Chaos:
             (10, self._handset),
             (12, lambda: inp.SignInAsked(agent=dice.choice(AGENTS), pin_right=dice.random() < 0.8)),
             (6, self._desk_sign_in),
-            (1, lambda: inp.SignOutAsked(agent=dice.choice(AGENTS))),
+            (1, lambda: inp.SignOutAsked(agent=dice.choice(AGENTS), by=dice.choice(list(By)))),
             (5, lambda: inp.ReadyAsked(agent=dice.choice(AGENTS))),
-            (2, lambda: inp.NotReadyAsked(agent=dice.choice(AGENTS), reason=dice.choice(("break", "unregistered")))),
+            (2, self._not_ready),
             (3, lambda: inp.WrapUpExtendAsked(agent=self._wrapping_up(), by=By.AGENT)),
             (1, lambda: inp.WrapUpEndAsked(agent=self._wrapping_up(), by=By.SUPERVISOR)),
             (2, self._command_failed),
@@ -491,6 +491,10 @@ class Chaos:
             word=self.dice.choice((inp.RecordingWord.STARTED, *inp.RecordingWord)),
             channel=self.dice.choice(("PJSIP/1001-00000001", "")),
         )
+
+    def _not_ready(self) -> inp.Input:
+        reason = self.dice.choice(("break", "unregistered"))
+        return inp.NotReadyAsked(agent=self.dice.choice(AGENTS), reason=reason, by=self.dice.choice(list(By)))
 
     def _muted(self) -> inp.Input:
         running = [c for c in self.floor.contacts.values() if c.recorder is not None]

@@ -10,7 +10,7 @@ import msgspec
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Agent, AgentState, Status
-from contactd.core.commands import RingAgent
+from contactd.core.commands import RingAgent, WithdrawOffer
 from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.hours import opening
@@ -245,8 +245,27 @@ def turns_of(floor: LiveFloor) -> dict[AgentId, int]:
     return {agent.id: agent.offered_seq for agent in floor.agents.values()}
 
 
+def check_withdrawn(floor: LiveFloor, made: Step) -> None:
+    """Whom a supervisor takes off the floor rings no more, and nobody else's offer is called off."""
+    called_off = [event for event in made.events if isinstance(event, ev.OfferEnded) and event.outcome == "withdrawn"]
+    commands = [command.offer for command in made.commands if isinstance(command, WithdrawOffer)]
+    by_voice = [event.offer for event in called_off if floor.contacts[event.contact].medium == "voice"]
+    assert sorted(commands) == sorted(by_voice)
+    asked = made.input
+    if not isinstance(asked, inp.SignOutAsked | inp.NotReadyAsked) or asked.by != "supervisor":
+        assert not called_off
+        return
+    gone = floor.agents.get(asked.agent)
+    if gone is not None and any(isinstance(event, ev.AgentSignedOut | ev.AgentNotReady) for event in made.events):
+        assert not any(engagement.state is AgentState.OFFERED for engagement in gone.engagements)
+    whose = {event.offer for event in called_off if event.agent == asked.agent}
+    whose |= {e.offer for e in made.events if isinstance(e, ev.LegEnded) and e.agent == asked.agent}
+    assert {event.offer for event in called_off} <= whose
+
+
 def check_offers(floor: LiveFloor, made: Step, turns: Mapping[AgentId, int]) -> None:
     """The offers of one step: first in line first for each agent, the strategy's choice for each contact."""
+    check_withdrawn(floor, made)
     rung = {command.offer: command for command in made.commands if isinstance(command, RingAgent)}
     offered = [event for event in made.events if isinstance(event, ev.ContactOffered) and event.strategy]
     assert set(rung) == {event.offer for event in offered if floor.contacts[event.contact].medium == "voice"}

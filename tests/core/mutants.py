@@ -710,6 +710,9 @@ MUTANTS = (
         "            ready = self._not_owed(demand, (_rank(queue, contact), contact.id, demand.number))\n",
         "            ready = self._ready_in(demand)\n",
     ),
+    Mutant("a supervisor's sign-out calls off what rings", PRESENCE, "if by != By.SUPERVISOR:", "if True:"),
+    Mutant("who leaves of their own accord may answer", PRESENCE, "if by != By.SUPERVISOR:", "if False:"),
+    Mutant("only what rings is called off", PRESENCE, "if engagement.state is AgentState.OFFERED:", "if True:"),
     Mutant(
         "who answered has the caller",
         OFFERS,

@@ -10,8 +10,8 @@ import msgspec
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.agent import Handset
-from contactd.core.commands import Command, DivertCaller, ReturnToHold, RingAgent
+from contactd.core.agent import By, Handset
+from contactd.core.commands import Command, DivertCaller, ReturnToHold, RingAgent, WithdrawOffer
 from contactd.core.destination import Outside, ToMessage, ToQueue, ToVoicemail
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.ids import ContactId, DiversionId, Instant, OfferId, QueueId
@@ -149,7 +149,7 @@ class Model:
         )
 
     def obey(self, command: Command) -> None:
-        if not self.linked or not isinstance(command, RingAgent | ReturnToHold | DivertCaller):
+        if not self.linked or not isinstance(command, RingAgent | WithdrawOffer | ReturnToHold | DivertCaller):
             return
         caller = self.callers.get(command.contact)
         if caller is None:
@@ -158,21 +158,33 @@ class Model:
             elif isinstance(command, DivertCaller):
                 self.destination_failed(command.contact, command.diversion, inp.NOT_SENT)
             return
-        if isinstance(command, DivertCaller):
-            self.divert(caller, command)
-            return
-        if isinstance(command, ReturnToHold) and caller.place is not Place.FALLBACK:
-            return  # the static queue's key means nothing elsewhere
-        # A redirect takes the caller out of whatever it does: only these two can be left without harm.
+        match command:
+            case DivertCaller():
+                self.divert(caller, command)
+            case WithdrawOffer():
+                self.withdraw(caller, command)
+            case ReturnToHold():
+                # The static queue's key means nothing elsewhere.
+                if caller.place is Place.FALLBACK:
+                    self.hold(caller)
+            case RingAgent():
+                self.redirect(caller, command)
+
+    def redirect(self, caller: Caller, command: RingAgent) -> None:
+        # It takes the caller out of whatever they do: only these two can be left without harm.
         assert caller.place in (Place.HOLD, Place.FALLBACK), f"{command} cuts off a caller in {caller.place}"
-        if isinstance(command, ReturnToHold):
-            self.hold(caller)
-            return
         status = self.dice.choice((None, None, None, "BUSY", "refused"))
         if status == "refused":
             self.hear(inp.CommandFailed(contact=command.contact, offer=command.offer, why="refused"))
             return
         self.ring(caller, command, busy=status is not None)
+
+    def withdraw(self, caller: Caller, command: WithdrawOffer) -> None:
+        assert (caller.place, caller.offer) == (Place.OFFER, command.offer), f"{command} cuts off more than an offer"
+        rang = caller.legs
+        self.hold(caller)
+        for endpoint in rang:
+            self.handset_changed(endpoint)
 
     def ring(self, caller: Caller, command: RingAgent, *, busy: bool) -> None:
         """busy: the first handset is."""
@@ -351,7 +363,10 @@ class Model:
         elif what == "agent":
             agent = dice.choice(list(self.floor.agents))
             ask = dice.choice((inp.SignInAsked(agent=agent, pin_right=True), inp.ReadyAsked(agent=agent)))
-            away = dice.choice((inp.NotReadyAsked(agent=agent, reason="break"), inp.SignOutAsked(agent=agent)))
+            by = dice.choice((By.AGENT, By.SUPERVISOR))
+            away = dice.choice(
+                (inp.NotReadyAsked(agent=agent, reason="break", by=by), inp.SignOutAsked(agent=agent, by=by))
+            )
             self.tell(dice.choice((ask, ask, ask, away)))
         elif what == "time":
             self.tell(inp.TimePassed())

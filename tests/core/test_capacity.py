@@ -441,3 +441,11 @@ def test_the_journal_of_before_makes_the_same_floor() -> None:
                     del profile["capacity"]
             rebuilt.apply(decode(msgspec.json.encode(body)), made.at)
     assert frozen(rebuilt) == frozen(world.floor)
+
+
+def test_mail_that_is_offered_to_whom_a_supervisor_signs_out_goes_to_the_next() -> None:
+    world = blended(ANNA, BILAL)
+    mail = world.receive(MAIL)
+    assert offered_to(world, mail) == ANNA
+    world.put(inp.SignOutAsked(agent=ANNA, by=By.SUPERVISOR))
+    assert (offered_to(world, mail), world.commands) == (BILAL, [])

@@ -8,6 +8,7 @@ import pytest
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import AgentState, By, Handset, Status
+from contactd.core.commands import WithdrawOffer
 from contactd.core.plan import FloorPlan, ReasonPlan
 from tests.core.world import ANNA, BILAL, PBX, SALES, SUPPORT, World, open_world, plan
 
@@ -269,3 +270,48 @@ def test_a_break_that_is_overdue_ends_with_the_inactive_agent_s_sign_out() -> No
     world.wait(60).put(inp.TimePassed())
     assert world.kinds() == ["AgentOverdue", "AgentSignedOut"]
     assert not world.agent(ANNA).overdue
+
+
+# --- taken off the floor ----------------------------------------------------------------------------------------------
+
+_OFF_THE_FLOOR = [
+    inp.SignOutAsked(agent=ANNA, by=By.SUPERVISOR),
+    inp.NotReadyAsked(agent=ANNA, reason="break", by=By.SUPERVISOR),
+]
+
+
+@pytest.mark.parametrize("ask", _OFF_THE_FLOOR)
+def test_what_rings_at_whom_a_supervisor_takes_off_the_floor_is_called_off(ask: inp.Input) -> None:
+    """The caller keeps the place, and nothing is held against the agent."""
+    world = open_world()
+    world.sign_in(ANNA)
+    call = world.arrive(SALES)
+    offer, queued_at = world.offer(call), world.contact(call).queued_at
+    world.wait(3).put(ask)
+    assert world.kinds()[0] == "OfferEnded"
+    assert world.commands == [WithdrawOffer(pbx=PBX, contact=call.contact, channel=call.channel, offer=offer)]
+    assert (world.agent(ANNA).state, world.agent(ANNA).reason) == (AgentState.IDLE, getattr(ask, "reason", ""))
+    world.sign_in(BILAL)
+    assert world.contact(call).offer is None, "the caller is not in the hold yet"
+    world.hold(call, SALES)
+    assert (world.contact(call).agent, world.contact(call).queued_at) == (BILAL, queued_at)
+
+
+@pytest.mark.parametrize("ask", [BREAK, inp.SignOutAsked(agent=ANNA, by=By.AGENT)])
+def test_an_agent_who_leaves_may_answer_what_rings(ask: inp.Input) -> None:
+    world = open_world()
+    world.sign_in(ANNA)
+    call = world.arrive(SALES)
+    world.put(ask)
+    assert world.commands == []
+    world.answer(call)
+    assert world.contact(call).agent == ANNA
+
+
+def test_a_talk_goes_on_when_a_supervisor_takes_its_agent_off_the_floor() -> None:
+    world = open_world()
+    world.sign_in(ANNA)
+    call = world.arrive(SALES)
+    world.answer(call)
+    world.put(_OFF_THE_FLOOR[0])
+    assert (world.contact(call).agent, world.commands) == (ANNA, [])

@@ -7,8 +7,8 @@ import pytest
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.agent import AgentState, Handset, Status
-from contactd.core.commands import ComparePbx, RingAgent
+from contactd.core.agent import AgentState, By, Handset, Status
+from contactd.core.commands import ComparePbx, RingAgent, WithdrawOffer
 from contactd.core.contact import ContactState, Outcome
 from contactd.core.ids import AgentId, OfferId
 from contactd.core.inputs import Place
@@ -405,3 +405,25 @@ def test_who_rings_beside_another_will_be_free_in_a_moment() -> None:
         world.arrive(SALES)
     waits = [estimated_wait(world.floor, SALES, world.now, pbx=PBX) for world in (alone, beside)]
     assert all(one is not None and one.median_s < 30 for one in waits)
+
+
+def test_no_leg_takes_the_agent_of_somebody_older_on_the_way_back() -> None:
+    """David serves support as well, and a caller of support comes back out of the static queue."""
+    world = open_world(ringing_plan(most=4))
+    older = world.arrive()
+    world.wait(5).compare(seen(older, Place.FALLBACK, queue=SUPPORT, queued_at=world.now - 4))
+    world.sign_in("anna", "bilal", "carla", "david")
+    world.now = world.steps[0].at + 7
+    assert world.contact(world.arrive(SALES)).legs == (ANNA, BILAL, CARLA)
+    world.hold(older, SUPPORT)
+    assert world.contact(older).agent == DAVID
+
+
+def test_whom_a_supervisor_takes_off_the_floor_rings_no_more() -> None:
+    world = ringing_world(most=2)
+    call = world.arrive(SALES)
+    made = world.put(inp.SignOutAsked(agent=BILAL, by=By.SUPERVISOR))
+    assert dict(ended(world)) == {BILAL: "withdrawn", ANNA: "withdrawn"}
+    assert [type(command) for command in made.commands] == [WithdrawOffer]
+    world.hold(call, SALES)
+    assert world.contact(call).legs == (ANNA, CARLA)

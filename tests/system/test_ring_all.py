@@ -145,15 +145,25 @@ async def test_an_agent_who_answers_and_hangs_up_at_once_gives_the_caller_back(c
     assert len(set(queued)) == 1
 
 
-async def test_who_signs_out_while_it_rings_may_answer_and_a_handset_that_is_gone_stops_nobody(centre: Centre) -> None:
+async def test_a_handset_that_is_gone_stops_nobody(centre: Centre) -> None:
     call, handsets, (anna, _, _) = await rung(centre)
     await handsets[1].unregister()
-    centre.act("anna", "sign-out")
     await anna.answer()
     await talk(call, anna)
-    await centre.until_agent("anna", status="signed_out", state="busy")
     assert legs(centre.facts())["carla"] == "answered_elsewhere"
     await handsets[1].register()
+
+
+async def test_whom_a_supervisor_signs_out_rings_no_more_and_the_others_ring_again(centre: Centre) -> None:
+    call, handsets, rings = await rung(centre)
+    centre.act("anna", "sign-out")
+    for ring in rings:
+        await ring.wait("disconnected", 3)
+    _, carla = [await (await handset.next_call()).wait("early") for handset in handsets[1:]]
+    await carla.answer()
+    await talk(call, carla)
+    await centre.until_agent("anna", status="signed_out", state="idle")
+    assert len([fact for fact in centre.facts() if fact.kind == "ContactOffered"]) == 2
 
 
 async def test_several_ring_on_when_contactd_is_killed_and_one_who_answers_is_found(centre: Centre) -> None:
