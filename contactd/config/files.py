@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_origin
@@ -63,12 +63,17 @@ class Opened:
         return _folder(self.path) / _secrets_name(self.sources)
 
 
-def open_files(path: Path) -> Opened:
-    """path: a folder, whose *.toml are read in the order of their names, or one file; flows/ beside them as well."""
+def open_files(path: Path, drafts: Iterable[Path] = ()) -> Opened:
+    """path: a folder, whose *.toml are read in the order of their names, or one file; flows/ beside them as well.
+
+    drafts: files of flows that are not there yet, read as if they were, each in place of the one of its name.
+    """
     opened = Opened(path, Problems(path))
-    for one in _candidates(opened):
+    tried = {draft.name: draft for draft in drafts}
+    for one in [*(one for one in _candidates(opened) if not _replaced(opened, one, tried)), *tried.values()]:
         try:
-            opened.sources.append(_source(one, _name(opened, one)))
+            name = f"{FLOWS}/{one.name}" if tried.get(one.name) is one else _name(opened, one)
+            opened.sources.append(_source(one, name))
         except ConfigErrors as refused:
             opened.problems.found += refused.errors
     # Which file has the secrets is known only now: it is nobody's source, and what is wrong with it is told elsewhere.
@@ -84,6 +89,10 @@ def open_files(path: Path) -> Opened:
         else:
             _merge(opened, source)
     return opened
+
+
+def _replaced(opened: Opened, path: Path, tried: Mapping[str, Path]) -> bool:
+    return path.name in tried and _name(opened, path) != path.name
 
 
 def _name(opened: Opened, path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 
 from contactd.config.problems import Problems
 from contactd.config.sections import FlowTest, Line, Sections
@@ -35,12 +36,17 @@ def check_flows(sections: Sections, lines: Iterable[Line], into: Problems) -> No
         _rehearse_all(sections, flows, into)
 
 
-def tests_of(sections: Sections) -> dict[str, tuple[FlowTest, ...]]:
-    return {flow_id: section.tests for flow_id, section in sections.flows.items()}
+def is_test(key: str) -> bool:
+    """Whether the key of a problem, such as flows.main.tests.0, is a test's."""
+    return key.split(".")[2:3] == ["tests"]
 
 
-def rehearsed(flow: Flow, flows: Mapping[str, Flow], test: FlowTest) -> tuple[Rehearsed, list[str]]:
+def rehearsed(flow: Flow, flows: Mapping[str, Flow], test: FlowTest) -> tuple[Rehearsed | None, list[str]]:
     """What came of a test, and what was to be otherwise, each as a sentence without a full stop."""
+    unknown = [name for name in test.facts if name not in flow.facts]
+    if unknown:
+        near = ", ".join(get_close_matches(unknown[0], flow.facts, n=3, cutoff=0.3)) or "none"
+        return None, [f'there is no fact "{unknown[0]}"; the nearest: {near}']
     came = rehearse(flow, flows, test.caller, test.facts)
     wrong: list[str] = []
     if came.ends != test.ends:
@@ -78,16 +84,11 @@ def _strangers(sections: Sections, flow: Flow) -> Iterable[Trouble]:
 
 
 def _rehearse_all(sections: Sections, flows: Mapping[str, Flow], into: Problems) -> None:
-    facts = fact_kinds(sections.queues, sections.calendars)
-    for flow_id, tests in tests_of(sections).items():
-        for n, test in enumerate(tests):
-            key = ("flows", flow_id, "tests", str(n))
-            unknown = [name for name in test.facts if name not in facts]
-            if unknown:
-                into.add((*key, "facts"), f'there is no fact "{unknown[0]}"', f"Give one of {', '.join(facts)}")
-                continue
+    for flow_id, section in sections.flows.items():
+        for n, test in enumerate(section.tests):
             _, wrong = rehearsed(flows[flow_id], flows, test)
             for what in wrong:
+                key = ("flows", flow_id, "tests", str(n))
                 into.add(key, f'the test "{test.name}" fails: {what}', "Mend the flow, or the test")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,8 +11,9 @@ import msgspec
 
 from contactd.config.calendars import calendars_of, check_calendar
 from contactd.config.checks import check_case_types, check_secrets, check_sections
-from contactd.config.files import Opened, Source, open_files, open_secrets
-from contactd.config.problems import ConfigErrors, Problems
+from contactd.config.files import FLOWS, Opened, Source, open_files, open_secrets
+from contactd.config.flows import flows_of, is_test
+from contactd.config.problems import ConfigErrors, Problem, Problems
 from contactd.config.reader import read_struct
 from contactd.config.retention import retention_days
 from contactd.config.sections import (
@@ -32,8 +34,10 @@ from contactd.config.sections import (
     SecretSections,
     Sections,
 )
+from contactd.config.sections import Flow as FlowSection
 from contactd.config.settings import Settings, as_settings
 from contactd.core.ids import CalendarId, PbxId
+from contactd.core.ivr.flow import Flow
 from contactd.hours.calendar import Calendar
 
 D = TypeVar("D", bound=Door)
@@ -166,6 +170,22 @@ def case_access(path: Path | str = DEFAULT_PATH) -> tuple[dict[str, CaseType], d
     for name in ("calendars", "case_types"):
         _refuse(opened, name)
     return found.case_types, calendars_of(found.calendars)
+
+
+def flow_access(
+    path: Path | str = DEFAULT_PATH, drafts: Iterable[Path] = ()
+) -> tuple[dict[str, FlowSection], dict[str, Flow], list[Problem]]:
+    """Flows as they are written, as they run, and what is wrong with them, whatever else is. With anything wrong but
+    tests that fail, none runs. drafts: as open_files() takes them. Raises ConfigErrors for a file that cannot be read.
+    """
+    opened = open_files(Path(path), drafts)
+    if not opened.whole:
+        raise ConfigErrors(opened.problems.found)
+    sections = read_struct(Sections, opened.table, (), opened.problems)
+    check_sections(sections, opened.problems)
+    found = [one for one in opened.problems.found if one.key.split(".")[0] == FLOWS]
+    runs = not [one for one in found if not is_test(one.key)]
+    return sections.flows, flows_of(sections) if runs else {}, found
 
 
 def names(path: Path | str, section: str) -> list[str]:

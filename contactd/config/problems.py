@@ -102,12 +102,17 @@ def lines_of_keys(text: str) -> dict[Key, int]:
     """Where each key stands. A hint for people, which text inside a multi-line string may mislead."""
     lines: dict[Key, int] = {}
     table: Key = ()
+    elements: dict[Key, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if assigned := _ASSIGNED.match(line):
             lines.setdefault(table + _split(assigned[1]), number)
         elif header := _TABLE.match(line):
             table = _split(header[1])
             lines.setdefault(table, number)
+            if line.lstrip().startswith("[["):
+                elements[table] = elements.get(table, -1) + 1
+                table = (*table, str(elements[table]))
+                lines.setdefault(table, number)
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Figures over history: each a query in sql/reports, with its formula from core/kpi.py."""
+"""Figures over history: each a query in sql/reports, with its formula from core."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
+import msgspec
 
+from contactd.core.events import AnyEvent, FlowWent
 from contactd.core.ids import Instant
+from contactd.core.ivr.figures import FlowFigures, Journey
 from contactd.core.kpi import first_contact_resolution
 from contactd.store.queries import query
 
@@ -51,6 +54,26 @@ async def came_again(
     """Contacts that had a further one, the newest first."""
     rows = await connection.fetch(query("re_contacts"), since, until, days, *_what(variant), most, timeout=600)
     return [dict(row) for row in rows]
+
+
+async def flow_figures(connection: asyncpg.Connection, flow: str, since: Instant, until: Instant) -> FlowFigures:
+    """Of the callers who arrived in that time. A row at a time: of a month there are millions."""
+    figures = FlowFigures()
+    decode = msgspec.json.Decoder(AnyEvent).decode
+    last = ""
+    told: list[tuple[Instant, FlowWent]] = []
+    waited, ended_at = False, None
+    async with connection.transaction():
+        async for row in connection.cursor(query("flow_journeys"), since, until, flow, prefetch=2000, timeout=600):
+            if row["contact"] != last:
+                figures.add(Journey(told, waited, ended_at))
+                last, told = row["contact"], []
+                waited, ended_at = row["waited"], row["ended_at"]
+            event = decode(row["body"])
+            if isinstance(event, FlowWent):
+                told.append((row["at"], event))
+    figures.add(Journey(told, waited, ended_at))
+    return figures
 
 
 def _what(variant: str) -> tuple[str, bool]:

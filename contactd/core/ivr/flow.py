@@ -47,6 +47,7 @@ class Flow:
     pieces: Mapping[tuple[str, str], tuple[Piece, ...]]
     expressions: Mapping[tuple[str, str], Expression]
     variables: Mapping[str, Kind]
+    facts: Mapping[str, Kind]
 
 
 def fact_kinds(queues: Iterable[str], calendars: Iterable[str]) -> dict[str, Kind]:
@@ -114,7 +115,7 @@ def make_flow(
                     maker.expression(name, f"values.{variable}", text, lambda kind, v=variable: variables.get(v, kind))  # type: ignore[misc]
             case _:
                 pass
-    flow = Flow(flow_id, start, nodes, maker.pieces, maker.expressions, variables)
+    flow = Flow(flow_id, start, nodes, maker.pieces, maker.expressions, variables, facts)
     return flow, maker.troubles
 
 
