@@ -40,6 +40,7 @@ def _run(listen: str) -> int:
     # A signal while starting ends the start, and everything that was started with it.
     signal.signal(signal.SIGTERM, _interrupted)
     (FOLDER / "contactd" / "contactd.log").unlink(missing_ok=True)
+    (FOLDER / "contactd" / "worker.log").unlink(missing_ok=True)
     stack = Stack(FOLDER, people=staff(4), listen=listen)
     began = time.monotonic()
     try:
@@ -47,6 +48,7 @@ def _run(listen: str) -> int:
             stack.start(run_contactd=False)
         with step("starting contactd"):
             stack.daemon.start()
+            stack.daemon.start_worker()
         _write_card(stack, listen)
         print(_welcome(stack, listen, time.monotonic() - began), flush=True)
         while stack.daemon.alive() and stack.asterisk.alive() and stack.postgres.alive():
@@ -99,7 +101,7 @@ contactd is running ({took_s:.1f} s). Ctrl-C stops all of it.
   Look      http://127.0.0.1:{stack.daemon.web_port}/healthz   http://127.0.0.1:{stack.daemon.web_port}/metrics
             .lab/venv/bin/contactctl --config {config} status | agents | queues | contacts
             .lab/venv/bin/contactctl --config {config} explain CONTACT
-            log: {Path(os.path.relpath(stack.daemon.log))}
+            logs: {Path(os.path.relpath(stack.daemon.log))} and worker.log beside it
 
   Try it    make call        in another terminal: a caller and a handset, by themselves
 """

@@ -67,6 +67,7 @@ class Contactd:
         self.log = folder / "contactd.log"
         self._prefix = tuple(prefix)
         self._process: Process | None = None
+        self._worker: Process | None = None
         folder.mkdir(parents=True, exist_ok=True)
         self.write(toml, secrets_toml)
 
@@ -137,21 +138,22 @@ class Contactd:
 
     def start(self, *options: str, wait: bool = True, env: Mapping[str, str] | None = None) -> None:
         """wait: return when it steers and all is well, by its own /readyz and /healthz."""
-        argv = [
-            *self._prefix,
-            sys.executable,
-            "-m",
-            "contactd",
-            "--config",
-            str(self.config),
-            "run",
-            *options,
-        ]
-        self._process = Process(
-            argv, log=self.log, stop_signal=signal.SIGTERM, cwd=self.tree, env={**os.environ, **(env or {})}
-        )
+        self._process = self._program("run", *options, log=self.log, env=env or {})
         if wait:
             self.wait_steering()
+
+    def start_worker(self) -> None:
+        """`contactd worker` beside it, with a log of its own; stop() ends both."""
+        self._worker = self._program("worker", log=self.folder / "worker.log")
+
+    def stop_worker(self) -> None:
+        if self._worker:
+            self._worker.stop()
+            self._worker = None
+
+    def _program(self, *words: str, log: Path, env: Mapping[str, str] | None = None) -> Process:
+        argv = [*self._prefix, sys.executable, "-m", "contactd", "--config", str(self.config), *words]
+        return Process(argv, log=log, stop_signal=signal.SIGTERM, cwd=self.tree, env={**os.environ, **(env or {})})
 
     def wait_steering(self, patience_s: float = 30.0) -> None:
         process = self._process
@@ -198,6 +200,7 @@ class Contactd:
         return json.loads(done.stdout)
 
     def stop(self) -> None:
+        self.stop_worker()
         if self._process:
             self._process.stop()
             self._process = None

@@ -6,16 +6,11 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import os
-import signal
-import sys
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.lab.phones import Call, Handset
-from tests.lab.process import Process
-from tests.lab.progress import ROOT
 from tests.system.centre import AGENT_HZ, CALLER_HZ, Centre
 from tests.system.hearing import Recorded, recorded, sides
 from tests.system.reloading import Files
@@ -262,15 +257,11 @@ async def test_what_is_whispered_to_the_agent_is_not_in_the_recording(centre: Ce
 @contextlib.asynccontextmanager
 async def working(centre: Centre) -> AsyncIterator[None]:
     """A worker of its own process."""
-    daemon = centre.stack.daemon
-    argv = [sys.executable, "-m", "contactd", "--config", str(daemon.config), "worker"]
-    process = Process(
-        argv, log=centre.folder / "worker.log", stop_signal=signal.SIGTERM, cwd=ROOT, env=dict(os.environ)
-    )
+    centre.stack.daemon.start_worker()
     try:
         yield
     finally:
-        await asyncio.to_thread(process.stop)
+        await asyncio.to_thread(centre.stack.daemon.stop_worker)
 
 
 async def test_a_talk_is_kept_encrypted_heard_by_whoever_may_and_gone_with_the_person(centre: Centre) -> None:
