@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contactd.config.problems import Key, Problems
 from contactd.config.sections import AgentSection, DestinationTable, Queue, Sections
 from contactd.core.destination import Destination, ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
+from contactd.core.dialling import DialRules, Purpose, listed, sentence
 from contactd.core.ids import QueueId
 
 _KINDS = DestinationTable.__struct_fields__
@@ -51,7 +52,36 @@ def _of_queue(queue: Queue) -> Iterator[tuple[Key, DestinationTable]]:
             yield ("steps", after, "go"), step.go
 
 
+def minutes_of(clock: str) -> int:
+    """
+    >>> minutes_of("8:30"), minutes_of("24:00")
+    (510, 1440)
+    """
+    hours, _, minutes = clock.partition(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def check_dialling(sections: Sections, into: Problems) -> None:
+    """What stands in the configuration to be dialled is asked of the same room as what somebody types."""
+    section = sections.dialling
+    if not into.complained(("dialling",)) and minutes_of(section.earliest) >= minutes_of(section.latest):
+        into.add(("dialling", "latest"), "not after earliest: nobody could ever be called", "Give a later time")
+    if not sections.external_numbers:
+        return
+    # The world's numbering plans take a moment to load, which most commands need not wait for.
+    from contactd.numbers import number_of  # noqa: PLC0415
+
+    for number in sections.external_numbers:
+        if number in sections.emergency_numbers or number in sections.lines:
+            continue  # told where it is used
+        refused = listed(number_of(number, sections.customers.country), Purpose.DIVERSION, DialRules())
+        if refused is not None:
+            what = f"{number} is never dialled: {sentence(refused.why)}"
+            into.add(("external_numbers",), what, "Take it out")
+
+
 def check_destinations(sections: Sections, into: Problems) -> None:
+    check_dialling(sections, into)
     for key, table in leads(sections):
         _one_of_them(key, table, into)
         if table.queue and table.queue not in sections.queues:

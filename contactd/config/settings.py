@@ -9,11 +9,12 @@ from operator import itemgetter
 
 import msgspec
 
-from contactd.config.destinations import as_destination, leads
+from contactd.config.destinations import as_destination, leads, minutes_of
 from contactd.config.sections import Line, Profile, Queue, Reason, SecretSections, Sections, TimesTable
 from contactd.core import announcements as say
 from contactd.core.agent import REMOTE
 from contactd.core.contact import Needs
+from contactd.core.dialling import DialRules, NumberKind
 from contactd.core.ids import AgentId, PbxId, QueueId
 from contactd.core.ivr.prompts import sounds_in
 from contactd.core.plan import (
@@ -102,6 +103,21 @@ class Settings(Sections, frozen=True, kw_only=True):
             ),
             sign_out_unregistered_s=self.sign_in.sign_out_unregistered_s,
             sign_out_inactive_s=self.sign_in.sign_out_inactive_s,
+            dialling=self.dial_rules,
+        )
+
+    @property
+    def dial_rules(self) -> DialRules:
+        section = self.dialling
+        own = (self.customers.country,) if self.customers.country else ()
+        return DialRules(
+            countries=section.countries or own,
+            kinds=tuple(map(NumberKind, section.kinds)),
+            earliest_min=minutes_of(section.earliest),
+            latest_min=minutes_of(section.latest),
+            number_an_hour=section.number_an_hour,
+            queue_an_hour=section.queue_an_hour,
+            all_an_hour=section.all_an_hour or None,
         )
 
     def needs_of(self, menu: str) -> dict[str, Needs]:

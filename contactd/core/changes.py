@@ -12,7 +12,8 @@ from contactd.core import customer, hearing, ring_all
 from contactd.core import events as ev
 from contactd.core.agent import AgentState, Status, Tries
 from contactd.core.contact import Contact, ContactState, Outcome, Sent
-from contactd.core.destination import ToQueue
+from contactd.core.destination import ToExternal, ToQueue
+from contactd.core.dialling import Dialled, count, uncount
 from contactd.core.errors import FloorBug
 from contactd.core.hours import BY_HOURS, calendar_changed, hours_switched
 from contactd.core.ids import Instant, QueueId
@@ -118,9 +119,14 @@ def _diverted(floor: LiveFloor, event: ev.ContactDiverted, at: Instant) -> None:
     contact.queue, contact.step = event.queue, event.step
     floor.enter(contact, ContactState.DIVERTED)
     contact.sent = Sent(diversion=event.diversion, to=event.to, at=at)
+    if isinstance(event.to, ToExternal) and event.why is not ev.DiversionReason.FOUND:
+        count(floor.state.dialled, Dialled(at=at, queue=event.queue))
 
 
 def _diversion_failed(floor: LiveFloor, event: ev.DiversionFailed, at: Instant) -> None:
+    if event.failure is ev.DiversionFailure.RATE:
+        # Nothing was dialled.
+        uncount(floor.state.dialled)
     floor.enter(floor.contacts[event.contact], ContactState.WAITING)
 
 
@@ -168,6 +174,8 @@ def _offered(floor: LiveFloor, event: ev.ContactOffered, at: Instant) -> None:
     contact.agent, contact.offer = agent.id, event.offer
     contact.legs = ring_all.first_leg(contact, event)
     agent.offered_seq = floor.seq + 1
+    if agent.remote:
+        count(floor.state.dialled, Dialled(at=at, queue=contact.queue))
     floor.engage(agent, contact, AgentState.OFFERED, at, until=event.until)
 
 

@@ -11,7 +11,8 @@ from contactd.core import inputs as inp
 from contactd.core.commands import ComparePbx, DivertCaller
 from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.decision import Decision, queued
-from contactd.core.destination import Destination, ToQueue
+from contactd.core.destination import Destination, ToExternal, ToQueue
+from contactd.core.dialling import Dialled, Number, Purpose, may_dial
 from contactd.core.events import DiversionFailure, DiversionReason
 from contactd.core.floor import LiveFloor
 from contactd.core.hours import leaves, turned_away
@@ -163,6 +164,12 @@ def _send(
         into.events.append(
             ev.ContactDiverted(contact=here.contact, queue=here.queue, to=to, why=why, step=step, diversion=diversion)
         )
+        if isinstance(to, ToExternal) and _too_many_outside(floor, here.queue, at, into):
+            # The caller stays where they stand, as if the PBX had refused it.
+            rate = DiversionFailure.RATE
+            into.events.append(ev.DiversionFailed(contact=here.contact, diversion=diversion, failure=rate))
+            into.events.append(ev.ContactHeld(contact=here.contact))
+            return True
         into.commands.append(
             DivertCaller(pbx=pbx, contact=here.contact, channel=channel, to=to, diversion=diversion, epoch=floor.epoch)
         )
@@ -175,6 +182,18 @@ def _send(
     waits = queued(here.contact, to.queue, here.queued_at, at, plan=floor.queues[to.queue], known=known, passed=passed)
     arrive(floor, waits, pbx=pbx, channel=channel, known=known, at=at, into=into)
     return True
+
+
+def _too_many_outside(floor: LiveFloor, queue: QueueId, at: Instant, into: Decision) -> bool:
+    """Whether too much was dialled within the hour for one more, which this decision has just said. The number itself
+    was looked at when the configuration was read; what this decision dials is on the floor when it is applied."""
+    rules = floor.plan.dialling
+    if rules.all_an_hour is None:
+        return False
+    sent = sum(isinstance(one, ev.ContactDiverted) and isinstance(one.to, ToExternal) for one in into.events)
+    kept = sum(isinstance(one, ev.DiversionFailed) and one.failure is DiversionFailure.RATE for one in into.events)
+    before = [*floor.state.dialled, *(Dialled(at=at, queue=queue) for _ in range(sent - kept - 1))]
+    return may_dial(Number(), Purpose.DIVERSION, queue, rules, before, at) is not None
 
 
 def still_there(contact: Contact | None, queue: QueueId) -> QueueId:

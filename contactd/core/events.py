@@ -192,6 +192,8 @@ class DiversionFailure(StrEnum):
     """Fenced by the dialplan: another writer had taken over."""
     UNSEEN = "unseen"
     """A comparison found the caller back in the hold."""
+    RATE = "rate"
+    """Too many numbers outside were dialled within the hour."""
 
 
 class DiversionFailed(Event, frozen=True, kw_only=True):

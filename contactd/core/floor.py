@@ -17,6 +17,7 @@ from contactd.core.announcements import Hearing
 from contactd.core.changes import CHANGES
 from contactd.core.contact import TRANSITIONS as CONTACT_TRANSITIONS
 from contactd.core.contact import Contact, ContactState, Needs
+from contactd.core.dialling import Dialled
 from contactd.core.errors import FloorBug
 from contactd.core.hearing import next_at
 from contactd.core.hours import forget_hours, leaves
@@ -57,6 +58,8 @@ class Floor(msgspec.Struct, kw_only=True):
     """By what each caller is known: places that are kept for who was cut off, the oldest first."""
     estimated_at: Instant = 0.0
     """When a wait was last estimated as it began."""
+    dialled: list[Dialled] = []
+    """What was dialled outside within the last hour, the oldest first."""
     unstaffed: dict[str, Instant] = {}
     """By ``pbx/queue``: since when nobody is signed in there who serves it, of queues that ask and had somebody."""
 

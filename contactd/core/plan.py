@@ -8,6 +8,7 @@ import msgspec
 
 from contactd.core.announcements import Announcements
 from contactd.core.destination import Destination
+from contactd.core.dialling import DialRules
 from contactd.core.ids import AgentId, CalendarId, GroupId, PbxId, QueueId, SkillId
 
 WHOLE = 100
@@ -216,3 +217,5 @@ class FloorPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How long a handset may be away until its agent is signed out; 0: for ever."""
     sign_out_inactive_s: int = 0
     """How long an agent may have neither a contact nor anything to say; 0: for ever."""
+    dialling: DialRules = DialRules()
+    """What may be dialled outside."""

@@ -172,6 +172,7 @@ _FAILURE = {
     DiversionFailure.NOT_SENT: "the PBX did not carry it out",
     DiversionFailure.STALE: "another contactd had taken over",
     DiversionFailure.UNSEEN: "found back in the hold",
+    DiversionFailure.RATE: "too many numbers outside were dialled within the hour (all_an_hour of [dialling])",
 }
 
 

@@ -182,3 +182,52 @@ def test_the_floor_knows_a_seat_outside_and_never_the_number(tmp_path: Path) -> 
     assert "030123" not in repr(settings.plan())
     assert settings.remotes_of(settings.pbx_of(AgentId("anna"))) == {"@anna": "030123"}
     assert "followme/options" in settings.sounds
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        ("110", "an emergency number"),
+        ("09001234567", "numbers of its kind are not dialled"),
+        ("+88161234567", "numbers of its kind are not dialled"),
+        ("+4930123456", None),
+        ("1001", None),
+        ("4711", None),
+    ],
+)
+def test_what_is_never_dialled_is_not_among_the_numbers_outside(tmp_path: Path, number: str, words: str | None) -> None:
+    made = table({"a": {}}, external_numbers=[number], customers={"country": "DE"})
+    path = write(tmp_path, made, {"pbx": {"pbx1": {"secret": "x"}}})
+    if words is None:
+        load(path)
+        return
+    with pytest.raises(ConfigErrors) as refusal:
+        load(path)
+    (told,) = [str(problem) for problem in refusal.value.errors]
+    assert "external_numbers:" in told and words in told
+
+
+@pytest.mark.parametrize(
+    ("dialling", "key", "words"),
+    [
+        ({"countries": ["Germany"]}, "countries", "ISO 3166"),
+        ({"kinds": ["premium"]}, "kinds", "fixed_line"),
+        ({"earliest": "25:00"}, "earliest", "a time of day"),
+        ({"earliest": "9:00", "latest": "9:00"}, "latest", "not after earliest"),
+        ({"number_an_hour": 0}, "number_an_hour", "1 to 5000"),
+    ],
+)
+def test_rules_of_dialling_that_cannot_be_are_refused(
+    tmp_path: Path, dialling: dict[str, Any], key: str, words: str
+) -> None:
+    with pytest.raises(ConfigErrors) as refusal:
+        load(write(tmp_path, table({"a": {}}, dialling=dialling), {"pbx": {"pbx1": {"secret": "x"}}}))
+    (told,) = [str(problem) for problem in refusal.value.errors]
+    assert f"dialling.{key}:" in told and words in told
+
+
+def test_the_floor_gets_the_rules_of_dialling_and_our_country_when_none_is_given(tmp_path: Path) -> None:
+    dialling = {"latest": "24:00", "all_an_hour": 7, "kinds": ["mobile"]}
+    made = table({"a": {}}, dialling=dialling, customers={"country": "DE"})
+    rules = load(write(tmp_path, made, {"pbx": {"pbx1": {"secret": "x"}}})).plan().dialling
+    assert (rules.countries, rules.kinds, rules.latest_min, rules.all_an_hour) == (("DE",), ("mobile",), 1440, 7)

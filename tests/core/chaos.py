@@ -14,6 +14,7 @@ from contactd.core.agent import AgentState, By, Handset
 from contactd.core.announcements import Announcements, Message, Times
 from contactd.core.contact import Contact, ContactState, Known, KnownBy, Needs, Recorder
 from contactd.core.destination import Destination, ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
+from contactd.core.dialling import DialRules, NumberKind
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import (
     AgentId,
@@ -192,6 +193,16 @@ def some_known(dice: random.Random) -> Known:
     )
 
 
+def some_dial_rules(dice: random.Random) -> DialRules:
+    return DialRules(
+        countries=("DE",),
+        kinds=(NumberKind.MOBILE, NumberKind.FIXED_LINE),
+        number_an_hour=dice.choice((1, 2, 50)),
+        queue_an_hour=dice.choice((1, 3, 50)),
+        all_an_hour=dice.choice((None, None, 1, 4, 50)),
+    )
+
+
 def some_plan(dice: random.Random) -> FloorPlan:
     queues = QUEUES[: dice.randint(1, 3)]
     names = dice.sample(AGENTS, dice.choice((0, 2, 4, 6, 7)))
@@ -222,6 +233,7 @@ def some_plan(dice: random.Random) -> FloorPlan:
         reasons=dice.choice(((), REASONS)),
         sign_out_unregistered_s=dice.choice((0, 0, 0, 100)),
         sign_out_inactive_s=dice.choice((0, 0, 0, 0, 300)),
+        dialling=some_dial_rules(dice),
     )
 
 

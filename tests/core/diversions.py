@@ -10,7 +10,7 @@ from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.commands import DivertCaller
 from contactd.core.contact import Contact, ContactState
-from contactd.core.destination import Destination, ToQueue
+from contactd.core.destination import Destination, ToExternal, ToQueue
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.ids import QueueId
 from contactd.core.plan import QueuePlan
@@ -157,6 +157,9 @@ def _check_commands(floor: LiveFloor | None, made: Step) -> None:
         if isinstance(event, ev.ContactDiverted) and not isinstance(event.to, ToQueue) and event.why != "found":
             assert event.diversion == f"{floor.epoch if floor else 1}-{made.first_seq + index}"
             kept[event.diversion] = event
+        elif isinstance(event, ev.DiversionFailed) and event.failure == "rate":
+            # Said and taken back in one breath: nobody is told to carry it out.
+            assert isinstance(kept.pop(event.diversion or "").to, ToExternal)
     for command in sent:
         assert floor is not None and command.epoch == floor.epoch
         event_kept = kept.pop(command.diversion, None)

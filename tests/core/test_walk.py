@@ -17,6 +17,7 @@ from contactd.core.floor import Floor, LiveFloor
 from contactd.core.step import step
 from tests.core.announcements import check_announcements
 from tests.core.chaos import Chaos, Desks, Hostile
+from tests.core.dial_outs import DialOuts
 from tests.core.diversions import check_diversions
 from tests.core.invariants import (
     Lives,
@@ -55,6 +56,7 @@ class Walk:
         self.lives = Lives()
         self.places = Places()
         self.staffing = Staffing()
+        self.dial_outs = DialOuts()
         self.kinds: set[str] = set()
 
     def go(self, steps: int) -> None:
@@ -87,6 +89,7 @@ class Walk:
         self.lives.follow(made)
         self.places.follow(made, known, self.live)
         self.staffing.follow(made, self.live)
+        self.dial_outs.follow(made, self.live)
         if not made.events:
             assert frozen(self.live) == before
             return

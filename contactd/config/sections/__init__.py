@@ -10,6 +10,7 @@ from contactd.config.sections.announcements import Announcements, PositionTable,
 from contactd.config.sections.calendars import Calendar, CalendarSections, SpecialDay
 from contactd.config.sections.cases import CaseSections, CaseType
 from contactd.config.sections.customers import CustomerField, Customers, CustomerSecrets
+from contactd.config.sections.dialling import Dialling
 from contactd.config.sections.flows import Flow, FlowTest
 from contactd.config.sections.lines import Line, Menu, MenuNeeds
 from contactd.config.sections.live import LIVE, LIVE_SECRETS, is_live, same_place
@@ -53,6 +54,7 @@ __all__ = [
     "Database",
     "DatabaseSecrets",
     "DestinationTable",
+    "Dialling",
     "Door",
     "Flow",
     "FlowTest",

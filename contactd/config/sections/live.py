@@ -33,6 +33,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("customers",),
     ("lookup",),
     ("recording",),
+    ("dialling",),
     # Read by contactctl and the workers; the daemon itself never uses them.
     ("case_types",),
 )

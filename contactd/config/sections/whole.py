@@ -12,6 +12,7 @@ from contactd.config.sections.announcements import Announcements
 from contactd.config.sections.calendars import Calendar
 from contactd.config.sections.cases import CaseType
 from contactd.config.sections.customers import Customers, CustomerSecrets
+from contactd.config.sections.dialling import Dialling
 from contactd.config.sections.flows import Flow
 from contactd.config.sections.lines import Menu
 from contactd.config.sections.lookup import Lookup, LookupSecrets
@@ -74,6 +75,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     lookup: Lookup = Lookup()
     case_types: dict[words.CaseType, CaseType] = {}
     recording: Recording = Recording()
+    dialling: Dialling = Dialling()
     queues: dict[words.Queue, Queue] = {}
     announcements: Announcements = Announcements()
     menus: dict[words.Menu, Menu] = {}
