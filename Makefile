@@ -17,7 +17,7 @@ BOOTSTRAP = @command -v $(PYTHON) >/dev/null || { echo "lab: there is no $(PYTHO
 VENV = .lab/venv/bin
 RELEASE = $(BOOTSTRAP) --build && .lab/build/bin/python -m release
 
-.PHONY: help run call test test-deb lint docs bench bench-acd bench-customers bench-tty clean lock install uninstall sbom bundle deb
+.PHONY: help run call test test-deb lint docs bench bench-acd bench-customers bench-ivr bench-tty clean lock install uninstall sbom bundle deb
 
 help:
 	@echo "make run    a whole contact centre on this machine: PostgreSQL, Asterisk, contactd (LISTEN=address)"
@@ -27,6 +27,7 @@ help:
 	@echo "make docs   the samples and the reference of the configuration, from contactd/config/sections"
 	@echo "make bench  the latency and load figures; make bench-acd those of the routing alone, in three minutes"
 	@echo "make bench-customers  matching, timeline and erasing with a million customers"
+	@echo "make bench-ivr  200 callers in a flow's menus, beside a plain menu of the dialplan, in four minutes"
 	@echo "make bench-tty  reading text telephones, beside minimodem, in a quarter of an hour"
 	@echo "make clean  remove everything generated"
 	@echo "make install, uninstall  into PREFIX=$(PREFIX), with DESTDIR= before it"
@@ -71,6 +72,11 @@ bench-acd:
 bench-customers:
 	$(BOOTSTRAP)
 	@$(VENV)/python -m tests.lab.bench.customers $(BENCHARGS)
+
+# BENCHARGS="--callers 50 --seconds 15" for a short one.
+bench-ivr:
+	$(BOOTSTRAP) asterisk sipp
+	@$(VENV)/python -m tests.lab.bench.ivr $(BENCHARGS)
 
 # BENCHARGS="--hours 1" for a shorter one, --quick for two minutes.
 bench-tty:

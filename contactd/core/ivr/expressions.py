@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from contactd.core.errors import ContactdError
 
@@ -23,7 +23,12 @@ DEEPEST = 40
 """Nested operations, for evaluating never to meet Python's own limit."""
 
 Value = str | int | Decimal | bool | None
-Scope = Mapping[str, Value]
+
+
+class Scope(Protocol):
+    """What names mean at the moment; None: nobody knows."""
+
+    def get(self, name: str, /) -> Value: ...
 
 
 class Kind(StrEnum):

@@ -240,14 +240,14 @@ class Rig:
         roots = {"asterisk": self.stack.asterisk.pid, "postgres": self.stack.postgres.pid}
         if self.stack.daemon.alive():
             roots["contactd"] = self.stack.daemon.pid
-        return {name: sum(_cpu_s(pid) for pid in (root, *descendants(root))) for name, root in roots.items()}
+        return {name: sum(cpu_s(pid) for pid in (root, *descendants(root))) for name, root in roots.items()}
 
 
 def _is(line: str, name: str) -> bool:
     return line.startswith((name + " ", name + "{"))
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """utime, stime and those of the children that were waited for: fields 14 to 17 of proc_pid_stat(5)."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

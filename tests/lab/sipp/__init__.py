@@ -113,7 +113,7 @@ def arguments(
         "1",
     ]
     how_many = ["-m", str(calls)] if calls else []
-    pace = ["-r", str(rate), "-l", str(at_once)] if scenario == "caller" else []
+    pace = ["-r", str(rate), "-l", str(at_once)] if scenario != "agent" else []
     return ["{}:{}".format(*server), "-sf", f"{scenario}.xml", "-nostdin", *own, *log, *how_many, *pace]
 
 
