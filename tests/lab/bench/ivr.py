@@ -1,12 +1,12 @@
 """`make bench-ivr`: callers in a flow's menus on a real Asterisk, beside a menu of the dialplan of the same shape.
 
 ``key_to_prompt_p99_ms`` (100 or less), ``_p50_ms``
-    CALLERS calls at once go from one menu to another by a key, each every two seconds or so while the prompt runs: from
-    the key on the wire to the first packet of the other prompt on the wire, by the kernel's stamps. ``plain_key_to_prompt_*``: the
-    same callers and keys in a Background() and WaitExten() of the dialplan.
+    CALLERS calls at once go from one menu to another by a key, each every two seconds or so while the prompt runs:
+    from the key on the wire to the first packet of the other prompt on the wire, by the kernel's stamps.
+    ``plain_key_to_prompt_*``: the same callers and keys in a Background() and WaitExten() of the dialplan.
 ``cpu_ms_per_menu``, ``plain_cpu_ms_per_menu``, ``menu_cpu_ratio``
-    CPU of Asterisk, contactd and PostgreSQL for a menu (a key and two seconds of a prompt), of Asterisk alone for a plain one, and
-    one over the other. The flow's menus are all in the journal.
+    CPU of Asterisk, contactd and PostgreSQL for a menu (a key and two seconds of a prompt), of Asterisk alone for a
+    plain one, and one over the other. The flow's menus are all in the journal.
 ``interpreter_nodes_per_s`` (100,000 or more)
     The interpreter alone: a flow of all the kinds that need nobody, one core.
 
