@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from tests.lab.phones.line import Line
@@ -180,6 +181,14 @@ class Call:
     async def play(self, hz: int | None) -> None:
         """Change the tone of this call: 0 is silence, None stops sending."""
         await self._line.command("tone", call=self._key, hz=hz)
+
+    async def say(self, path: Path) -> None:
+        """Play a WAV file of 8 kHz, once."""
+        await self._line.command("say", call=self._key, path=str(path))
+
+    async def record(self, path: Path) -> None:
+        """Write what is heard from now on into a file of bare samples (8 kHz, 16-bit), as it comes."""
+        await self._line.command("record", call=self._key, path=str(path))
 
     def crash(self) -> None:
         """The phone stops answering anything at all: no BYE, no RTP, no refusal; its other calls too."""

@@ -126,6 +126,24 @@ class Ear(pj.AudioMediaPort):  # type: ignore[misc]
             traceback.print_exc()
 
 
+class Tape(pj.AudioMediaPort):  # type: ignore[misc]
+    """Writes what one call hears, frame by frame, so that it can be read meanwhile."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.file = open(path, "wb", buffering=0)  # noqa: SIM115 - as long as the process
+        form = pj.MediaFormatAudio()
+        form.type = pj.PJMEDIA_TYPE_AUDIO
+        form.clockRate, form.channelCount, form.bitsPerSample, form.frameTimeUsec = RATE, 1, 16, 20000
+        self.createPort("tape", form)
+
+    def onFrameReceived(self, frame: Any) -> None:  # noqa: N802, RUF100
+        try:
+            self.file.write(bytes(frame.buf)[: frame.size] if frame.size else bytes(RATE // 50 * 2))
+        except Exception:
+            traceback.print_exc()
+
+
 class Line(pj.Call):  # type: ignore[misc]
     """One call of this phone."""
 
@@ -135,6 +153,8 @@ class Line(pj.Call):  # type: ignore[misc]
         self.hz = phone.hz
         self.gone = False
         self.playing: tuple[Any, Any] | None = None  # (tone, audio) now connected
+        self.player: Any | None = None
+        self.tape: Tape | None = None
 
     def onCallState(self, prm: Any) -> None:  # noqa: N802, RUF100
         self.phone.guard(self._report, prm)
@@ -227,6 +247,7 @@ class Phone:
         self._clock_on = False
         self._tones: dict[int, Any] = {}
         self._ears: list[Ear] = []  # idle ones; never destroyed, so the clock thread cannot be inside a dead one
+        self._tapes: list[Tape] = []  # for the same reason
         self.hz: int | None = 0
         self.account: Account | None = None
         self.policy: str | int = "auto"
@@ -527,6 +548,24 @@ class Phone:
             audio.stopTransmit(ear)
         self._ears.append(ear)
         reply(heard_in(ear.pcm))
+
+    def do_say(self, call: str, path: str) -> None:
+        """A WAV file, once, beside the tone and in place of the file of before."""
+        line, player = self.calls[call], pj.AudioMediaPlayer()
+        player.createPlayer(path, pj.PJMEDIA_FILE_NO_LOOP)
+        audio = line.audio()
+        assert audio is not None, "the call has no audio"
+        player.startTransmit(audio)
+        line.player = player
+
+    def do_record(self, call: str, path: str) -> None:
+        """What is heard from now on, to the end of the call: samples, 16-bit little-endian."""
+        line, tape = self.calls[call], Tape(path)
+        audio = line.audio()
+        assert audio is not None, "the call has no audio"
+        audio.startTransmit(tape)
+        line.tape = tape
+        self._tapes.append(tape)
 
     def do_stats(self, call: str) -> dict[str, Any]:
         line = self.calls.get(call)
