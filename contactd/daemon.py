@@ -115,6 +115,7 @@ class Daemon:
                 act=lambda command: voice.act(command),
                 still_ours=watch.still_ours,
                 row_of=keeper,
+                words_of=keeper.words,
                 kept=fault.planned(os.environ.get("CONTACTD_FAULT", "")),
                 turned=self._systemd.fed,
                 # As systemd asks: well within half the time.

@@ -18,6 +18,7 @@ from contactd.core.errors import FloorBug
 from contactd.core.hours import BY_HOURS, calendar_changed, hours_switched
 from contactd.core.ids import Instant, QueueId
 from contactd.core.learnt import past
+from contactd.core.messages import MESSAGES
 from contactd.core.needs import needs_in, with_record
 from contactd.core.plan import Medium
 from contactd.core.recording import RECORDING
@@ -354,6 +355,7 @@ CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.TalkEnded: _talk_ended,
     ev.ContactEnded: _ended,
     **RECORDING,
+    **MESSAGES,
     ev.AgentSignedIn: _signed_in,
     ev.AgentSignedOut: _signed_out,
     ev.AgentRefused: _refused,

@@ -10,6 +10,7 @@ from contactd.core.announcements import Hearing
 from contactd.core.destination import Outside
 from contactd.core.ids import AgentId, ContactId, DiversionId, Instant, OfferId, PartyId, PbxId, QueueId
 from contactd.core.plan import Medium, Skills
+from contactd.core.text import Carrier
 
 
 class ContactState(StrEnum):
@@ -190,6 +191,8 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     """While DIVERTED only."""
     recorder: Recorder | None = None
     """Of the last talk that was recorded; it runs while that talk does."""
+    text: Carrier | None = None
+    """What brings its words, when they are text."""
     hears: Hearing | None = None
     """Of a caller in a queue that announces something."""
 

@@ -30,6 +30,7 @@ from contactd.core.floor import LiveFloor
 from contactd.core.hold import call_arrived, call_fell_back, call_held, flow_went, menu_answered, needs_asked
 from contactd.core.hours import calendar_turned, switch_asked
 from contactd.core.ids import Instant
+from contactd.core.messages import message_told, text_found
 from contactd.core.offers import OFFERS
 from contactd.core.passing import time_passed
 from contactd.core.plan import Medium
@@ -204,5 +205,7 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.RecordingTold: recording_told,
     inp.RecordingPauseAsked: pause_asked,
     inp.RecordingMuted: recording_muted,
+    inp.TextFound: text_found,
+    inp.MessageTold: message_told,
     inp.TimePassed: time_passed,
 }

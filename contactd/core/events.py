@@ -27,6 +27,7 @@ from contactd.core.ids import (
     QueueId,
 )
 from contactd.core.plan import AtClosing, FloorPlan, Medium, Skills
+from contactd.core.text import Author, Carrier, FoundBy, MessageId
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag=True):
@@ -408,6 +409,25 @@ class RecordingFailed(Event, frozen=True, kw_only=True):
     why: RecordingFailure
 
 
+class TextBegun(Event, frozen=True, kw_only=True):
+    """From here on the call's words are text."""
+
+    contact: ContactId
+    carrier: Carrier
+    found_by: FoundBy
+
+
+class MessageAdded(Event, frozen=True, kw_only=True):
+    """A piece of what one side wrote. Its words are in the transcript, as long as the person is not erased."""
+
+    contact: ContactId
+    agent: AgentId | None
+    """Who wrote it, if an agent did."""
+    message: MessageId
+    author: Author
+    characters: int
+
+
 class AgentSignedIn(Event, frozen=True, kw_only=True):
     agent: AgentId
     by: str = ""
@@ -596,6 +616,8 @@ AnyEvent = (
     | RecordingPaused
     | RecordingResumed
     | RecordingFailed
+    | TextBegun
+    | MessageAdded
     | AgentSignedIn
     | AgentSignedOut
     | AgentRefused

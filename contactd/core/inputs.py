@@ -26,6 +26,7 @@ from contactd.core.ids import (
     QueueId,
 )
 from contactd.core.plan import AtClosing, FloorPlan, Medium, Skills
+from contactd.core.text import Author, Carrier, FoundBy, MessageId
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag=True):
@@ -404,6 +405,23 @@ class RecordingMuted(Input, frozen=True, kw_only=True):
     by: str
 
 
+class TextFound(Input, frozen=True, kw_only=True):
+    """The call's words are text."""
+
+    contact: ContactId
+    carrier: Carrier
+    found_by: FoundBy
+
+
+class MessageTold(Input, frozen=True, kw_only=True):
+    """Somebody has written; what, goes beside the input."""
+
+    contact: ContactId
+    message: MessageId
+    author: Author
+    characters: int
+
+
 class TimePassed(Input, frozen=True, kw_only=True):
     """wake_at has come."""
 
@@ -444,5 +462,7 @@ AnyInput = (
     | RecordingTold
     | RecordingPauseAsked
     | RecordingMuted
+    | TextFound
+    | MessageTold
     | TimePassed
 )

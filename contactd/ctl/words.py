@@ -18,6 +18,7 @@ from contactd.core.events import (
     RecordingFailure,
     SignedOutWhy,
 )
+from contactd.core.text import Author, FoundBy
 from contactd.ctl.durations import duration
 from contactd.store.history import ContactRow
 
@@ -48,6 +49,13 @@ _OUTCOME = {
     Outcome.PBX_LOST: "the PBX restarted and lost the call",
     Outcome.UNSEEN: "it ended unseen, while it rang or the static queue may have served it",
 }
+_TEXT_FOUND = {
+    FoundBy.NUMBER: "the number is for text",
+    FoundBy.KEY: "chosen by a key",
+    FoundBy.RECORD: "the customer's record says so",
+    FoundBy.TONES: "its tones were heard",
+}
+_AUTHOR = {Author.CALLER: "the caller", Author.AGENT: "the agent", Author.SYSTEM: "contactd"}
 _ENDED_BY = {
     "caller": "the caller hung up",
     "agent": "the agent hung up",
@@ -316,6 +324,8 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.RecordingPaused: lambda e: f"the recording was paused by {e.by}",
     ev.RecordingResumed: lambda e: f"the recording went on, by {e.by}",
     ev.RecordingFailed: lambda e: _NOT_RECORDED[e.why],
+    ev.TextBegun: lambda e: f"writes on a {e.carrier.upper()}: {_TEXT_FOUND[e.found_by]}",
+    ev.MessageAdded: lambda e: f"{e.agent or _AUTHOR[e.author]} wrote {e.characters} characters",
     ev.PartyVerified: lambda e: f"verified by {e.by} as customer {e.party}: {e.method}",
     ev.ContactRelaxed: _relaxed,
     ev.ContactOffered: _offered,

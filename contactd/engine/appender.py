@@ -190,6 +190,12 @@ class Appender:
                 batch.private_ani.append(p.ani)
                 batch.private_name.append(p.name)
                 batch.private_lookup.append(p.lookup)
+            for w in rows.words:
+                batch.words_contact.append(w.contact)
+                batch.words_message.append(w.message)
+                batch.words_at.append(w.at)
+                batch.words_author.append(w.author)
+                batch.words_body.append(w.body)
         batch.chain_after = chain
         # A batch may hold the end of one month and the beginning of the next, and stamped events come out of order.
         newest = max(batch.event_at)

@@ -17,8 +17,8 @@ from contactd.core.inputs import Input, PbxAbsent, TimePassed
 from contactd.core.step import Step, step
 from contactd.engine.appender import Appender
 from contactd.engine.clock import Clock
-from contactd.engine.frame import PrivateRow, frame_of, plain_row
-from contactd.engine.inbox import Inbox, Item, Private
+from contactd.engine.frame import PrivateRow, WordsRow, frame_of, plain_row, plain_words
+from contactd.engine.inbox import Inbox, Item, Private, Words
 from contactd.engine.spool import Spool
 from contactd.metrics import LOOP_LAG_SECONDS, STEP_SECONDS, TURN_SECONDS
 
@@ -34,7 +34,7 @@ class Circle:
     """publish: told every batch of steps, must not wait. act: carries out commands, must not wait.
 
     still_ours: asked after a freeze, before anything is done in the name of an epoch that may be gone; raises Fenced.
-    row_of: makes of a caller's number and name what may stand on a disk.
+    row_of, words_of: make of a caller's number and name, and of a message, what may stand on a disk.
     kept: the test hook of engine.fault, between keeping and acting.
     turned: told after every turn; it feeds the watchdog. idle_turn_s: turn at least so often, though nothing happens.
     """
@@ -51,6 +51,7 @@ class Circle:
         act: Callable[[Command], None],
         still_ours: Callable[[], Awaitable[None]],
         row_of: Callable[[Private], PrivateRow] = plain_row,
+        words_of: Callable[[Words], WordsRow] = plain_words,
         kept: Callable[[Sequence[Step]], None] = lambda _: None,
         turned: Callable[[], None] = lambda: None,
         idle_turn_s: float | None = None,
@@ -66,6 +67,7 @@ class Circle:
         self._act = act
         self.still_ours = still_ours
         self._row_of = row_of
+        self._words_of = words_of
         self._kept = kept
         self._turned = turned
         self._idle_turn_s = idle_turn_s
@@ -83,9 +85,11 @@ class Circle:
         self.loop_lag_s = 0.0
         self.clock_stepped_s = 0.0
 
-    def put(self, input_: Input, at: Instant | None = None, private: Private | None = None) -> None:
+    def put(
+        self, input_: Input, at: Instant | None = None, private: Private | None = None, words: Words | None = None
+    ) -> None:
         """A fact; never refused."""
-        self.inbox.put_fact(Item(input_, self.clock.now() if at is None else at, private))
+        self.inbox.put_fact(Item(input_, self.clock.now() if at is None else at, private, None, words))
 
     async def ask(self, input_: Input, private: Private | None = None) -> Step:
         """A request; the step that came of it, once it is kept. Raises InboxFull."""
@@ -180,6 +184,7 @@ class Circle:
             [item.private for item in batch if item.private is not None],
             self.config_hash(),
             self._row_of,
+            [self._words_of(item.words) for item in batch if item.words is not None],
         )
         if frame is not None:
             self._spool.write(frame)

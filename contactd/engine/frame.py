@@ -16,7 +16,7 @@ import msgspec
 
 from contactd.core import events as ev
 from contactd.core.step import Step
-from contactd.engine.inbox import Private
+from contactd.engine.inbox import Private, Words
 
 _MAGIC = b"CTD1"
 _HEADER = struct.Struct("<4sIQQQ")
@@ -52,10 +52,20 @@ class PrivateRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What the number is found by; frames of versions before have none."""
 
 
+class WordsRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    contact: str
+    message: str
+    at: float
+    author: str
+    body: str
+
+
 class Rows(msgspec.Struct, frozen=True, array_like=True, gc=False):
     inputs: list[InputRow]
     events: list[EventRow]
     private: list[PrivateRow]
+    words: list[WordsRow] = []
+    """Frames of versions before have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +103,21 @@ def plain_row(private: Private) -> PrivateRow:
     return PrivateRow(private.contact, secrets.token_bytes(16), private.ani, private.name)
 
 
+def plain_words(words: Words) -> WordsRow:
+    """As it came."""
+    return WordsRow(words.contact, words.message, words.at, words.author, words.body)
+
+
 def frame_of(
     epoch: int,
     steps: Sequence[Step],
     private: Sequence[Private],
     config: bytes,
     row_of: Callable[[Private], PrivateRow] = plain_row,
+    words: Sequence[WordsRow] = (),
 ) -> Frame | None:
-    """The frame of a batch's steps; None when they changed nothing. row_of: makes of a caller what may be kept."""
+    """The frame of a batch's steps; None when they changed nothing. row_of: makes of a caller what may be kept. words:
+    such rows of messages already."""
     inputs: list[InputRow] = []
     events: list[EventRow] = []
     for step in steps:
@@ -114,7 +131,7 @@ def frame_of(
             events.append(event_row(event, seq, step.at))
     if not events:
         return None
-    return encode(epoch, events[0].seq, events[-1].seq, Rows(inputs, events, [row_of(p) for p in private]))
+    return encode(epoch, events[0].seq, events[-1].seq, Rows(inputs, events, [row_of(p) for p in private], list(words)))
 
 
 def encode(epoch: int, first_seq: int, last_seq: int, rows: Rows) -> Frame:

@@ -10,6 +10,7 @@ from contactd.core.errors import ContactdError
 from contactd.core.ids import ContactId, Instant
 from contactd.core.inputs import Input
 from contactd.core.step import Step
+from contactd.core.text import Author, MessageId
 
 
 class InboxFull(ContactdError):
@@ -28,12 +29,24 @@ class Private:
     name: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a message says, beside the input and never in it. at: when it began. body: store.transcripts.body_of()."""
+
+    contact: ContactId
+    message: MessageId
+    at: Instant
+    author: Author
+    body: str
+
+
 @dataclass(slots=True)
 class Item:
     input: Input
     at: Instant
     private: Private | None = None
     done: asyncio.Future[Step] | None = None
+    words: Words | None = None
 
 
 class Inbox:

@@ -70,6 +70,11 @@ class Batch:
     private_ani: list[str | None] = field(default_factory=list)
     private_name: list[str | None] = field(default_factory=list)
     private_lookup: list[bytes | None] = field(default_factory=list)
+    words_contact: list[str] = field(default_factory=list)
+    words_message: list[str] = field(default_factory=list)
+    words_at: list[float] = field(default_factory=list)
+    words_author: list[str] = field(default_factory=list)
+    words_body: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,7 @@ class Journal:
             *(b.event_contact, b.event_agent, b.event_body),
             *(b.private_contact, b.private_salt, b.private_ani, b.private_name),
             *(b.seal_month, b.chain_before, b.private_lookup),
+            *(b.words_contact, b.words_message, b.words_at, b.words_author, b.words_body),
         )
         return row is not None and row["appended"] == 1
 

@@ -12,6 +12,7 @@ from contactd.store.callers import FoundBy
 from contactd.store.cases import about_word
 from contactd.store.parties import about, name_hashes
 from contactd.store.queries import query
+from contactd.store.transcripts import about as about_words
 from contactd.store.vault import Vault
 
 _PAGE = 1000
@@ -56,6 +57,10 @@ async def reseal(owner: asyncpg.Connection, vault: Vault, found_by: FoundBy = ca
         lookup = vault.lookup(*found_by(ani)) if ani is not None else None
         return contact, *sealed, lookup, row["ani"], row["name"]
 
+    def words(row: asyncpg.Record) -> tuple[Any, ...]:
+        what = about_words(row["contact"], row["message"])
+        return row["contact"], row["message"], vault.seal(vault.open(row["body"], what), what), row["body"]
+
     sealed = [vault.prefix]
     changed = await _rewrite(owner, "unsealed_identities", "reseal_identity", identity, (0,), ("id",), sealed)
     place = (_NOBODY, "")
@@ -63,6 +68,9 @@ async def reseal(owner: asyncpg.Connection, vault: Vault, found_by: FoundBy = ca
     changed += await _rewrite(owner, "unsealed_notes", "reseal_note", note, (_NOBODY,), ("id",), sealed)
     changed += await _rewrite(owner, "unsealed_case_words", "reseal_case_word", case_word, (_NOBODY,), ("id",), sealed)
     changed += await _rewrite(owner, "unsealed_holds", "reseal_hold", hold, (_NOBODY,), ("id",), sealed)
+    place = (_NOBODY, "")
+    key = ("contact", "message")
+    changed += await _rewrite(owner, "unsealed_transcripts", "reseal_transcript", words, place, key, sealed)
     marks = [callers.MARK, callers.beginning(vault)]
     return changed + await _rewrite(owner, "unsealed_callers", "reseal_caller", caller, (_NOBODY,), ("contact",), marks)
 

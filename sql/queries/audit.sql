@@ -32,3 +32,11 @@ SELECT coalesce(max(number), 0) AS number, coalesce(max(coalesce(runs_with, numb
 -- The contacts of a number, the newest first. $1 the id of an audit row 'search' bigint, $2 its spellings text[], $3 its hashes
 -- bytea[]
 SELECT contact::text FROM find_callers($1, $2::text[], $3::bytea[]) AS contact;
+
+-- name: audit_transcript_read
+-- Before a transcript can be read. $1 who text, $2 uid bigint, $3 via text, $4 contact text (a uuid)
+INSERT INTO audit (who, uid, via, act, contact, fields) VALUES ($1, $2, $3, 'read', $4::text::uuid, '{transcript}') RETURNING id;
+
+-- name: reveal_transcript
+-- In the order of time. $1 id of audit_transcript_read bigint
+SELECT message, extract(epoch FROM at)::float8 AS at, author, body FROM reveal_transcript($1) ORDER BY message;

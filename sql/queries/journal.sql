@@ -4,7 +4,8 @@
 -- inputs: $6 seq bigint[], $7 at double precision[] (Unix s), $8 kind text[], $9 version smallint[], $10 config bytea[], $11 body text[],
 -- events: $12 seq bigint[], $13 at double precision[], $14 kind text[], $15 version smallint[], $16 contact uuid[], $17 agent text[], $18 body text[],
 -- private: $19 contact uuid[], $20 salt bytea[], $21 ani text[], $22 name text[],
--- seal: $23 month date (null: none), $24 chain before bytea, and of private: $25 what the number is found by bytea[]
+-- seal: $23 month date (null: none), $24 chain before bytea, and of private: $25 what the number is found by bytea[],
+-- words: $26 contact uuid[], $27 message text[], $28 at double precision[] (Unix s), $29 author text[], $30 body text[]
 WITH fence AS (
     UPDATE floor SET seq = $4, chain = $5 WHERE id = $1 AND epoch = $2 AND seq = $3 RETURNING id
 ), kept_input AS (
@@ -23,6 +24,14 @@ WITH fence AS (
     FROM fence f, unnest($19::uuid[], $20::bytea[], $21::text[], $22::text[], $25::bytea[])
         AS p (contact, salt, ani, name, lookup)
     ON CONFLICT (contact) DO NOTHING
+), kept_words AS (
+    -- Not of who was erased meanwhile.
+    INSERT INTO transcript (contact, message, at, author, body)
+    SELECT w.contact, w.message, to_timestamp(w.at), w.author, w.body
+    FROM fence f, unnest($26::uuid[], $27::text[], $28::float8[], $29::text[], $30::text[])
+        AS w (contact, message, at, author, body)
+    WHERE w.contact = ANY ($19::uuid[]) OR EXISTS (SELECT FROM contact_private p WHERE p.contact = w.contact)
+    ON CONFLICT (contact, message) DO NOTHING
 ), sealed AS (
     INSERT INTO seal (floor, month, last_seq, hash)
     SELECT f.id, $23::date, $3, $24::bytea FROM fence f WHERE $23::date IS NOT NULL

@@ -67,3 +67,14 @@ SELECT id::text, reason FROM hold WHERE id > $1::text::uuid AND NOT starts_with(
 -- name: reseal_hold
 -- As the owner: seal it anew. $1 id text (a uuid), $2 sealed reason text, $3 the reason as it was read text
 UPDATE hold SET reason = $2 WHERE id = $1::text::uuid AND reason = $3;
+
+-- name: unsealed_transcripts
+-- As the owner: words that are not sealed with the current key, by place. $1 after contact text (a uuid), $2 after message text,
+-- $3 most int, $4 what a sealed value begins with text
+SELECT contact::text, message, body FROM transcript
+WHERE (contact, message) > ($1::text::uuid, $2::text) AND NOT starts_with(body, $4)
+ORDER BY contact, message LIMIT $3::int;
+
+-- name: reseal_transcript
+-- As the owner. $1 contact text (a uuid), $2 message text, $3 body text, $4 body text as it was read
+UPDATE transcript SET body = $3 WHERE contact = $1::text::uuid AND message = $2 AND body = $4;

@@ -45,6 +45,7 @@ from contactd.core.plan import (
     RoutingStep,
     Strategy,
 )
+from contactd.core.text import Author, Carrier, FoundBy, MessageId
 
 PBXES = (PbxId("pbx1"), PbxId("pbx1"), PbxId("pbx2"))
 QUEUES = tuple(QueueId(name) for name in ("sales", "support", "vip", "gone"))
@@ -293,6 +294,8 @@ class Chaos:
             (1, lambda: inp.RecordingPauseAsked(agent=dice.choice(AGENTS), pause=dice.random() < 0.7, by=By.AGENT)),
             (1, lambda: inp.RecordingPauseAsked(contact=self._contact(), pause=dice.random() < 0.7, by=By.SYSTEM)),
             (6, self._muted),
+            (2, self._text),
+            (3, self._message),
             (8, inp.TimePassed),
         )
         made = dice.choices([make for _, make in kinds], [weight for weight, _ in kinds])[0]()
@@ -329,6 +332,18 @@ class Chaos:
         """Somebody in wrap-up, if there is one."""
         found = [agent.id for agent in self.floor.agents.values() if agent.state is AgentState.WRAP_UP]
         return self.dice.choice(found or AGENTS)
+
+    def _text(self) -> inp.Input:
+        found_by = self.dice.choice(tuple(FoundBy))
+        return inp.TextFound(contact=self._contact(), carrier=Carrier.TTY, found_by=found_by)
+
+    def _message(self) -> inp.Input:
+        return inp.MessageTold(
+            contact=self._contact(),
+            message=MessageId(f"{self.dice.randrange(1000):03}"),
+            author=self.dice.choice(tuple(Author)),
+            characters=self.dice.randrange(80),
+        )
 
     def _contact(self) -> ContactId:
         """Somebody on the floor, or somebody who left, or nobody."""
@@ -699,6 +714,7 @@ class Hostile(Chaos):
     def next(self) -> tuple[inp.Input, Instant]:
         input_, at = super().next()
         ours = inp.ConfigurationLoaded | inp.CalendarTurned | inp.SwitchAsked | inp.PartyKnown
+        ours |= inp.TextFound | inp.MessageTold
         if isinstance(input_, ours) or self.dice.random() < 0.5:
             return input_, at
         if isinstance(input_, inp.PbxCompared):

@@ -371,8 +371,8 @@ class Lives:
                 assert event.contact in self.alive, f"{event.contact} ended twice"
                 self.alive.remove(event.contact)
                 self.outcomes[event.contact] = event
-            elif isinstance(event, ev.RecordingFailed):
-                pass  # what could not be written is known when everybody has hung up
+            elif isinstance(event, ev.RecordingFailed | ev.MessageAdded):
+                pass  # what could not be written, and what was written last, is known when everybody has hung up
             elif isinstance(event, ev.WrapUpEnded):
                 assert event.contact is None or event.contact in self.arrived
             elif (contact := getattr(event, "contact", None)) is not None:

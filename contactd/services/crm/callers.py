@@ -7,12 +7,13 @@ import secrets
 from collections.abc import Iterable
 
 from contactd.config import Settings
-from contactd.engine.frame import PrivateRow
-from contactd.engine.inbox import Private
+from contactd.engine.frame import PrivateRow, WordsRow
+from contactd.engine.inbox import Private, Words
 from contactd.services.crm.identity import IdentityKind, Numbering, e164, spellings
 from contactd.services.crm.recogniser import numbering_by, vault_with
 from contactd.store import callers
 from contactd.store.callers import FoundBy
+from contactd.store.transcripts import about
 from contactd.store.vault import Vault
 
 _SALT = 16
@@ -39,6 +40,11 @@ class CallerKeeper:
             callers.seal(self._vault, contact, "name", name),
             self._vault.lookup(*self._found_by(ani)) if ani is not None else None,
         )
+
+    def words(self, words: Words) -> WordsRow:
+        """A message, likewise."""
+        body = self._vault.seal(words.body, about(words.contact, words.message))
+        return WordsRow(words.contact, words.message, words.at, words.author, body)
 
 
 def found_by(numbering: Numbering) -> FoundBy:
