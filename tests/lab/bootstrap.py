@@ -128,15 +128,19 @@ def make_venv(folder: Path) -> None:
 def bring(name: str) -> None:
     """A server or tool, so that nothing has to be fetched later."""
     from tests.lab import asterisk, debs, postgres
+    from tests.lab.mail import brought
 
     if name == "asterisk":
         asterisk.find()
     elif name == "postgresql-tls":
         next(postgres.tls_candidates())
+    elif name == "dovecot":
+        brought.find()
     elif name in debs.TOOLS:
         debs.tool(name)
     else:
-        raise LabError(f"the lab knows no {name}; it brings asterisk, postgresql-tls, {', '.join(debs.TOOLS)}")
+        known = ", ".join(("asterisk", "postgresql-tls", "dovecot", *debs.TOOLS))
+        raise LabError(f"the lab knows no {name}; it brings {known}")
 
 
 def clean() -> None:

@@ -184,7 +184,7 @@ class Postgres:
 
     def _prepare(self) -> tuple[Path, Account]:
         """The binaries that this cluster was made with; makes it by the first that can."""
-        account = _account()
+        account = unprivileged()
         chosen = self.folder / "binaries"
         with contextlib.suppress(OSError):
             self._bin = Path(chosen.read_text().strip())
@@ -275,7 +275,7 @@ def tls_candidates(account: Account | None = None) -> Iterator[Path]:
     yield from own
     if own:
         return
-    account = account or _account()
+    account = account or unprivileged()
     root = LAB / "tools/postgresql"
     LAB.mkdir(exist_ok=True)
     if not account.can("-x", LAB):
@@ -348,7 +348,7 @@ def _elsewhere(folder: Path) -> Path:
 
 
 @functools.cache
-def _account() -> Account:
+def unprivileged() -> Account:
     if os.geteuid() != 0:
         return Account((), os.getuid(), os.getgid())
     # initdb wants a uid with an entry in passwd, and this one has it everywhere.
