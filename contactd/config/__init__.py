@@ -41,6 +41,8 @@ from contactd.config.sections import (
     SignIn,
     Spool,
     Web,
+    Webhook,
+    WebhookSecrets,
 )
 from contactd.config.settings import Secrets, Settings
 
@@ -75,6 +77,8 @@ __all__ = [
     "SignIn",
     "Spool",
     "Web",
+    "Webhook",
+    "WebhookSecrets",
     "calendars",
     "calendars_of",
     "case_access",

@@ -25,6 +25,7 @@ from contactd.config.sections import (
     Sections,
     Web,
 )
+from contactd.config.webhooks import check_webhook_secrets, check_webhooks
 from contactd.core.agent import SYSTEM_REASONS
 from contactd.core.ids import CalendarId
 
@@ -42,6 +43,7 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     _agents(sections, into)
     _customers(sections, into)
     check_lookup(sections, into)
+    check_webhooks(sections, into)
     check_retention(sections.retention, sections.privacy, sections.jobs, into)
     check_case_types(sections.case_types, sections.calendars, into)
     check_destinations(sections, into)
@@ -316,6 +318,7 @@ def _countries() -> frozenset[str]:
 
 def check_secrets(sections: Sections, secrets: SecretSections, into: Problems) -> None:
     check_lookup_secret(sections, secrets, into)
+    check_webhook_secrets(sections, secrets, into)
     for pbx in sections.pbx:
         if pbx not in secrets.pbx:
             into.add(("pbx", pbx, "secret"), "this key is missing", "Give the secret of the PBX's AMI account")

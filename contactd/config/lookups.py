@@ -1,4 +1,5 @@
-"""What can be wrong with [lookup] beyond its single keys: where it leads, and what it would give away."""
+"""What can be wrong with [lookup] beyond its single keys: where it leads, and what it would give away. Web hooks are
+looked at by the same rules."""
 
 from __future__ import annotations
 
@@ -11,9 +12,9 @@ from contactd.config.sections import Lookup, SecretSections, Sections
 
 _PLACE = re.compile(r"\{[^}]*\}?|\}")
 _PLACES = ("{number}", "{digits}")
-_LOCAL = {"127.0.0.1", "localhost", "::1"}
-_OURS = {"accept", "accept-encoding", "content-length", "content-type", "host", "transfer-encoding"}
-_SECRET = {"authorization", "cookie", "proxy-authorization", "x-api-key"}
+LOCAL = {"127.0.0.1", "localhost", "::1"}
+OURS = {"accept", "accept-encoding", "content-length", "content-type", "host", "transfer-encoding"}
+SECRET = {"authorization", "cookie", "proxy-authorization", "x-api-key"}
 _URL: Key = ("lookup", "url")
 
 
@@ -23,7 +24,8 @@ def check_lookup(sections: Sections, into: Problems) -> None:
         if section != Lookup() and not into.complained(_URL):
             into.add(_URL, "this key is missing", "Give the URL, or take the section out")
         return
-    _url(section.url, into)
+    if check_url(section.url, _URL, into, instead="secret under [lookup]"):
+        _host(section.url, into)
     texts: dict[Key, str] = {
         _URL: section.url,
         **{("lookup", "body", name): text for name, text in section.body.items()},
@@ -51,31 +53,37 @@ def check_lookup_secret(sections: Sections, secrets: SecretSections, into: Probl
     if secrets.lookup.secret is None or _malformed(text):
         return
     url = urlsplit(text)
-    if url.scheme == "http" and url.hostname not in _LOCAL:
+    if url.scheme == "http" and url.hostname not in LOCAL:
         into.add(("lookup", "secret"), "it would go over the network in the clear", "Give a url with https in [lookup]")
 
 
 def _headers(section: Lookup, into: Problems) -> None:
     for name in section.headers:
-        if name.lower() in _OURS:
+        if name.lower() in OURS:
             into.add(("lookup", "headers", name), "contactd writes this header", "Take it out")
-        elif name.lower() in _SECRET | {section.secret_header.lower()}:
+        elif name.lower() in SECRET | {section.secret_header.lower()}:
             remedy = f'Give secret under [lookup] in the secrets file, and secret_header = "{name}"'
             into.add(("lookup", "headers", name), "a secret in a file that is kept with the journal", remedy)
 
 
-def _url(text: str, into: Problems) -> None:
+def check_url(text: str, key: Key, into: Problems, *, instead: str) -> bool:
+    """Whether it is one at all. instead: where a login belongs in the secrets file."""
     if _malformed(text):
-        into.add(_URL, "no URL", "Give one such as https://crm.example.org/callers?number={number}")
-        return
+        into.add(key, "no URL", "Give one such as https://crm.example.org/contactd")
+        return False
     url = urlsplit(text)
-    if "{" in url.netloc or not url.hostname:
-        into.add(_URL, "the host is not fixed", "Write the host itself; the number belongs in the path or query")
+    if not url.hostname:
+        into.add(key, "there is no host in it", "Give one such as https://crm.example.org/contactd")
     if url.username is not None or url.password is not None:
-        remedy = "Give secret under [lookup] in the secrets file"
-        into.add(_URL, "a login in a file that is kept with the journal", remedy)
+        into.add(key, "a login in a file that is kept with the journal", f"Give {instead} in the secrets file")
     if url.fragment:
-        into.add(_URL, "a fragment (#...) is never sent", "Take it out")
+        into.add(key, "a fragment (#...) is never sent", "Take it out")
+    return True
+
+
+def _host(text: str, into: Problems) -> None:
+    if "{" in urlsplit(text).netloc:
+        into.add(_URL, "the host is not fixed", "Write the host itself; the number belongs in the path or query")
 
 
 def _malformed(text: str) -> bool:

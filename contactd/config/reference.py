@@ -157,11 +157,20 @@ EXAMPLE: dict[str, Any] = {
         "bob": {"endpoint": "1002", "queues": ["service"], "groups": ["reserve"], "skills": {"german": 3}},
     },
 }
+NOT_IN_FORCE: dict[str, Any] = {
+    "webhooks": {"crm": {"url": "https://crm.example.org/contactd", "events": ["contact.ended", "case.*"]}},
+}
+"""Sections that the sample shows as comments: nobody is told anything by a sample."""
 SECRETS_EXAMPLE: dict[str, Any] = {
     "database": {"password": "change-me", "migrate_password": "change-me-too", "worker_password": "change-me"},
     "recording": {"key": "89abcdef01234567" * 4},
     "pbx": {"pbx1": {"secret": "change-me", "test_secret": "change-me-as-well"}},
     "agents": {"alice": {"pin": "4711"}, "bob": {"pin": "0815"}},
+}
+
+
+SECRETS_NOT_IN_FORCE: dict[str, Any] = {
+    "webhooks": {"crm": {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}},
 }
 
 
@@ -176,11 +185,11 @@ def main(folder: Path) -> None:
 
 
 def sample() -> str:
-    return _sample(Sections, SAMPLE_HEAD, EXAMPLE, LIVE)
+    return _sample(Sections, SAMPLE_HEAD, EXAMPLE, NOT_IN_FORCE, LIVE)
 
 
 def secrets_sample() -> str:
-    return _sample(SecretSections, SECRETS_HEAD, SECRETS_EXAMPLE, LIVE_SECRETS)
+    return _sample(SecretSections, SECRETS_HEAD, SECRETS_EXAMPLE, SECRETS_NOT_IN_FORCE, LIVE_SECRETS)
 
 
 def reference(paper: str) -> str:
@@ -193,7 +202,13 @@ def reference(paper: str) -> str:
 # --- the samples ------------------------------------------------------------------------------------------------------
 
 
-def _sample(kind: type[msgspec.Struct], head: str, example: Mapping[str, Any], live: tuple[Key, ...]) -> str:
+def _sample(
+    kind: type[msgspec.Struct],
+    head: str,
+    example: Mapping[str, Any],
+    not_in_force: Mapping[str, Any],
+    live: tuple[Key, ...],
+) -> str:
     lines = _comment(head.splitlines())
     plain, tables = _split(kind)
     for field in plain:
@@ -206,6 +221,9 @@ def _sample(kind: type[msgspec.Struct], head: str, example: Mapping[str, Any], l
         elif get_origin(field.type) is dict:
             for number, (name, values) in enumerate(shown.items()):
                 lines += _sample_section(inner, (field.name, name), values, live, first=number == 0)
+            for name, values in not_in_force.get(field.name, NO_EXAMPLE).items():
+                made = _sample_section(inner, (field.name, name), values, live)
+                lines += [line if not line or line.startswith("#") else f"# {line}" for line in made]
         else:
             lines += _sample_section(inner, (field.name,), shown, live)
     return "\n".join(lines) + "\n"

@@ -14,6 +14,7 @@ DEFAULT_DAYS = {
     "case_words": 0,
     "audit": 1095,
     "jobs": 30,
+    "outbox": 30,
 }
 """0: until somebody erases it."""
 _BEFORE = {

@@ -85,6 +85,13 @@ class Attempt:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
+    def ask_to_end(self) -> None:
+        """As a person would, with SIGTERM: for functions that know what to do then."""
+        process = self._process
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+
     async def run(self) -> Ended:
         self._process = await asyncio.create_subprocess_exec(
             *_python(),

@@ -20,10 +20,13 @@ from contactd.config import Settings
 from contactd.log import flood, watch_memory
 from contactd.notify import Notifier
 from contactd.reload import read_again
+from contactd.store import outbox
 from contactd.store.jobs import JobDesk, Outcome, Taken
 from contactd.store.journal import open_pool
 from contactd.store.trouble import StoreAway
+from contactd.worker import sending
 from contactd.worker.kinds import KINDS, Calendar, Kind, Sweeps
+from contactd.worker.resident import Resident
 from contactd.worker.running import Attempt, Ended, Limits
 
 log = structlog.get_logger()
@@ -63,6 +66,17 @@ class Worker:
         self._hup = asyncio.Event()
         self._systemd = Notifier()
         self._tally = {"done": 0, "failed": 0}
+        self._resident = Resident(
+            self.name,
+            lambda: self._settings,
+            lambda: _access(self._settings),
+            lease_s=min(self._lease_s, sending.LEASE_S),
+        )
+
+    @property
+    def sender(self) -> int | None:
+        """The process that tells others; None: there is none yet."""
+        return self._resident.pid
 
     @property
     def settings(self) -> Settings:
@@ -82,12 +96,24 @@ class Worker:
         self._systemd.ready(self._idle_text())
         log.info("worker_started", worker=self.name, kinds=sorted(self._kinds))
         telling = asyncio.create_task(flood.tell_every_period())
+        resident = asyncio.create_task(self._reside(self._resident))
         try:
             while not self._stop.is_set():
                 await self._work(self._settings)
         finally:
             telling.cancel()
+            self._stop.set()
+            await resident
         log.info("worker_stopped", worker=self.name, **self._tally)
+
+    async def _reside(self, resident: Resident) -> None:
+        """Beside the jobs, and given up with them at SIGTERM."""
+        running = asyncio.create_task(resident.run())
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (running, stopping):
+            task.cancel()
+        await asyncio.gather(running, stopping, return_exceptions=True)
 
     async def _work(self, settings: Settings) -> None:
         """Until a signal."""
@@ -95,12 +121,17 @@ class Worker:
         pool = await open_pool(dsn, password=password, size=2, role="contactd_worker", program="contactd worker")
         desk = JobDesk(pool, self.name, lease_s=self._lease_s)
         calendar, sweeps = Calendar(self._kinds, settings.jobs), Sweeps(self._kinds, settings)
+        routed = sending.wanted(settings)
         try:
             while not self._stop.is_set():
                 if self._hup.is_set():
                     await self._reload()
                     return
                 try:
+                    if not routed:
+                        # Nobody is there who would say so: what an earlier configuration told is told no more.
+                        await outbox.route(pool, outbox.WEBHOOK, {}, settings.floor)
+                        routed = True
                     found = await self._turn(desk, calendar, sweeps)
                 except StoreAway as away:
                     self._systemd.waiting(str(away))
@@ -223,6 +254,7 @@ class Worker:
         new = await read_again(self._settings)
         if new is not None:
             self._settings = new
+            self._resident.changed()
             logging.set_level(new.log_level)
         self._systemd.reloaded()
 

@@ -23,8 +23,9 @@ from contactd.core import inputs as inp
 from contactd.core.ids import ContactId
 from contactd.metrics import CUSTOMER_LOOKUP_OPEN, REGISTRY
 from contactd.services.crm import lookup
-from contactd.services.crm.lookup import Breaker, CrmLookup
+from contactd.services.crm.lookup import CrmLookup
 from contactd.services.crm.recogniser import Recogniser
+from contactd.services.http import Breaker
 from contactd.store.audit import Who
 from contactd.store.journal import open_pool
 from contactd.store.parties import Directory

@@ -37,13 +37,13 @@ async def worker(database: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 OF_THE_WORKER = {"add_job", "floors", "seals", "bodies"}
-"""Beside those of worker.sql."""
+"""Beside those of worker.sql and outbox.sql."""
 
 
 async def test_every_query_is_prepared_and_planned_by_whoever_asks_it(
     daemon: asyncpg.Connection, worker: asyncpg.Connection, owner: asyncpg.Connection
 ) -> None:
-    by_file = {"worker.sql": worker, "owner.sql": owner}
+    by_file = {"worker.sql": worker, "outbox.sql": worker, "owner.sql": owner}
     for named in all_queries().values():
         askers = [by_file.get(named.file, daemon)]
         if named.name in OF_THE_WORKER:

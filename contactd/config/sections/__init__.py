@@ -32,9 +32,11 @@ from contactd.config.sections.machine import (
 )
 from contactd.config.sections.queues import DestinationTable, Queue, QueueStep
 from contactd.config.sections.recording import Recording, RecordingSecrets
+from contactd.config.sections.webhooks import EVENTS, Webhook, WebhookSecrets
 from contactd.config.sections.whole import SECRETS_FILE, SecretSections, Sections
 
 __all__ = [
+    "EVENTS",
     "LIVE",
     "LIVE_SECRETS",
     "SECRETS_FILE",
@@ -85,6 +87,8 @@ __all__ = [
     "Spool",
     "TimesTable",
     "Web",
+    "Webhook",
+    "WebhookSecrets",
     "is_live",
     "same_place",
 ]

@@ -36,6 +36,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("dialling",),
     # Read by contactctl and the workers; the daemon itself never uses them.
     ("case_types",),
+    ("webhooks",),
 )
 LIVE_SECRETS: tuple[tuple[str, ...], ...] = (
     ("database", "migrate_password"),
@@ -46,6 +47,7 @@ LIVE_SECRETS: tuple[tuple[str, ...], ...] = (
     ("customers",),
     ("lookup",),
     ("recording",),
+    ("webhooks",),
 )
 
 

@@ -125,6 +125,8 @@ class Retention(Struct, frozen=True, kw_only=True):
     """Who read or erased personal values, and who acted for others. Left out: 1095."""
     jobs: words.DaysKept | None = None
     """Jobs that are done, or were dropped. Left out: 30."""
+    outbox: words.DaysKept | None = None
+    """Messages of web hooks that were sent or dropped. Left out: 30."""
 
 
 class Privacy(Struct, frozen=True, kw_only=True):

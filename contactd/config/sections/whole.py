@@ -32,6 +32,7 @@ from contactd.config.sections.machine import (
 )
 from contactd.config.sections.queues import Queue
 from contactd.config.sections.recording import Recording, RecordingSecrets
+from contactd.config.sections.webhooks import Webhook, WebhookSecrets
 
 SECRETS_FILE = "secrets.toml"
 
@@ -73,6 +74,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     jobs: Jobs = Jobs()
     customers: Customers = Customers()
     lookup: Lookup = Lookup()
+    webhooks: dict[words.Webhook, Webhook] = {}
     case_types: dict[words.CaseType, CaseType] = {}
     recording: Recording = Recording()
     dialling: Dialling = Dialling()
@@ -99,4 +101,5 @@ class SecretSections(Struct, frozen=True, kw_only=True):
     agents: dict[words.Agent, AgentSecrets] = {}
     customers: CustomerSecrets = CustomerSecrets()
     lookup: LookupSecrets = LookupSecrets()
+    webhooks: dict[words.Webhook, WebhookSecrets] = {}
     recording: RecordingSecrets = RecordingSecrets()

@@ -28,6 +28,7 @@ from contactd.metrics import (
     CUSTOMER_LOOKUP_VALUES_REFUSED,
     CUSTOMER_LOOKUPS,
 )
+from contactd.services import http
 from contactd.services.crm.fields import FieldRefused, checked, edit_of
 from contactd.services.crm.identity import IdentityKind, NoIdentity, Numbering, identity
 from contactd.store.party_changes import Edit
@@ -57,40 +58,6 @@ class Answer:
     edit: Edit = field(repr=False)
 
 
-class Breaker:
-    """Closed, open for a while after failures in a row, then one request tries."""
-
-    def __init__(self, after: int, pause_s: float) -> None:
-        self._after = after
-        self._pause_s = pause_s
-        self._failures = 0
-        self._open_until: float | None = None
-        self._trying = False
-
-    @property
-    def open(self) -> bool:
-        return self._open_until is not None
-
-    def lets(self, now: float) -> bool:
-        """Whether a request may be made; if so it must be told how it ended."""
-        if self._open_until is None:
-            return True
-        if now < self._open_until or self._trying:
-            return False
-        self._trying = True
-        return True
-
-    def ended(self, now: float, *, well: bool) -> bool:
-        """True: it opened, or closed, by this."""
-        was, self._trying = self.open, False
-        self._failures = 0 if well else self._failures + 1
-        if well:
-            self._open_until = None
-        elif was or self._failures >= self._after:
-            self._open_until = now + self._pause_s
-        return was != self.open
-
-
 class CrmLookup:
     """One for the daemon. reload() takes other settings; what was remembered is then forgotten."""
 
@@ -112,7 +79,7 @@ class CrmLookup:
         self._secret = settings.secrets.lookup.secret
         self._customers: Customers = settings.customers
         self._known: OrderedDict[str, tuple[float, Answer | None]] = OrderedDict()
-        self._breaker = Breaker(settings.lookup.break_after, settings.lookup.break_s)
+        self._breaker = http.Breaker(settings.lookup.break_after, settings.lookup.break_s)
         self._trouble = ""
         CUSTOMER_LOOKUP_OPEN.set(0)
         if self._session is not None:
@@ -189,7 +156,7 @@ class CrmLookup:
             known.popitem(last=False)
         return answer
 
-    def _tell(self, breaker: Breaker, *, well: bool) -> None:
+    def _tell(self, breaker: http.Breaker, *, well: bool) -> None:
         if breaker.ended(self._now(), well=well) and breaker is self._breaker:
             CUSTOMER_LOOKUP_OPEN.set(int(breaker.open))
             if breaker.open:
@@ -210,7 +177,9 @@ class CrmLookup:
                     raise LookupFailed("away", f"HTTP {response.status} instead of 200, or 404 for nobody.")
                 if response.headers.get("Content-Encoding", "identity") != "identity":
                     raise LookupFailed("refused", "The answer is compressed, which was not asked for.")
-                body = await _whole(response, section.max_kb << 10)
+                body = await http.whole(response, section.max_kb << 10)
+        except http.TooLong:
+            raise LookupFailed("refused", f"The answer is longer than {section.max_kb} KiB (max_kb).") from None
         except TimeoutError:
             raise LookupFailed("slow", f"No answer within {section.timeout_s:g} s.") from None
         except (aiohttp.ClientSSLError, ssl.SSLError):
@@ -225,14 +194,7 @@ class CrmLookup:
     def _request(self, number: str) -> Any:
         section = self._section
         if self._session is None:
-            context = ssl.create_default_context(cafile=section.ca_file or None)
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=context, limit=section.most_at_once),
-                timeout=aiohttp.ClientTimeout(total=None),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                trust_env=False,
-            )
+            self._session = http.session(section.ca_file, section.most_at_once)
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", **section.headers}
         if self._secret is not None:
             headers[section.secret_header] = self._secret
@@ -334,15 +296,6 @@ def pointed(value: Any, pointer: str) -> Any:
         else:
             return None
     return value
-
-
-async def _whole(response: aiohttp.ClientResponse, most: int) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > most:
-            raise LookupFailed("refused", f"The answer is longer than {most >> 10} KiB (max_kb).")
-    return bytes(body)
 
 
 def _filled(text: str, values: dict[str, str]) -> str:

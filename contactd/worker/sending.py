@@ -1,0 +1,128 @@
+"""The child of a worker that tells others what happens: follows the journal, and carries every destination's outbox.
+
+It lives as long as its worker wants it, and an hour at most; the next one goes on. See services/webhooks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+import structlog
+
+from contactd.config import Settings, Webhook, WebhookSecrets
+from contactd.services.webhooks import telling
+from contactd.services.webhooks.courier import Courier
+from contactd.services.webhooks.hook import Hook
+from contactd.store import outbox
+from contactd.store.journal import open_pool
+from contactd.store.outbox import WEBHOOK, Desk, Pool
+from contactd.store.trouble import StoreAway
+from contactd.worker.job import Job
+
+log = structlog.get_logger()
+
+WALL_S = 3600.0
+"""So long one process does it, whatever it may have lost of its memory by then."""
+LEASE_S = 30.0
+"""A destination whose worker was killed waits so long for another one."""
+_FOLLOW_S = 0.5
+_AWAY_S = 5.0
+_TIDY_S = 60.0
+_ORPHAN_AGE_S = 72 * 3600.0
+"""Messages to a destination that is configured no more: somebody may have taken it out by mistake."""
+
+
+def wanted(settings: Settings) -> bool:
+    return bool(settings.webhooks)
+
+
+def more(settings: Settings) -> dict[str, Any]:
+    """What the child needs of the configuration. It goes by a pipe, and is kept nowhere."""
+    return {
+        "floor": settings.floor,
+        "webhooks": {name: msgspec.to_builtins(hook) for name, hook in settings.webhooks.items()},
+        "secrets": {name: msgspec.to_builtins(kept) for name, kept in settings.secrets.webhooks.items()},
+    }
+
+
+async def run(job: Job) -> dict[str, Any]:
+    """Until SIGTERM, or for most of WALL_S. arguments: the worker's name, and how long a lease lasts."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    hooks = {name: msgspec.convert(told, Webhook) for name, told in job.sections["webhooks"].items()}
+    secrets = {name: msgspec.convert(told, WebhookSecrets) for name, told in job.sections["secrets"].items()}
+    # A name server that does not answer holds a thread for each destination that asks it.
+    loop.set_default_executor(ThreadPoolExecutor(4 + sum(hook.most_at_once for hook in hooks.values())))
+    pool = await open_pool(
+        job.dsn, password=job.password, size=4, role="contactd_worker", program="contactd worker", lasting=True
+    )
+    floor, worker = job.sections["floor"], job.arguments["worker"]
+    lease_s = job.arguments.get("lease_s", LEASE_S)
+    try:
+        await _route(pool, hooks, floor, stop)
+        couriers = [
+            Courier(Desk(pool, WEBHOOK, name, worker, lease_s), Hook(hook, secrets[name]), stop)
+            for name, hook in hooks.items()
+        ]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_stop_in_time(stop))
+            group.create_task(_follow(pool, floor, stop))
+            group.create_task(_tidy(pool, stop))
+            for courier in couriers:
+                group.create_task(courier.run())
+    finally:
+        pool.terminate()
+    return {}
+
+
+async def _route(pool: Pool, hooks: dict[str, Webhook], floor: int, stop: asyncio.Event) -> None:
+    """Until it is done."""
+    while not stop.is_set():
+        try:
+            await outbox.route(pool, WEBHOOK, {name: hook.told for name, hook in hooks.items()}, floor)
+            return
+        except StoreAway as away:
+            log.warning("outbox_away", error=str(away), again_in_s=_AWAY_S)
+            await _wait(stop, _AWAY_S)
+
+
+async def _follow(pool: Pool, floor: int, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        pause_s = _FOLLOW_S
+        try:
+            if await outbox.follow(pool, floor, telling) == outbox.BATCH:
+                continue
+        except StoreAway as away:
+            log.warning("outbox_away", error=str(away), again_in_s=_AWAY_S)
+            pause_s = _AWAY_S
+        await _wait(stop, pause_s)
+
+
+async def _tidy(pool: Pool, stop: asyncio.Event) -> None:
+    """What is left of destinations that were taken out of the files."""
+    while not stop.is_set():
+        try:
+            dead = await outbox.aged(pool, WEBHOOK, None, _ORPHAN_AGE_S)
+            if dead:
+                remedy = "contactctl webhooks list tells for whom; drop them, or configure it again."
+                log.error("webhook_messages_dead", messages=dead, remedy=remedy)
+            await outbox.tidy(pool, WEBHOOK)
+        except StoreAway as away:
+            log.debug("outbox_away", error=str(away))
+        await _wait(stop, _TIDY_S)
+
+
+async def _stop_in_time(stop: asyncio.Event) -> None:
+    await _wait(stop, WALL_S - 120)
+    stop.set()
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
