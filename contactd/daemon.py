@@ -31,14 +31,22 @@ from contactd.engine.notices import Notices
 from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool, SpoolBroken
 from contactd.log import flood, lost_lines, watch_memory
-from contactd.metrics import STANDBY, CaseMetrics, FloorMetrics, JobMetrics, Readings, watch_certificates
+from contactd.metrics import (
+    STANDBY,
+    CaseMetrics,
+    FloorMetrics,
+    JobMetrics,
+    Readings,
+    WebhookMetrics,
+    watch_certificates,
+)
 from contactd.notify import Notifier, Teller
 from contactd.pbx.voice import Voice
 from contactd.reload import Reload, Result, read_again
 from contactd.services.crm.callers import CallerKeeper
 from contactd.services.crm.recogniser import ANSWER_S, Recogniser
 from contactd.services.recording.watching import Watch as RecordingWatch
-from contactd.store import case_watch, jobs
+from contactd.store import case_watch, jobs, outbox
 from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, FloorRow, Journal, open_pool
@@ -360,11 +368,12 @@ class Daemon:
 
 def _table_watches(stack: contextlib.AsyncExitStack, pool: Any, floor: int) -> Iterator[Task]:
     """What Prometheus is told of tables that others write."""
-    job_metrics, case_metrics = JobMetrics(jobs.KINDS), CaseMetrics()
-    for metrics in (job_metrics, case_metrics):
+    job_metrics, case_metrics, hook_metrics = JobMetrics(jobs.KINDS), CaseMetrics(), WebhookMetrics()
+    for metrics in (job_metrics, case_metrics, hook_metrics):
         stack.callback(metrics.close)
     yield functools.partial(jobs.watch, pool, floor, job_metrics)
     yield functools.partial(case_watch.watch, pool, case_metrics)
+    yield functools.partial(outbox.watch, pool, floor, hook_metrics)
 
 
 def _publish(steps: Sequence[Step], *told: FloorMetrics | Tail | Notices | Voice) -> None:

@@ -188,6 +188,12 @@ def flow_access(
     return sections.flows, flows_of(sections) if runs else {}, found
 
 
+def floor_number(path: Path | str = DEFAULT_PATH) -> int:
+    """The floor's number, whatever else is wrong in the files."""
+    found = open_files(Path(path)).table.get("floor", 1)
+    return found if isinstance(found, int) else 1
+
+
 def names(path: Path | str, section: str) -> list[str]:
     """The ids in a section such as "queues", whatever else is wrong in it."""
     found = open_files(Path(path)).table.get(section, {})

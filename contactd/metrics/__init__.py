@@ -36,6 +36,7 @@ from contactd.metrics.registry import (
     WEB_CONNECTIONS_CUT,
     exposition,
 )
+from contactd.metrics.webhooks import HookFigures, WebhookMetrics
 
 __all__ = [
     "AMI_EVENT_LAG_SECONDS",
@@ -66,11 +67,13 @@ __all__ = [
     "CaseFigures",
     "CaseMetrics",
     "FloorMetrics",
+    "HookFigures",
     "JobFigures",
     "JobMetrics",
     "PbxReading",
     "Readings",
     "Retained",
+    "WebhookMetrics",
     "exposition",
     "watch_certificates",
 ]

@@ -6,6 +6,7 @@ moves its place in the same transaction.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import structlog
 
 from contactd.core import events as ev
 from contactd.core.ids import ContactId, Instant, PartyId
+from contactd.metrics import HookFigures, WebhookMetrics
 from contactd.store.queries import query
 from contactd.store.trouble import AWAY, away
 
@@ -266,6 +268,25 @@ class Kept:
 async def destinations(connection: asyncpg.Connection, floor: int) -> list[Destination]:
     rows = await connection.fetch(query("outbox_figures"), floor, timeout=_TIMEOUT_S)
     return [Destination(**{**row, "events": tuple(row["events"])}) for row in rows]
+
+
+async def figures(connection: asyncpg.Connection, floor: int) -> dict[str, HookFigures]:
+    """Of every web hook that is configured, or has something left."""
+    names = tuple(HookFigures.__dataclass_fields__)
+    found = [one for one in await destinations(connection, floor) if one.kind == WEBHOOK]
+    told = {one.name: {name: getattr(one, name) for name in names if name != "gone"} for one in found}
+    return {one.name: HookFigures(**told[one.name], gone=one.gone_at is not None) for one in found}
+
+
+async def watch(pool: asyncpg.Pool, floor: int, metrics: WebhookMetrics, *, every_s: float = 15.0) -> None:
+    """Until cancelled: tell the metrics what the tables say. An outage is others' to tell."""
+    while True:
+        try:
+            async with pool.acquire(timeout=_TIMEOUT_S) as connection:
+                metrics.tell(await figures(connection, floor))
+        except AWAY:
+            metrics.tell(None)
+        await asyncio.sleep(every_s)
 
 
 async def listed(

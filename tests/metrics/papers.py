@@ -14,9 +14,11 @@ from contactd.metrics import (
     CaseFigures,
     CaseMetrics,
     FloorMetrics,
+    HookFigures,
     JobFigures,
     JobMetrics,
     Retained,
+    WebhookMetrics,
 )
 from contactd.metrics.certificates import SIP_CERTIFICATE_END
 from contactd.metrics.registry import families
@@ -37,6 +39,8 @@ def measured() -> list[Metric]:
     jobs.tell(JobFigures(tallies={("verify", "done"): (1, 2.0)}, retention=retention))
     cases = CaseMetrics()
     cases.tell(CaseFigures())
+    hooks = WebhookMetrics()
+    hooks.tell({"crm": HookFigures()})
     try:
         every_series(metrics)
         metrics.publish(walk.steps)
@@ -49,6 +53,7 @@ def measured() -> list[Metric]:
         metrics.close()
         jobs.close()
         cases.close()
+        hooks.close()
 
 
 def sample_names(family: Metric) -> set[str]:

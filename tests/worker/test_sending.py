@@ -366,19 +366,22 @@ async def test_what_was_sent_is_forgotten_in_time_and_what_is_dead_is_not(databa
 
 
 async def test_a_reload_adds_a_receiver_and_takes_one_out(database: str, tmp_path: Path) -> None:
-    async with receiving() as one, receiving() as other:
-        async with working(settings_of(tmp_path, database, one={"url": one.url})) as worker:
-            await until_rows(database, "SELECT name FROM outbox_destination WHERE events <> '{}'", ["one"])
-            settings_of(tmp_path, database, other={"url": other.url})
-            os.kill(os.getpid(), signal.SIGHUP)
-            await until_rows(database, "SELECT name FROM outbox_destination WHERE events <> '{}'", ["other"])
-            await customer(database)
-            await until(lambda: other.got, 20)
-            assert one.got == [] and worker.sender is not None
-            table = settings_of(tmp_path, database)
-            assert not table.webhooks
-            os.kill(os.getpid(), signal.SIGHUP)
-            await until_rows(database, "SELECT count(*) FROM outbox_destination WHERE events <> '{}'", [0])
+    async with (
+        receiving() as one,
+        receiving() as other,
+        working(settings_of(tmp_path, database, one={"url": one.url})) as worker,
+    ):
+        await until_rows(database, "SELECT name FROM outbox_destination WHERE events <> '{}'", ["one"])
+        settings_of(tmp_path, database, other={"url": other.url})
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until_rows(database, "SELECT name FROM outbox_destination WHERE events <> '{}'", ["other"])
+        await customer(database)
+        await until(lambda: other.got, 20)
+        assert one.got == [] and worker.sender is not None
+        table = settings_of(tmp_path, database)
+        assert not table.webhooks
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until_rows(database, "SELECT count(*) FROM outbox_destination WHERE events <> '{}'", [0])
 
 
 async def test_an_import_is_told_as_one(database: str) -> None:

@@ -31,7 +31,7 @@ _Secret = Annotated[
     Meta(
         pattern=r"^whsec_[A-Za-z0-9+/]{32,86}={0,2}\Z",
         description='"whsec_" and 24 to 64 random bytes in base64, as: echo whsec_$(openssl rand -base64 32)',
-        examples=["whsec_..."],
+        examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
     ),
 ]
 

@@ -10,7 +10,8 @@ from contactd.config import Settings
 from contactd.core.errors import ContactdError
 from contactd.ctl.doctor.findings import Subject, names
 from contactd.ctl.durations import duration
-from contactd.metrics import JobFigures
+from contactd.metrics import HookFigures, JobFigures
+from contactd.store import outbox
 from contactd.store.checkup import Checkup, checkup
 from contactd.store.jobs import read_figures
 from contactd.store.reading import reader
@@ -29,6 +30,7 @@ async def check_database(database: Subject, settings: Settings) -> None:
         async with reader(settings.database.dsn, password=secret, writes=True) as connection:
             found = await checkup(connection)
             figures = None if found.pending else await read_figures(connection, settings.floor)
+            hooks = {} if found.pending else await outbox.figures(connection, settings.floor)
     except ContactdError as error:
         database.error(
             "connection",
@@ -39,6 +41,8 @@ async def check_database(database: Subject, settings: Settings) -> None:
     judge(database, found, remote=not found.local or _remote(settings.database.dsn))
     if figures is not None:
         judge_jobs(database, figures)
+        for name in settings.webhooks:
+            judge_hook(database, name, hooks.get(name))
 
 
 def judge_jobs(database: Subject, found: JobFigures) -> None:
@@ -65,6 +69,33 @@ def judge_jobs(database: Subject, found: JobFigures) -> None:
         )
     else:
         database.ok("jobs", "no job waits for long, and none is dead")
+
+
+def judge_hook(database: Subject, name: str, found: HookFigures | None) -> None:
+    """Of a web hook that is configured: whether somebody sends, and somebody takes it. None: no worker read it."""
+    subject = f"webhook {name}"
+    if found is None or (not found.served and found.oldest_s > _LATE_S) or found.lag_s > _LATE_S:
+        database.error(
+            subject,
+            "no worker serves it: what happens waits to be told",
+            "systemctl reload 'contactd-worker@*' after a change of the files; systemctl status 'contactd-worker@*'.",
+        )
+    elif found.gone:
+        database.error(
+            subject,
+            "it said that it is no more (HTTP 410): nothing is sent to it",
+            f"Correct its url, or have its owner mend it; then contactctl webhooks retry {name}.",
+        )
+    elif found.dead or found.oldest_s > _LATE_S:
+        late = f"a message has waited for {duration(found.oldest_s)}"
+        what = f"{found.dead} messages are dead" if found.dead else late
+        database.warning(
+            subject,
+            f"{what}; last error: {found.error or 'none'}",
+            f"contactctl webhooks show {name} tells which; then retry them, or drop them.",
+        )
+    else:
+        database.ok(subject, f"{found.sent} messages sent, {found.queued} wait")
 
 
 def _remote(dsn: str) -> bool:
