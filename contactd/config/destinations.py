@@ -8,12 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from contactd.config.problems import Key, Problems
-from contactd.config.sections import AgentSection, DestinationTable, Queue, Sections
-from contactd.core.destination import Destination, ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
+from contactd.config.sections import AgentSection, DestinationTable, KeyTable, Queue, Sections
+from contactd.core.destination import (
+    Destination,
+    ToExternal,
+    ToMenu,
+    ToMessage,
+    Tone,
+    ToQueue,
+    ToTone,
+    ToVoicemail,
+    Way,
+)
 from contactd.core.dialling import DialRules, Purpose, listed, sentence
 from contactd.core.ids import QueueId
 
-_KINDS = DestinationTable.__struct_fields__
+KEYS = "keys"
+_LONGEST_HOLD = 900
+"""AMI takes lines of a thousand characters."""
 
 
 def as_destination(table: DestinationTable | None) -> Destination | None:
@@ -29,6 +41,11 @@ def as_destination(table: DestinationTable | None) -> Destination | None:
     if table.message is not None:
         return ToMessage(sound=table.message)
     return ToTone(tone=Tone(table.hang_up or Tone.BUSY))
+
+
+def as_way(table: KeyTable) -> Way:
+    """table: checked."""
+    return ToMenu() if table.menu else as_destination(table) or ToMenu()
 
 
 def leads(sections: Sections) -> Iterator[tuple[Key, DestinationTable]]:
@@ -50,6 +67,8 @@ def _of_queue(queue: Queue) -> Iterator[tuple[Key, DestinationTable]]:
     for after, step in queue.steps.items():
         if step.go is not None:
             yield ("steps", after, "go"), step.go
+    for pressed, way in queue.keys.items():
+        yield (KEYS, pressed), way
 
 
 def minutes_of(clock: str) -> int:
@@ -92,14 +111,16 @@ def check_destinations(sections: Sections, into: Problems) -> None:
     _circles(sections, into)
     for queue_id, queue in sections.queues.items():
         _limits(("queues", queue_id), queue, into)
+        _keys(("queues", queue_id), queue_id, queue, into)
 
 
 def _one_of_them(key: Key, table: DestinationTable, into: Problems) -> None:
-    given = [kind for kind in _KINDS if getattr(table, kind) is not None]
+    kinds = table.__struct_fields__
+    given = [kind for kind in kinds if getattr(table, kind) is not None]
     if len(given) > 1:
         into.add(key, f"{' and '.join(given)}, and a caller can go to one only", "Keep one of them")
     elif not given and not into.complained(key):
-        into.add(key, "this leads nowhere", f"Give one of {', '.join(_KINDS)}")
+        into.add(key, "this leads nowhere", f"Give one of {', '.join(kinds)}")
 
 
 def _external(sections: Sections, key: Key, number: str, into: Problems) -> None:
@@ -138,7 +159,8 @@ def _circles(sections: Sections, into: Problems) -> None:
     away once would do so again at once."""
     ways: dict[QueueId, list[tuple[Key, QueueId]]] = {queue: [] for queue in sections.queues}
     for key, table in leads(sections):
-        if key[0] == "queues" and table.queue in ways:
+        # A caller who goes in a circle by keys wants to.
+        if key[0] == "queues" and key[2] != KEYS and table.queue in ways:
             ways[QueueId(key[1])].append((key, table.queue))
     told: set[QueueId] = set()
     for queue in ways:
@@ -163,6 +185,19 @@ def _way_back(start: QueueId, ways: dict[QueueId, list[tuple[Key, QueueId]]]) ->
             seen.add(reached)
             paths += [[*path, way] for way in ways[reached]]
     return []
+
+
+def _keys(at: Key, queue_id: QueueId, queue: Queue, into: Problems) -> None:
+    for pressed, table in queue.keys.items():
+        if table.menu is False:
+            into.add((*at, KEYS, pressed, "menu"), "this leads nowhere", "Give true, or take the key out")
+        if table.queue == queue_id:
+            into.add((*at, KEYS, pressed, "queue"), "the queue in which the caller waits", "Give another one")
+    targets = [getattr(table, kind) for table in queue.keys.values() for kind in DestinationTable.__struct_fields__]
+    said = sum(len(sound) + 1 for sound in queue.whisper) + sum(15 + len(str(target)) for target in targets if target)
+    if queue.keys and said > _LONGEST_HOLD:
+        remedy = "Shorten the names of sounds in whisper, and of messages"
+        into.add((*at, KEYS), f"with whisper, more than the PBX takes ({_LONGEST_HOLD} characters)", remedy)
 
 
 def _limits(at: Key, queue: Queue, into: Problems) -> None:

@@ -110,6 +110,7 @@ EXAMPLE: dict[str, Any] = {
             "announce_position": {"after_s": 30, "every_s": 60, "up_to": 10},
             "announce_wait": {"after_s": 30, "every_s": 60},
             "skills": {"german": 7},
+            "keys": {"1": {"voicemail": "100"}, "2": {"queue": "service"}, "9": {"menu": True}},
             "messages": {"website": {"sounds": ["custom/website"], "after_s": 45, "every_s": 120}},
             "steps": {
                 "20": {"strategy": "best_skill", "lower_by": 4, "skills": {"german": 7, "english": 5}},

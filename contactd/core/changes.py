@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from contactd.core import customer, hearing, ring_all
 from contactd.core import events as ev
 from contactd.core.agent import AgentState, Status, Tries
-from contactd.core.contact import Contact, ContactState, Outcome, Sent
-from contactd.core.destination import ToExternal, ToQueue
+from contactd.core.contact import Contact, ContactState, Outcome, Pressed, Sent
+from contactd.core.destination import ToExternal, ToMenu, ToQueue
 from contactd.core.dialling import Dialled, count, uncount
 from contactd.core.errors import FloorBug
 from contactd.core.hours import BY_HOURS, calendar_changed, hours_switched
-from contactd.core.ids import Instant, QueueId
+from contactd.core.ids import Instant, QueueId, key_number
 from contactd.core.learnt import past
 from contactd.core.messages import MESSAGES
 from contactd.core.needs import needs_in, with_record
@@ -73,6 +73,7 @@ def _arrived(floor: LiveFloor, event: ev.ContactArrived | ev.ContactAdopted, at:
         callers=event.callers if isinstance(event, ev.ContactArrived) else (),
         arrived_at=arrived_at,
         test=event.test,
+        pressed=Pressed(number=event.keys) if isinstance(event, ev.ContactAdopted) and event.keys else None,
     )
 
 
@@ -111,14 +112,20 @@ def _diverted(floor: LiveFloor, event: ev.ContactDiverted, at: Instant) -> None:
     contact = floor.contacts[event.contact]
     contact.turned_away = contact.turned_away or event.why in BY_HOURS
     contact.unserved = contact.unserved or event.why is ev.DiversionReason.UNSTAFFED
+    number = key_number(event.diversion)
+    if number:
+        contact.pressed = Pressed(number=number, left=event.queue if isinstance(event.to, ToMenu) else None)
     if isinstance(event.to, ToQueue):
         floor.ask_for(contact, step=event.step, needs=contact.needs)
         return
-    floor.check(contact, ContactState.DIVERTED)
+    state = ContactState.MENU if isinstance(event.to, ToMenu) else ContactState.DIVERTED
+    floor.check(contact, state)
     floor.leave_line(contact)
     contact.needs = needs_in(contact, event.queue)
     contact.queue, contact.step = event.queue, event.step
-    floor.enter(contact, ContactState.DIVERTED)
+    floor.enter(contact, state)
+    if isinstance(event.to, ToMenu):
+        return
     contact.sent = Sent(diversion=event.diversion, to=event.to, at=at)
     if isinstance(event.to, ToExternal) and event.why is not ev.DiversionReason.FOUND:
         count(floor.state.dialled, Dialled(at=at, queue=event.queue))

@@ -28,11 +28,13 @@ from contactd.core.decision import (
     see_handset,
     since,
 )
+from contactd.core.destination import Outside
 from contactd.core.diverting import failed, repeat, still_there
 from contactd.core.events import AnnouncementEnd, DiversionFailure, DiversionReason, OfferOutcome
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import AgentId, ContactId, Instant, QueueId
+from contactd.core.ids import AgentId, ContactId, Instant, QueueId, key_number
 from contactd.core.inputs import CallSeen, PbxCompared, Place
+from contactd.core.keys import back_in_hold, found_elsewhere, queue_by_key
 from contactd.core.plan import Medium
 from contactd.core.recording import found_recorded
 from contactd.core.ring_all import leg_at, ringing
@@ -149,7 +151,7 @@ def _stands(
     if contact is None:
         into.events.append(adopt(call, input_.pbx, at))
     told = queue_or_default(floor, call.queue or (contact.queue if contact else None))
-    queue = queue_or_default(floor, still_there(contact, told))
+    queue = queue_or_default(floor, queue_by_key(contact, call, still_there(contact, told)))
     queued_at = contact.queued_at if contact is not None else None
     if queued_at is None:
         queued_at = min(call.queued_at, at) if call.queued_at is not None else None
@@ -158,7 +160,7 @@ def _stands(
     waits = queued(call.contact, queue, began, at, plan=floor.queues.get(queue), known=contact, needs=needs)
     match call.place:
         case Place.HOLD:
-            _in_the_hold(floor, contact, call, waits, into)
+            _in_the_hold(floor, contact, call, waits, at, into)
         case Place.FALLBACK:
             if contact is None or contact.state is not ContactState.FALLBACK:
                 into.events.append(ev.ContactFellBack(contact=call.contact, queue=queue, queued_at=began))
@@ -168,7 +170,10 @@ def _stands(
             if news and (contact is None or contact.state is ContactState.MENU) and queued_at is not None:
                 into.events.append(waits)
             into.events += news
-        case Place.MENU | Place.ELSEWHERE:
+        case Place.MENU:
+            if contact is not None:
+                found_elsewhere(contact, call, into)
+        case Place.ELSEWHERE:
             pass
 
 
@@ -178,12 +183,20 @@ def _free(engaged: dict[AgentId, ContactId], agents: Iterable[AgentId]) -> None:
 
 
 def _in_the_hold(
-    floor: LiveFloor, contact: Contact | None, call: CallSeen, waits: ev.ContactQueued, into: Decision
+    floor: LiveFloor,
+    contact: Contact | None,
+    call: CallSeen,
+    waits: ev.ContactQueued,
+    at: Instant,
+    into: Decision,
 ) -> None:
-    if contact is not None and contact.state is ContactState.DIVERTED:
-        if call.diversion != contact.diversion:
-            repeat(floor, contact, into)
-            return
+    diverted = contact is not None and contact.state is ContactState.DIVERTED
+    if contact is not None and diverted and not key_number(contact.diversion) and call.diversion != contact.diversion:
+        repeat(floor, contact, into)
+        return
+    if contact is not None and back_in_hold(floor, contact, call, waits.queue, at, into):
+        return
+    if contact is not None and diverted:
         failed(contact, DiversionFailure.UNSEEN, into)
     if contact is None or contact.queued_at is None or contact.queue != waits.queue:
         into.events.append(waits)
@@ -196,13 +209,13 @@ def _in_the_hold(
 
 
 def _found_diverted(contact: Contact | None, queue: QueueId, call: CallSeen) -> ev.Event | None:
-    if call.diverted_to is None or (contact is not None and contact.state is ContactState.DIVERTED):
+    if not isinstance(call.diverted_to, Outside) or (contact is not None and contact.state is ContactState.DIVERTED):
         return None
     return ev.ContactDiverted(
         contact=call.contact,
         queue=queue,
         to=call.diverted_to,
-        why=DiversionReason.FOUND,
+        why=DiversionReason.KEY if contact is None and key_number(call.diversion) else DiversionReason.FOUND,
         step=contact.step if contact is not None else 0,
         diversion=call.diversion,
     )
@@ -220,8 +233,11 @@ def _found_elsewhere(
 ) -> list[ev.Event]:
     """The news of a caller at an agent, or sent out of all queues."""
     if call.place is Place.DIVERTED:
-        news = _found_diverted(contact, queue, call)
-        return [] if news is None else [news]
+        found = Decision()
+        if contact is not None:
+            found_elsewhere(contact, call, found)
+        news = _found_diverted(contact, queue, call) if not found.events else None
+        return found.events if news is None else [news]
     together = contact is not None and engaged.get(contact.agent or AgentId("")) == contact.id
     agent = _who_is_found(floor, contact, call, input_, engaged)
     if agent is None:

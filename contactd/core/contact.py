@@ -32,7 +32,9 @@ class ContactState(StrEnum):
 _S = ContactState
 TRANSITIONS: dict[ContactState, frozenset[ContactState]] = {
     _S.MENU: frozenset({_S.WAITING, _S.FALLBACK, _S.CONNECTED, _S.OFFERED, _S.DIVERTED, _S.RELEASED, _S.ENDED}),
-    _S.WAITING: frozenset({_S.WAITING, _S.OFFERED, _S.CONNECTED, _S.FALLBACK, _S.DIVERTED, _S.RELEASED, _S.ENDED}),
+    _S.WAITING: frozenset(
+        {_S.WAITING, _S.MENU, _S.OFFERED, _S.CONNECTED, _S.FALLBACK, _S.DIVERTED, _S.RELEASED, _S.ENDED}
+    ),
     _S.OFFERED: frozenset({_S.WAITING, _S.CONNECTED, _S.RELEASED, _S.ENDED, _S.FALLBACK}),
     _S.CONNECTED: frozenset({_S.RELEASED, _S.ENDED}),
     _S.FALLBACK: frozenset({_S.WAITING, _S.CONNECTED, _S.DIVERTED, _S.RELEASED, _S.OFFERED, _S.ENDED}),
@@ -123,6 +125,15 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     at: Instant
 
 
+class Pressed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The last key by which the caller went somewhere, as far as the floor has heard."""
+
+    number: int
+    """The dialplan counts them."""
+    left: QueueId | None = None
+    """The queue that the caller left for the menu; the place there is kept."""
+
+
 class Recorder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the PBX records of a contact: the leg of the agent whom an offer led to."""
 
@@ -195,6 +206,7 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     """What brings its words, when they are text."""
     hears: Hearing | None = None
     """Of a caller in a queue that announces something."""
+    pressed: Pressed | None = None
 
     @property
     def diversion(self) -> DiversionId | None:

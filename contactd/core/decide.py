@@ -30,6 +30,7 @@ from contactd.core.floor import LiveFloor
 from contactd.core.hold import call_arrived, call_fell_back, call_held, flow_went, menu_answered, needs_asked
 from contactd.core.hours import calendar_turned, switch_asked
 from contactd.core.ids import Instant
+from contactd.core.keys import key_pressed
 from contactd.core.messages import message_told, text_found
 from contactd.core.offers import OFFERS
 from contactd.core.passing import time_passed
@@ -57,7 +58,7 @@ def _caller_hung_up(floor: LiveFloor, input_: inp.CallerHungUp, at: Instant, int
     gave_up = Outcome.TIMED_OUT if input_.timed_out else Outcome.ABANDONED_WAITING
     outcome = Outcome.HANDLED if contact.handled else gave_up
     match contact.state:
-        case ContactState.MENU:
+        case ContactState.MENU if not contact.handled:
             outcome = left_in_menu(contact)
         case ContactState.OFFERED:
             end_offer(contact, OfferOutcome.CALLER_GONE, 0, into)
@@ -186,6 +187,7 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.MenuAnswered: menu_answered,
     inp.FlowWent: flow_went,
     inp.CallHeld: call_held,
+    inp.KeyPressed: key_pressed,
     inp.ContactReceived: received,
     inp.CallFellBack: call_fell_back,
     inp.NeedsAsked: needs_asked,

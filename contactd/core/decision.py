@@ -12,7 +12,7 @@ from contactd.core.contact import Contact, Estimate, Needs, Outcome
 from contactd.core.destination import kind_of
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import AgentId, ContactId, Instant, PbxId, QueueId, call_started, is_test_call
+from contactd.core.ids import AgentId, ContactId, Instant, PbxId, QueueId, call_started, is_test_call, key_number
 from contactd.core.needs import with_record
 from contactd.core.plan import QueuePlan
 from contactd.core.routing.demand import before_going, due_step
@@ -202,12 +202,15 @@ def adopt(input_: inp.CallHeld | inp.CallFellBack | inp.CallSeen, pbx: PbxId, at
         dnis=input_.dnis,
         arrived_at=call_started(input_.call, at),
         test=is_test_call(input_.call),
+        keys=key_number(input_.diversion) if not isinstance(input_, inp.CallFellBack) else 0,
     )
 
 
 def left_in_menu(contact: Contact) -> Outcome:
-    """Of a caller who hung up before any queue: or the flow hung up on them, since all was done."""
-    return Outcome.SELF_SERVED if contact.served else Outcome.ABANDONED_IN_MENU
+    """Of a caller who hung up before any queue, or with a place in one; or the flow hung up, since all was done."""
+    if contact.served:
+        return Outcome.SELF_SERVED
+    return Outcome.ABANDONED_IN_MENU if contact.queued_at is None else Outcome.ABANDONED_WAITING
 
 
 def waited(contact: Contact, at: Instant) -> float | None:

@@ -52,20 +52,26 @@ class ToTone(_Destination, frozen=True, kw_only=True, gc=False, tag="hang_up"):
     tone: Tone
 
 
+class ToMenu(_Destination, frozen=True, kw_only=True, gc=False, tag="menu"):
+    """Back to what the caller met first on the line, by a key: the place in the queue is kept meanwhile."""
+
+
 Outside = ToVoicemail | ToExternal | ToMessage | ToTone
 """No agent comes after it: the dialplan carries it out alone."""
 Destination = ToQueue | Outside
+Way = Destination | ToMenu
+"""What a key may do for whoever waits."""
 
-KINDS = tuple(str(kind.__struct_config__.tag) for kind in Destination.__args__)
+KINDS = tuple(str(kind.__struct_config__.tag) for kind in Way.__args__)
 
 
-def kind_of(destination: Destination) -> str:
+def kind_of(destination: Way) -> str:
     """One of KINDS: a label that is bounded, and names no number."""
     return str(destination.__struct_config__.tag)
 
 
-def target_of(destination: Destination) -> str:
-    """What stands behind the kind: the queue, the box, the number, the sound, the tone."""
+def target_of(destination: Way) -> str:
+    """What stands behind the kind: the queue, the box, the number, the sound, the tone; nothing behind the menu."""
     match destination:
         case ToQueue():
             return destination.queue
@@ -77,3 +83,5 @@ def target_of(destination: Destination) -> str:
             return destination.sound
         case ToTone():
             return destination.tone
+        case ToMenu():
+            return ""

@@ -164,7 +164,7 @@ def _send(
         into.events.append(
             ev.ContactDiverted(contact=here.contact, queue=here.queue, to=to, why=why, step=step, diversion=diversion)
         )
-        if isinstance(to, ToExternal) and _too_many_outside(floor, here.queue, at, into):
+        if isinstance(to, ToExternal) and too_many_outside(floor, here.queue, at, into):
             # The caller stays where they stand, as if the PBX had refused it.
             rate = DiversionFailure.RATE
             into.events.append(ev.DiversionFailed(contact=here.contact, diversion=diversion, failure=rate))
@@ -184,7 +184,7 @@ def _send(
     return True
 
 
-def _too_many_outside(floor: LiveFloor, queue: QueueId, at: Instant, into: Decision) -> bool:
+def too_many_outside(floor: LiveFloor, queue: QueueId, at: Instant, into: Decision) -> bool:
     """Whether too much was dialled within the hour for one more, which this decision has just said. The number itself
     was looked at when the configuration was read; what this decision dials is on the floor when it is applied."""
     rules = floor.plan.dialling
@@ -246,4 +246,5 @@ _FAILURES = {
     "NOTALLOWED": DiversionFailure.NOT_ALLOWED,
     "BUSY": DiversionFailure.BUSY,
     "NOANSWER": DiversionFailure.NOT_ANSWERED,
+    "RETURNED": DiversionFailure.RETURNED,
 }

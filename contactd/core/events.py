@@ -13,7 +13,7 @@ import msgspec
 from contactd.core.agent import AgentState, Handset
 from contactd.core.announcements import Said
 from contactd.core.contact import Estimate, Known, Needs, Outcome
-from contactd.core.destination import Destination
+from contactd.core.destination import Way
 from contactd.core.ids import (
     AgentId,
     AnnouncementId,
@@ -84,6 +84,8 @@ class ContactAdopted(Event, frozen=True, kw_only=True):
     dnis: str
     arrived_at: Instant
     test: bool = False
+    keys: int = 0
+    """How many keys have led the caller somewhere before: the PBX has done what they meant."""
 
 
 class MenuChosen(Event, frozen=True, kw_only=True):
@@ -163,6 +165,8 @@ class DiversionReason(StrEnum):
     CLOSED_BY_HAND = "closed_by_hand"
     FOUND = "found"
     """A comparison found the caller there: sent by somebody whose facts are lost."""
+    KEY = "key"
+    """The caller pressed a key."""
 
 
 class ContactDiverted(Event, frozen=True, kw_only=True):
@@ -170,7 +174,7 @@ class ContactDiverted(Event, frozen=True, kw_only=True):
 
     contact: ContactId
     queue: QueueId
-    to: Destination
+    to: Way
     why: DiversionReason
     step: int
     """Where in the queue's plan it goes on, should the destination fail."""
@@ -195,6 +199,8 @@ class DiversionFailure(StrEnum):
     """A comparison found the caller back in the hold."""
     RATE = "rate"
     """Too many numbers outside were dialled within the hour."""
+    RETURNED = "returned"
+    """It did not fail: the caller left the box without a message, or has heard the message that a key plays."""
 
 
 class DiversionFailed(Event, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from contactd.core.diverting import arrive, still_there
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import Instant, QueueId, is_test_call
+from contactd.core.keys import back_in_hold
 from contactd.core.needs import with_record
 from contactd.core.ring_back import lost_place
 from contactd.core.routing.demand import step_asking
@@ -99,6 +100,8 @@ def call_held(floor: LiveFloor, input_: inp.CallHeld, at: Instant, into: Decisio
         caller = contact or input_
         waits = _wait(floor, input_, contact, queue, needs, at)
         arrive(floor, waits, pbx=caller.pbx, channel=caller.channel, known=contact, at=at, into=into)
+    elif contact is not None and back_in_hold(floor, contact, input_, queue, at, into):
+        pass
     elif contact is None or contact.queue != queue:
         into.events.append(_wait(floor, input_, contact, queue, needs, at))
     elif not contact.held:

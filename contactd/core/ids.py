@@ -18,7 +18,7 @@ PartyId = NewType("PartyId", str)
 OfferId = NewType("OfferId", str)
 """``epoch-seq`` of the ContactOffered event: unique for ever, and ordered for the dialplan's fence."""
 DiversionId = NewType("DiversionId", str)
-"""``epoch-seq`` of the ContactDiverted event."""
+"""``epoch-seq`` of the ContactDiverted event; ``key-<n>`` of the n-th key by which the caller chose it."""
 AnnouncementId = NewType("AnnouncementId", str)
 """``epoch-seq`` of the ContactAnnounced event."""
 Instant = float
@@ -69,6 +69,16 @@ def offer_id(epoch: int, seq: int) -> OfferId:
 
 def diversion_id(epoch: int, seq: int) -> DiversionId:
     return DiversionId(f"{epoch}-{seq}")
+
+
+def key_number(diversion: DiversionId | None) -> int:
+    """Of a caller's keys that led somewhere, which one this was; 0: it was contactd.
+
+    >>> key_number(DiversionId("key-3")), key_number(DiversionId("4-77")), key_number(None)
+    (3, 0, 0)
+    """
+    word, _, number = (diversion or "").partition("-")
+    return int(number) if word == "key" and number.isascii() and number.isdigit() and len(number) < 9 else 0
 
 
 def announcement_id(epoch: int, seq: int) -> AnnouncementId:

@@ -12,7 +12,7 @@ import msgspec
 
 from contactd.core.agent import Handset
 from contactd.core.contact import Known, Needs, Recorder
-from contactd.core.destination import Outside
+from contactd.core.destination import Way
 from contactd.core.ids import (
     AgentId,
     AnnouncementId,
@@ -77,7 +77,7 @@ class CallSeen(msgspec.Struct, frozen=True, kw_only=True):
     """What the channel carries, for who is not on the floor."""
     diversion: DiversionId | None = None
     """The last one that the channel has begun, also when it has come back since."""
-    diverted_to: Outside | None = None
+    diverted_to: Way | None = None
     recorder: Recorder | None = None
     """What is recorded of the leg with which it talks."""
     announced: AnnouncementId | None = None
@@ -148,6 +148,18 @@ class CallHeld(Input, frozen=True, kw_only=True):
     queued_at: Instant
     needs: Needs | None = None
     """What the channel carries: for a contact of which nothing is known yet."""
+    diversion: DiversionId | None = None
+    """As in CallSeen; and here None where the dialplan does not say so (edition 3)."""
+    diverted_to: Way | None = None
+
+
+class KeyPressed(Input, frozen=True, kw_only=True):
+    """A caller in the hold has pressed a key that means something, and the dialplan does it."""
+
+    contact: ContactId
+    diversion: DiversionId
+    """``key-<n>``."""
+    to: Way
 
 
 class ContactReceived(Input, frozen=True, kw_only=True):
@@ -434,6 +446,7 @@ AnyInput = (
     | MenuAnswered
     | FlowWent
     | CallHeld
+    | KeyPressed
     | ContactReceived
     | CallFellBack
     | NeedsAsked

@@ -9,7 +9,7 @@ from contactd.core import events as ev
 from contactd.core.agent import AgentState, By
 from contactd.core.announcements import Range, Said, SayMessage, SayPosition, SayWait, SayWelcome
 from contactd.core.contact import Estimate, KnownBy, Outcome
-from contactd.core.destination import Destination, ToExternal, ToMessage, ToQueue, ToTone, ToVoicemail
+from contactd.core.destination import ToExternal, ToMenu, ToMessage, ToQueue, ToTone, ToVoicemail, Way
 from contactd.core.events import (
     AnnouncementEnd,
     DiversionFailure,
@@ -171,6 +171,7 @@ _WHY_DIVERTED = {
     DiversionReason.CLOSED: "it was closed",
     DiversionReason.CLOSED_BY_HAND: "a supervisor had closed it",
     DiversionReason.FOUND: "found there by a comparison",
+    DiversionReason.KEY: "the caller pressed a key",
 }
 _FAILURE = {
     DiversionFailure.UNAVAILABLE: "the PBX has no such destination, or it did not work",
@@ -181,10 +182,11 @@ _FAILURE = {
     DiversionFailure.STALE: "another contactd had taken over",
     DiversionFailure.UNSEEN: "found back in the hold",
     DiversionFailure.RATE: "too many numbers outside were dialled within the hour (all_an_hour of [dialling])",
+    DiversionFailure.RETURNED: "left no message, or has heard it to the end",
 }
 
 
-def destination(to: Destination) -> str:
+def destination(to: Way) -> str:
     """In words, such as "the box 100"."""
     match to:
         case ToQueue():
@@ -197,6 +199,8 @@ def destination(to: Destination) -> str:
             return f"the message {to.sound}"
         case ToTone():
             return f"the {to.tone} tone"
+        case ToMenu():
+            return "the menu"
 
 
 def _diverted(event: ev.ContactDiverted) -> str:

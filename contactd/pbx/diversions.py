@@ -5,9 +5,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from contactd.core.commands import DivertCaller
-from contactd.core.destination import Outside, ToExternal, ToMessage, Tone, ToTone, ToVoicemail, kind_of, target_of
-from contactd.core.ids import DiversionId
+from contactd.core.destination import (
+    ToExternal,
+    ToMenu,
+    ToMessage,
+    Tone,
+    ToQueue,
+    ToTone,
+    ToVoicemail,
+    Way,
+    kind_of,
+    target_of,
+)
+from contactd.core.ids import DiversionId, QueueId
 
 CONTEXT = "contactd-leave"
 CONTEXTS = frozenset({CONTEXT, "contactd-leave-to", "contactd-external", "contactd-external-call"})
@@ -26,11 +39,13 @@ def exten_of(command: DivertCaller) -> str:
     return f"{kind_of(command.to)}*{command.epoch}*{command.diversion}*{target_of(command.to)}"
 
 
-def read_exten(text: str) -> tuple[DiversionId | None, Outside | None]:
+def read_exten(text: str) -> tuple[DiversionId | None, Way | None]:
     """What CONTACTD_DIVERSION tells of a channel; (None, None) for what is none of ours.
 
     >>> read_exten("voicemail*4*3-77*100@sales")
     ('3-77', ToVoicemail(box='100@sales'))
+    >>> read_exten("queue*4*key-1*support"), read_exten("menu*4*key-2*")
+    (('key-1', ToQueue(queue='support')), ('key-2', ToMenu()))
     >>> read_exten("hang_up*4*3-77*rudely"), read_exten("3-77")
     ((None, None), (None, None))
     """
@@ -41,15 +56,20 @@ def read_exten(text: str) -> tuple[DiversionId | None, Outside | None]:
     return (DiversionId(diversion), to) if to is not None and diversion else (None, None)
 
 
-def _read(kind: str, target: str) -> Outside | None:
-    match kind:
-        case "voicemail":
-            return ToVoicemail(box=target)
-        case "external":
-            return ToExternal(number=target)
-        case "message":
-            return ToMessage(sound=target)
-        case "hang_up" if target in Tone._value2member_map_:
-            return ToTone(tone=Tone(target))
-        case _:
-            return None
+def _read(kind: str, target: str) -> Way | None:
+    made = _KINDS.get(kind)
+    return made(target) if made is not None else None
+
+
+def _tone(target: str) -> Way | None:
+    return ToTone(tone=Tone(target)) if target in Tone._value2member_map_ else None
+
+
+_KINDS: dict[str, Callable[[str], Way | None]] = {
+    "queue": lambda target: ToQueue(queue=QueueId(target)) if target else None,
+    "menu": lambda _: ToMenu(),
+    "voicemail": lambda target: ToVoicemail(box=target),
+    "external": lambda target: ToExternal(number=target),
+    "message": lambda target: ToMessage(sound=target),
+    "hang_up": _tone,
+}

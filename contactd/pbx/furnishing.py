@@ -1,13 +1,16 @@
 """What a queue's hold is like on the PBX, in one variable of the caller's channel: it works whoever steers. Pure.
 
-``<music>|<whisper>``: the whisper is sounds with & between, w* for the wait; no name of a sound holds one of these.
+``<music>|<whisper>|<keys>``: the whisper is sounds with & between, w* for the wait; the keys are
+``<key>=<kind>*<target>`` with & between, which [contactd-key] goes through. No sound and no target holds one of these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from contactd.config.destinations import as_way
 from contactd.config.sections import Queue
+from contactd.core.destination import kind_of, target_of
 from contactd.core.ids import QueueId
 
 VARIABLE = "CONTACTD_HOLD"
@@ -32,9 +35,14 @@ def _hold(queue: Queue) -> str:
     """
     >>> _hold(Queue(music="jazz")), _hold(Queue(whisper=("custom/sales",), whisper_wait=True)), _hold(Queue())
     ('jazz', '|custom/sales&w*', '')
+    >>> from contactd.config.sections import KeyTable
+    >>> _hold(Queue(keys={"1": KeyTable(voicemail="100@sales"), "*": KeyTable(menu=True)}))
+    '||1=voicemail*100@sales&*=menu*'
     """
     whisper = "&".join((*queue.whisper, *((WAIT,) if queue.whisper_wait else ())))
-    return f"{queue.music}|{whisper}" if whisper else queue.music
+    ways = {key: as_way(table) for key, table in queue.keys.items()}
+    keys = "&".join(f"{key}={kind_of(to)}*{target_of(to)}" for key, to in ways.items())
+    return f"{queue.music}|{whisper}|{keys}".rstrip("|")
 
 
 USUAL = Furnishing({})

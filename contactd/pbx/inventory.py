@@ -22,6 +22,7 @@ _PLACES = {
     "contactd-in": inp.Place.MENU,
     "contactd-agi": inp.Place.MENU,
     "contactd-hold": inp.Place.HOLD,
+    "contactd-key": inp.Place.HOLD,
     "contactd-return": inp.Place.HOLD,
     # On the way back to it, whoever steers.
     announcing.CONTEXT: inp.Place.HOLD,

@@ -12,7 +12,17 @@ from math import isfinite
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.contact import Needs
-from contactd.core.ids import AnnouncementId, ContactId, DiversionId, Instant, OfferId, PbxId, QueueId, contact_id
+from contactd.core.ids import (
+    AnnouncementId,
+    ContactId,
+    DiversionId,
+    Instant,
+    OfferId,
+    PbxId,
+    QueueId,
+    contact_id,
+    key_number,
+)
 from contactd.core.needs import from_text
 from contactd.core.ring_all import outcome_of_leg
 from contactd.pbx import announcing, diversions
@@ -52,7 +62,7 @@ def stamped(message: Message) -> Instant | None:
 
 CALLERS_CONTEXTS = diversions.CONTEXTS | {
     *("contactd-agi", "contactd-hold", "contactd-offer", "contactd-ring-all", "contactd-after"),
-    *("contactd-fallback", "contactd-return", announcing.CONTEXT),
+    *("contactd-fallback", "contactd-return", "contactd-key", announcing.CONTEXT),
 }
 """Only callers run these: an agent's leg stands in the context of its handset, even while it talks."""
 
@@ -127,11 +137,19 @@ def _said(contact: ContactId, message: Message) -> inp.Input:
     return inp.AnnouncementTold(contact=contact, announcement=announcement, status=message.get("Status", ""))
 
 
+def _key(contact: ContactId, message: Message) -> inp.Input | None:
+    diversion, to = diversions.read_exten(message.get("Diversion", ""))
+    if not key_number(diversion) or diversion is None or to is None:
+        return None  # of a newer dialplan
+    return inp.KeyPressed(contact=contact, diversion=diversion, to=to)
+
+
 _TELLS: dict[str, Callable[[ContactId, Message], inp.Input | None]] = {
     "ContactdOfferEnd": _offer_end,
     "ContactdDivertEnd": _divert_end,
     "ContactdRecording": _recording,
     "ContactdSaid": _said,
+    "ContactdKey": _key,
 }
 
 
@@ -146,7 +164,8 @@ def _user_event(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
         return tells(contact, message)
     kind: Callable[..., inp.CallHeld | inp.CallFellBack]
     if name == "ContactdHeld":
-        kind = partial(inp.CallHeld, needs=needs_said(message.get("Needs")))
+        diversion, to = diversions.read_exten(message.get("Diversion", ""))
+        kind = partial(inp.CallHeld, needs=needs_said(message.get("Needs")), diversion=diversion, diverted_to=to)
     elif name == "ContactdFellBack":
         kind = inp.CallFellBack
     else:

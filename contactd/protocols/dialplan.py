@@ -1,11 +1,18 @@
 """The contract with asterisk-config/: what contactd and its tools expect of the dialplan. A test compares."""
 
-EDITION = 3
+EDITION = 4
 """CONTACTD_DIALPLAN of extensions_contactd.conf. It rises whenever the program needs another dialplan."""
 
 CONTEXTS = (
     *("contactd-in", "contactd-agi", "contactd-audio", "contactd-hold", "contactd-offer", "contactd-after"),
-    *("contactd-ring-all", "contactd-record", "contactd-announce", "contactd-answered", "contactd-whisper"),
+    *(
+        "contactd-ring-all",
+        "contactd-record",
+        "contactd-announce",
+        "contactd-key",
+        "contactd-answered",
+        "contactd-whisper",
+    ),
     *("contactd-leave", "contactd-leave-to", "contactd-external-call"),
     *("contactd-far", "contactd-far-call", "contactd-accept"),
     *("contactd-fallback", "contactd-return", "contactd-codes", "contactd-code"),

@@ -153,6 +153,7 @@ def test_every_default_that_the_sample_shows_is_the_default(tmp_path: Path) -> N
                 "welcome",
                 "announce_position",
                 "announce_wait",
+                "keys",
                 "messages",
                 "skills",
                 "steps",

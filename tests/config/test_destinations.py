@@ -12,6 +12,7 @@ from contactd.config.summary import summary
 from contactd.core.destination import ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
 from contactd.core.ids import AgentId, QueueId
 from contactd.core.plan import Strategy
+from contactd.pbx.furnishing import Furnishing
 from tests.config.files import sample, write
 
 
@@ -231,3 +232,48 @@ def test_the_floor_gets_the_rules_of_dialling_and_our_country_when_none_is_given
     made = table({"a": {}}, dialling=dialling, customers={"country": "DE"})
     rules = load(write(tmp_path, made, {"pbx": {"pbx1": {"secret": "x"}}})).plan().dialling
     assert (rules.countries, rules.kinds, rules.latest_min, rules.all_an_hour) == (("DE",), ("mobile",), 1440, 7)
+
+
+def test_keys_lead_where_other_destinations_do_and_to_the_menu(tmp_path: Path) -> None:
+    queues = {
+        "a": {
+            "music": "jazz",
+            "keys": {
+                "1": {"voicemail": "100@sales"},
+                "2": {"queue": "b"},
+                "3": {"message": "custom/info"},
+                "*": {"external": "+4930123"},
+                "9": {"menu": True},
+            },
+        },
+        # In a circle by keys goes who wants to.
+        "b": {"keys": {"#": {"queue": "a"}}},
+    }
+    top = {"external_numbers": ["+4930123"]}
+    loaded = load(write(tmp_path, table(queues, **top), {"pbx": {"pbx1": {"secret": "x"}}}))
+    holds = Furnishing(loaded.queues)
+    assert holds.hold_of(QueueId("a")) == (
+        "jazz||1=voicemail*100@sales&2=queue*b&3=message*custom/info&*=external*+4930123&9=menu*"
+    )
+    assert holds.hold_of(QueueId("b")) == "||#=queue*a"
+    assert loaded.sounds == ("custom/info",)
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"1": {}}, "keys.1: this leads nowhere"),
+        ({"1": {"menu": False}}, "keys.1.menu: this leads nowhere"),
+        ({"1": {"menu": True, "queue": "b"}}, "queue and menu, and a caller can go to one only"),
+        ({"1": {"queue": "a"}}, "keys.1.queue: the queue in which the caller waits"),
+        ({"1": {"queue": "nosuch"}}, 'there is no queue "nosuch"'),
+        ({"1": {"external": "112"}}, "an emergency number"),
+        ({"1": {"external": "030"}}, "not among external_numbers"),
+        ({"12": {"menu": True}}, "one key: 0 to 9"),
+        ({"1": {"message": "a" * 49}}, "up to 48 characters"),
+        ({str(n): {"message": f"{n}" * 48} for n in range(10)}, "more than the PBX takes"),
+    ],
+)
+def test_a_key_that_leads_nowhere_is_refused(tmp_path: Path, keys: dict[str, Any], says: str) -> None:
+    whisper = ["w" * 100] * 3 if len(keys) > 5 else []
+    assert any(says in error for error in refused(tmp_path, {"a": {"keys": keys, "whisper": whisper}, "b": {}}))

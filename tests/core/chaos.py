@@ -13,7 +13,17 @@ from contactd.core import inputs as inp
 from contactd.core.agent import AgentState, By, Handset
 from contactd.core.announcements import Announcements, Message, Times
 from contactd.core.contact import Contact, ContactState, Known, KnownBy, Needs, Recorder
-from contactd.core.destination import Destination, ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
+from contactd.core.destination import (
+    Destination,
+    ToExternal,
+    ToMenu,
+    ToMessage,
+    Tone,
+    ToQueue,
+    ToTone,
+    ToVoicemail,
+    Way,
+)
 from contactd.core.dialling import DialRules, NumberKind
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import (
@@ -70,6 +80,10 @@ def some_destination(dice: random.Random) -> Destination:
     """Another queue most often, in circles too: one that a configuration would be refused for may come of two."""
     others = (ToVoicemail(box="100"), ToExternal(number="030"), ToMessage(sound="x"), ToTone(tone=Tone.BUSY))
     return ToQueue(queue=dice.choice(QUEUES)) if dice.random() < 0.6 else dice.choice(others)
+
+
+def some_way(dice: random.Random) -> Way:
+    return ToMenu() if dice.random() < 0.2 else some_destination(dice)
 
 
 def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
@@ -265,6 +279,7 @@ class Chaos:
             (3, self._menu),
             (2, self._flow),
             (14, self._held),
+            (6, self._key_pressed),
             (10, self._received),
             (2, self._fell_back),
             (4, self._destination_failed),
@@ -391,8 +406,22 @@ class Chaos:
             served=served,
         )
 
+    def _key(self, known: Contact | None) -> DiversionId | None:
+        """Mostly the next; also one that was followed already, and one after another that nobody heard."""
+        number = known.pressed.number if known is not None and known.pressed is not None else 0
+        return self.dice.choice((None, *(DiversionId(f"key-{number + n}") for n in (0, 1, 1, 1, 2))))
+
+    def _key_pressed(self) -> inp.Input:
+        contact = self._known(ContactState.WAITING) if self.dice.random() < 0.9 else self._known()
+        return inp.KeyPressed(
+            contact=contact.id if contact is not None else self._contact(),
+            diversion=self._key(contact) or DiversionId("key-x"),
+            to=some_way(self.dice),
+        )
+
     def _held(self) -> inp.Input:
         call = self._call()
+        keyed = self._key(self.floor.contacts.get(call.contact)) if self.dice.random() < 0.3 else None
         return inp.CallHeld(
             contact=call.contact,
             pbx=call.pbx,
@@ -402,6 +431,8 @@ class Chaos:
             queue=self.dice.choice((*QUEUES, None)),
             queued_at=round(self.now - self.dice.choice((-60, 0, 0, 1, 300)), 6),
             needs=some_needs(self.dice) if self.dice.random() < 0.2 else None,
+            diversion=keyed,
+            diverted_to=some_way(self.dice) if keyed is not None else None,
         )
 
     def _received(self) -> inp.Input:
@@ -437,7 +468,9 @@ class Chaos:
         return inp.DestinationFailed(
             contact=contact.id if contact is not None else self._contact(),
             diversion=contact.diversion if contact and contact.diversion and known else DiversionId("absurd"),
-            status=self.dice.choice(("FAILED", "BUSY", "NOANSWER", "STALE", "NOTALLOWED", inp.NOT_SENT, "")),
+            status=self.dice.choice(
+                ("FAILED", "BUSY", "NOANSWER", "STALE", "NOTALLOWED", "RETURNED", inp.NOT_SENT, "")
+            ),
         )
 
     def _announcement_told(self) -> inp.Input:
@@ -588,8 +621,10 @@ class Chaos:
             endpoint=dice.choice((None, endpoint, endpoint, endpoint)),
             endpoints=tuple(str(dice.randint(1001, 1011)) for _ in range(dice.choice((0, 0, 2, 3)))),
             needs=some_needs(dice) if dice.random() < 0.2 else None,
-            diversion=dice.choice((None, DiversionId("1-1"), known.diversion if known is not None else None)),
-            diverted_to=dice.choice((None, ToVoicemail(box="100"), ToTone(tone=Tone.BUSY))),
+            diversion=dice.choice(
+                (None, DiversionId("1-1"), known.diversion if known is not None else None, self._key(known))
+            ),
+            diverted_to=dice.choice((None, ToVoicemail(box="100"), ToTone(tone=Tone.BUSY), some_way(dice))),
             recorder=dice.choice((None, self._recorder(known))),
             announced=dice.choice((None, _saying(known))),
         )
@@ -745,7 +780,7 @@ class Hostile(Chaos):
                 lie = self.dice.choice((-1, 0, 21, 2**31, 10**8))
             case dict() | None if name == "skills":
                 lie = self._skills()
-            case _ if name in ("diverted_to", "recorder"):
+            case _ if name in ("diverted_to", "recorder", "to"):
                 # Parsed: what is none of ours is None.
                 return told
             case Needs() | None if name == "needs":

@@ -51,7 +51,7 @@ def _check_limits(floor: LiveFloor, made: Step) -> None:
 
 
 def _sent(event: ev.ContactDiverted | None) -> tuple[str, Destination] | None:
-    return (str(event.why), event.to) if event is not None and event.why != "found" else None
+    return (str(event.why), event.to) if event is not None and event.why not in ("found", "key") else None
 
 
 def _limit(floor: LiveFloor, event: ev.ContactQueued, index: int, made: Step) -> tuple[str, Destination] | None:
@@ -91,9 +91,12 @@ def _arrives(floor: LiveFloor, event: ev.ContactQueued, index: int, made: Step) 
     came_by = before[-1] if before else None
     if isinstance(came_by, ev.ContactDiverted) and came_by.contact == event.contact:
         return True
+    contact = floor.contacts[event.contact]
+    if contact.state is ContactState.MENU and contact.queued_at is not None and contact.pressed is not None:
+        # From the menu to which a key led, into another queue than before.
+        return isinstance(made.input, inp.CallHeld | inp.PbxCompared) and event.queue != contact.pressed.left
     if not isinstance(made.input, inp.CallHeld):
         return False
-    contact = floor.contacts[event.contact]
     if isinstance(came_by, ev.ContactAdopted):
         return made.input.queued_at > made.at - 2
     return contact.queued_at is None or contact.state in (ContactState.CONNECTED, ContactState.RELEASED)
@@ -154,7 +157,11 @@ def _check_commands(floor: LiveFloor | None, made: Step) -> None:
     sent = [command for command in made.commands if isinstance(command, DivertCaller)]
     kept: dict[str, ev.ContactDiverted] = {}
     for index, event in enumerate(made.events):
-        if isinstance(event, ev.ContactDiverted) and not isinstance(event.to, ToQueue) and event.why != "found":
+        if (
+            isinstance(event, ev.ContactDiverted)
+            and not isinstance(event.to, ToQueue)
+            and event.why not in ("found", "key")
+        ):
             assert event.diversion == f"{floor.epoch if floor else 1}-{made.first_seq + index}"
             kept[event.diversion] = event
         elif isinstance(event, ev.DiversionFailed) and event.failure == "rate":

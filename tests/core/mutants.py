@@ -42,6 +42,7 @@ STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
     "alarms.py",
     "decide.py",
 )
+KEYS = "keys.py"
 HOLD, PASSING, RECORDING = "hold.py", "passing.py", "recording.py"
 HEARING, ANNOUNCING, POSITIONS = "hearing.py", "announcing.py", "positions.py"
 UNSTAFFED = "unstaffed.py"
@@ -354,8 +355,13 @@ MUTANTS = (
         "contact.queue, contact.step = event.queue, event.step\n",
         "contact.queue = event.queue\n",
     ),
-    Mutant("who never got there is sent again", "compare.py", "if call.diversion != contact.diversion:", "if False:"),
-    Mutant("who came back from there waits", "compare.py", "if call.diversion != contact.diversion:", "if True:"),
+    Mutant(
+        "who never got there is sent again",
+        COMPARE,
+        "not key_number(contact.diversion) and call.diversion != contact.diversion:",
+        "False:",
+    ),
+    Mutant("who came back from there waits", COMPARE, " and call.diversion != contact.diversion:", ":"),
     Mutant(
         "a diversion on its way is left alone", "compare.py", "contact.diverted_at > asked_at - _ON_ITS_WAY_S", "False"
     ),
@@ -893,6 +899,87 @@ MUTANTS = (
         "contact.state is _WAITING and self.can_go(contact)\n        at",
         "contact.state is _WAITING\n        at",
     ),
+    Mutant("a key is followed once", KEYS, "key_number(told.diversion) > known", "key_number(told.diversion) >= known"),
+    Mutant("only a call has keys", KEYS, "return voice and", "return"),
+    Mutant(
+        "an offer goes before a key",
+        KEYS,
+        "contact is None or contact.state is not ContactState.WAITING",
+        "contact is None",
+    ),
+    Mutant(
+        "a key to a queue leads there", KEYS, "        _moves(floor, contact, input_.to, at, into)\n", "        pass\n"
+    ),
+    Mutant(
+        "by a key no rule leads straight back",
+        KEYS,
+        "floor, contact, queue, (left,), at)",
+        "floor, contact, queue, (), at)",
+    ),
+    Mutant(
+        "the place goes along by a key",
+        KEYS,
+        "began = contact.queued_at if contact.queued_at is not None else at",
+        "began = at",
+    ),
+    Mutant("who chose the same queue again was never away", KEYS, "    if queue != left:\n", "    if True:\n"),
+    Mutant("from the menu another queue takes the caller", KEYS, "    if queue != left:\n", "    if False:\n"),
+    Mutant(
+        "a menu that broke off leaves the caller in the old queue",
+        KEYS,
+        "    elif contact.queue == left:\n",
+        "    elif True:\n",
+    ),
+    Mutant(
+        "a key that nobody heard is followed in the hold",
+        KEYS,
+        "if to is not None and contact.queue is not None and contact.state in _MAY_PRESS and unheard(contact, call):",
+        "if False:",
+    ),
+    Mutant(
+        "a key that nobody heard is found in the menu",
+        KEYS,
+        "kind = ToMenu if call.place is inp.Place.MENU else Outside",
+        "kind = Outside",
+    ),
+    Mutant(
+        "a key that nobody heard is found at a box",
+        KEYS,
+        "kind = ToMenu if call.place is inp.Place.MENU else Outside",
+        "kind = ToMenu",
+    ),
+    Mutant(
+        "who was at a box before is back first",
+        KEYS,
+        "failed(contact, DiversionFailure.UNSEEN, into)\n    elif",
+        "pass\n    elif",
+    ),
+    Mutant(
+        "a key of before a talk means nothing",
+        KEYS,
+        "{ContactState.WAITING, ContactState.OFFERED,",
+        "{ContactState.CONNECTED, ContactState.RELEASED, ContactState.WAITING, ContactState.OFFERED,",
+    ),
+    Mutant(
+        "in the static queue the key's queue counts",
+        KEYS,
+        "or not unheard(contact, call):\n        return otherwise",
+        "or True:\n        return otherwise",
+    ),
+    Mutant("whom nobody met brings the number of keys", CHANGES, "Pressed(number=event.keys) if", "None if"),
+    Mutant(
+        "the number of the last key is kept",
+        CHANGES,
+        "        contact.pressed = Pressed(number=number,",
+        "        Pressed(number=number,",
+    ),
+    Mutant(
+        "who hangs up in the menu with a place gave up",
+        DECISION,
+        "if contact.queued_at is None else Outcome.ABANDONED_WAITING",
+        "if True else Outcome.ABANDONED_WAITING",
+    ),
+    Mutant("of a key of ours nothing is sent again", COMPARE, "not key_number(contact.diversion) and ", ""),
 )
 
 

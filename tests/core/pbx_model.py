@@ -12,7 +12,7 @@ from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import By, Handset
 from contactd.core.commands import Command, DivertCaller, ReturnToHold, RingAgent, WithdrawOffer
-from contactd.core.destination import Outside, ToMessage, ToQueue, ToVoicemail
+from contactd.core.destination import ToMenu, ToMessage, ToQueue, ToVoicemail, Way
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.ids import ContactId, DiversionId, Instant, OfferId, QueueId
 from contactd.core.inputs import Place
@@ -20,6 +20,7 @@ from contactd.core.plan import FloorPlan, RoutingStep, Strategy
 from contactd.core.step import step
 from tests.core.diversions import check_diversions
 from tests.core.invariants import Lives, check_floor, check_offers, frozen, restarted, turns_of
+from tests.core.pressed import check_keys
 from tests.core.world import PBX, SALES, START, SUPPORT, never_announced, plan, seen
 
 ENDPOINTS = ("1001", "1002", "1003")
@@ -60,7 +61,8 @@ class Caller:
     rung: tuple[str, ...] = ()
     """Whom the Dial() named: it is on the channel."""
     diversion: DiversionId | None = None
-    diverted_to: Outside | None = None
+    diverted_to: Way | None = None
+    presses: int = 0
 
 
 @dataclass
@@ -88,6 +90,7 @@ class Model:
         check_floor(self.floor)
         check_offers(self.floor, made, turns)
         check_diversions(before, made)
+        check_keys(before, made, self.floor)
         self.lives.follow(made)
         for command in made.commands:
             self.obey(command)
@@ -228,8 +231,22 @@ class Model:
     def come_back(self, caller: Caller) -> None:
         """From a destination that failed."""
         assert caller.diversion is not None
-        self.destination_failed(caller.call.contact, caller.diversion, self.dice.choice(("FAILED", "BUSY")))
+        self.destination_failed(caller.call.contact, caller.diversion, self.dice.choice(("FAILED", "BUSY", "RETURNED")))
         self.hold(caller)
+
+    def press(self, caller: Caller) -> None:
+        """The dialplan does it, whoever steers; only the menu is contactd's."""
+        other = SUPPORT if caller.queue == SALES else SALES
+        to: Way = self.dice.choice((ToQueue(queue=other), ToQueue(queue=other), BOX, ToMenu()))
+        if isinstance(to, ToMenu) and not self.linked:
+            return
+        caller.presses += 1
+        caller.diversion, caller.diverted_to = DiversionId(f"key-{caller.presses}"), to
+        if isinstance(to, ToQueue):
+            caller.queue = to.queue
+        else:
+            caller.place = Place.MENU if isinstance(to, ToMenu) else Place.DIVERTED
+        self.hear(inp.KeyPressed(contact=caller.call.contact, diversion=caller.diversion, to=to))
 
     # --- the PBX ------------------------------------------------------------------------------------------------------
 
@@ -276,6 +293,7 @@ class Model:
             dnis=call.dnis,
             queue=caller.queue,
             queued_at=caller.since,
+            **({"diversion": caller.diversion, "diverted_to": caller.diverted_to} if kind is inp.CallHeld else {}),
         )
 
     def offer_ends(self, caller: Caller, status: str, cause: int) -> None:
@@ -346,8 +364,9 @@ class Model:
                 "static",
                 "rare",
                 "back",
+                "key",
             ),
-            (16, 16, 6, 14, 6, 10, 12, 8, 3, 4, 8, 1, 3),
+            (16, 16, 6, 14, 6, 10, 12, 8, 3, 4, 8, 1, 3, 6),
         )[0]
         caller: Caller | None
         if what == "arrive":
@@ -368,6 +387,8 @@ class Model:
                 (inp.NotReadyAsked(agent=agent, reason="break", by=by), inp.SignOutAsked(agent=agent, by=by))
             )
             self.tell(dice.choice((ask, ask, ask, away)))
+        elif what == "key" and (caller := self.some(Place.HOLD)):
+            self.press(caller)
         elif what == "time":
             self.tell(inp.TimePassed())
         elif what == "handset":

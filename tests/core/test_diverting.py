@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from contactd.config.sections import DestinationTable
+from contactd.config.sections import DestinationTable, KeyTable
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
@@ -549,4 +549,5 @@ def test_an_agent_is_not_offered_who_is_at_a_destination() -> None:
 
 
 def test_the_kinds_are_those_of_the_configuration() -> None:
-    assert DestinationTable.__struct_fields__ == KINDS
+    assert (*DestinationTable.__struct_fields__, "menu") == KINDS
+    assert set(KeyTable.__struct_fields__) == set(KINDS)

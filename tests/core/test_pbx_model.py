@@ -30,6 +30,7 @@ def agrees(model: Model) -> None:
                 # Not held: its last redirect was refused, and the next comparison says that it is.
                 assert contact.state is ContactState.WAITING, (contact, caller)
                 assert contact.queued_at == caller.since
+                assert caller.queue is None or caller.queue in (contact.queue, *contact.passed), (contact, caller)
             case Place.OFFER:
                 assert (contact.state, contact.offer) == (ContactState.OFFERED, caller.offer)
             case Place.TALK:

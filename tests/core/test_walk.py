@@ -30,6 +30,7 @@ from tests.core.invariants import (
     restarted,
     turns_of,
 )
+from tests.core.pressed import check_keys
 
 LONG = os.environ.get("CONTACTD_LONG") == "1"
 SEEDS, STEPS = (400, 3000) if LONG else (12, 400)
@@ -86,6 +87,7 @@ class Walk:
         check_offers(self.live, made, turns)
         check_diversions(before, made)
         check_announcements(before, made, self.live)
+        check_keys(before, made, self.live)
         self.lives.follow(made)
         self.places.follow(made, known, self.live)
         self.staffing.follow(made, self.live)

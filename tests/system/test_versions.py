@@ -124,6 +124,40 @@ async def test_what_a_waiting_caller_hears_on_asterisk_16(centre: Centre) -> Non
         await files.reload("taken")
 
 
+async def test_keys_while_waiting_on_asterisk_16(centre: Centre) -> None:
+    """In the music, and in the middle of a number; and while contactd is dead."""
+    message(centre.stack.asterisk.folder, "custom/info", 1700)
+    files = Files.of(centre)
+    keys = 'keys.1 = { message = "custom/info" }\nkeys.2 = { queue = "support" }\nkeys."#" = { hang_up = "busy" }\n'
+    words = "[announcements]\nposition_next = []\nposition_before = []\nposition_after = []\n[menus.main]\n"
+    try:
+        files.write(
+            ("[queues.sales]\n", f"[queues.sales]\nannounce_position = {{ after_s = 12 }}\n{keys}"),
+            ("[menus.main]\n", words),
+        )
+        await files.reload("taken")
+        older, call = await centre.dial("5001"), await centre.dial("5001")
+        order = await centre.until_queued(2)
+        await hears_music(call)
+        await call.dtmf("1")
+        await call.hears(1700)
+        await hears_music(call)
+        assert await centre.until_queued(2) == order
+        await centre.until_fact("ContactAnnounced", contact=order[1])
+        await call.dtmf("2")
+        await centre.until_fact("ContactQueued", contact=order[1], queue="support", passed=["sales"])
+        files.daemon.kill()
+        await older.dtmf("#")
+        await asyncio.to_thread(files.daemon.start)
+        gone = await centre.until_fact("ContactDiverted", contact=order[0])
+        assert gone.body["to"] == {"to": "hang_up", "tone": "busy"}
+        for one in (older, call):
+            await one.hangup()
+    finally:
+        files.write()
+        await files.reload("taken")
+
+
 async def test_a_whisper_to_the_agent_on_asterisk_16(centre: Centre) -> None:
     message(centre.stack.asterisk.folder, "custom/whisper", 2300)
     files = Files.of(centre)

@@ -30,7 +30,7 @@ from contactd.config.sections.machine import (
     Spool,
     Web,
 )
-from contactd.config.sections.queues import DestinationTable, Queue, QueueStep
+from contactd.config.sections.queues import DestinationTable, KeyTable, Queue, QueueStep
 from contactd.config.sections.recording import Recording, RecordingSecrets
 from contactd.config.sections.webhooks import EVENTS, Webhook, WebhookSecrets
 from contactd.config.sections.whole import SECRETS_FILE, SecretSections, Sections
@@ -62,6 +62,7 @@ __all__ = [
     "FlowTest",
     "Handsets",
     "Jobs",
+    "KeyTable",
     "Line",
     "Lookup",
     "LookupSecrets",

@@ -20,9 +20,6 @@ class MenuNeeds(Struct, frozen=True, kw_only=True):
     """Skill = the least level. Of the queue's and this, the higher one counts."""
 
 
-_Key = Annotated[str, Meta(pattern=r"^[0-9*#]\Z", description="one key: 0 to 9, * or #")]
-
-
 class Menu(Struct, frozen=True, kw_only=True):
     """One section for each menu: what a caller hears, and which key leads where. Sounds are named as Playback() takes
     them, below Asterisk's sounds folder."""
@@ -37,9 +34,9 @@ class Menu(Struct, frozen=True, kw_only=True):
     """How often to ask."""
     default_choice: words.Queue
     """The queue of whoever chose nothing after all tries."""
-    choices: dict[_Key, words.Queue]
+    choices: dict[words.Key, words.Queue]
     """Key = queue. The key stands in quotes."""
-    needs: dict[_Key, MenuNeeds] = {}
+    needs: dict[words.Key, MenuNeeds] = {}
 
 
 class Line(Struct, frozen=True):

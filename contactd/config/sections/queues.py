@@ -25,6 +25,15 @@ class DestinationTable(Struct, frozen=True, kw_only=True):
     """The call ends with this tone."""
 
 
+class KeyTable(DestinationTable, frozen=True, kw_only=True):
+    """What a key does for who waits (docs/voice.rst); nobody loses the place by it. Exactly one of these."""
+
+    message: words.Message | None = None
+    """A sound; after it the wait goes on."""
+    menu: bool | None = None
+    """``true``: back to what the caller met first on the line."""
+
+
 _Destination = (
     Annotated[
         DestinationTable,
@@ -36,6 +45,16 @@ _Destination = (
     ]
     | None
 )
+
+
+_KeyWay = Annotated[
+    KeyTable,
+    Meta(
+        description="a destination as above, whose message does not end the call, or { menu = true }: back to what the"
+        " caller met first on the line",
+        examples=[{"voicemail": "100"}],
+    ),
+]
 
 
 class QueueStep(Struct, frozen=True, kw_only=True):
@@ -135,5 +154,7 @@ class Queue(Struct, frozen=True, kw_only=True):
     """When callers hear how long they will wait, as a range of minutes that never grows. Left out: never."""
     skills: dict[words.Skill, words.Level] = {}
     """Skill = the least level. Who lacks one is not offered the queue's contacts."""
+    keys: dict[words.Key, _KeyWay] = {}
+    """Key = where it leads whoever waits here; nobody loses the place by it (docs/voice.rst)."""
     steps: dict[words.After, QueueStep] = {}
     messages: dict[words.MessageId, QueueMessage] = {}

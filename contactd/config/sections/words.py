@@ -119,6 +119,7 @@ Dialled = Annotated[
     ),
 ]
 Label = Annotated[str, Meta(pattern=r"^[^\0-\x1f\x7f]{0,64}\Z", description="a line of at most 64 characters")]
+Key = Annotated[str, Meta(pattern=r"^[0-9*#]\Z", description="one key: 0 to 9, * or #")]
 Digits = Annotated[str, Meta(pattern=r"^[0-9]{1,2}\Z", description="one or two digits, as dialled")]
 Shared = Annotated[
     str, Meta(pattern=r"^\+?[0-9]{3,24}\*?\Z", description='a number such as "+49301230" or "49301230*"')
