@@ -8,7 +8,7 @@ import msgspec
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.commands import DivertCaller
+from contactd.core.commands import DivertCaller, MoveToHold
 from contactd.core.contact import Contact, ContactState
 from contactd.core.destination import Destination, ToExternal, ToQueue
 from contactd.core.floor import Floor, LiveFloor
@@ -156,6 +156,7 @@ def _check_commands(floor: LiveFloor | None, made: Step) -> None:
     """What the PBX is to do is what the journal says, under the number of that fact; or it is said again."""
     sent = [command for command in made.commands if isinstance(command, DivertCaller)]
     kept: dict[str, ev.ContactDiverted] = {}
+    ours: set[str | None] = set()
     for index, event in enumerate(made.events):
         if (
             isinstance(event, ev.ContactDiverted)
@@ -164,9 +165,14 @@ def _check_commands(floor: LiveFloor | None, made: Step) -> None:
         ):
             assert event.diversion == f"{floor.epoch if floor else 1}-{made.first_seq + index}"
             kept[event.diversion] = event
-        elif isinstance(event, ev.DiversionFailed) and event.failure == "rate":
+            ours.add(event.diversion)
+        elif isinstance(event, ev.DiversionFailed) and event.failure == "rate" and event.diversion in kept:
             # Said and taken back in one breath: nobody is told to carry it out.
             assert isinstance(kept.pop(event.diversion or "").to, ToExternal)
+    rate = [e for e in made.events if isinstance(e, ev.DiversionFailed) and e.failure == "rate"]
+    taken_back = [e.contact for e in rate if isinstance(made.input, inp.KeyPressed) and e.diversion not in ours]
+    if isinstance(made.input, inp.KeyPressed):
+        assert taken_back == [one.contact for one in made.commands if isinstance(one, MoveToHold)]
     for command in sent:
         assert floor is not None and command.epoch == floor.epoch
         event_kept = kept.pop(command.diversion, None)

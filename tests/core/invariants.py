@@ -415,7 +415,9 @@ class Places:
         waited = waited and event.outcome in ("abandoned_waiting", "abandoned_ringing", "handled")
         cut = contact.state is ContactState.CONNECTED and event.cause in (27, 34, 38, 41, 42, 44, 102)
         unseen = contact.state is ContactState.RELEASED and event.outcome == "abandoned_waiting"
-        kept = (waited or cut or unseen or event.outcome == "pbx_lost") and contact.queued_at is not None
+        # In the menu to which a key led, with a place.
+        menu = contact.state is ContactState.MENU and event.outcome == "abandoned_waiting"
+        kept = (waited or menu or cut or unseen or event.outcome == "pbx_lost") and contact.queued_at is not None
         kept = kept and contact.state is not ContactState.DIVERTED
         if not kept or not contact.callers or queue is None or not queue.ring_back_s:
             assert event.place_until is None, event
