@@ -16,6 +16,7 @@ import structlog
 
 from contactd import log as logging
 from contactd.config import Settings, calendars_of
+from contactd.config.flows import flows_of
 from contactd.core import inputs as inp
 from contactd.core.errors import ContactdError
 from contactd.core.floor import LiveFloor
@@ -46,6 +47,7 @@ from contactd.reload import Reload, Result, read_again
 from contactd.services.crm.callers import CallerKeeper
 from contactd.services.crm.recogniser import ANSWER_S, Recogniser
 from contactd.services.recording.watching import Watch as RecordingWatch
+from contactd.services.speech import Speaker, SpeechFailed
 from contactd.store import case_watch, jobs, outbox
 from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.history import History
@@ -60,6 +62,8 @@ Task = Callable[[], Coroutine[Any, Any, None]]
 _DRAIN_S = 5.0
 _CRM_POOL = 2
 """Connections for looking callers up; each answers some hundred a second."""
+_SPEAK_FIRST_S = 30.0
+"""How long a start waits for texts that were never spoken; well below TimeoutStartSec."""
 _KEEP_S = 2.0
 """How long a reload waits for a PostgreSQL that does not answer; the configuration is then kept later."""
 
@@ -82,6 +86,10 @@ class Daemon:
             loop.add_signal_handler(number, self._stop.set)
         # From the first moment on: unhandled, it would end us.
         loop.add_signal_handler(signal.SIGHUP, self._hup.set)
+        # Before the floor is taken, since another contactd may steer until then; but neither systemd nor callers wait
+        # for ever.
+        speaking = asyncio.create_task(_speak_or_tell(self._settings))
+        await asyncio.wait({speaking}, timeout=_SPEAK_FIRST_S)
         while not self._stop.is_set():
             # Comes back without a signal when new settings were read while standing by, with nothing opened yet.
             await self._steer(self._settings)
@@ -249,6 +257,7 @@ class Daemon:
             self._hup,
             take=take,
             keep=lambda new: journal.keep_config(new.sha256, new.files(), timeout_s=_KEEP_S),
+            prepare=_speak,
             began=self._systemd.reloading,
             ended=reloaded,
         )
@@ -383,6 +392,19 @@ def _publish(steps: Sequence[Step], *told: FloorMetrics | Tail | Notices | Voice
 
 def _tls_doors(settings: Settings) -> dict[PbxId, tuple[str, int]]:
     return {name: (one.host, one.sip_tls_port) for name, one in settings.pbx.items() if one.sip_tls_port}
+
+
+async def _speak(settings: Settings) -> None:
+    """The texts of all flows, as far as they are not there. Raises SpeechFailed."""
+    if settings.speech.engine:
+        await asyncio.to_thread(lambda: Speaker(settings.speech).prepare(flows_of(settings)))
+
+
+async def _speak_or_tell(settings: Settings) -> None:
+    try:
+        await _speak(settings)
+    except SpeechFailed as error:
+        log.error("texts_unspoken", error=str(error), remedy="Callers do not hear them. Mend it, and reload.")
 
 
 async def _ask_store(journal: Journal) -> None:

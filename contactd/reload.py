@@ -54,6 +54,7 @@ class Reload:
     """Owns which settings are in force. run() as a task.
 
     asked: set at SIGHUP. take: makes all parts use new settings, in one go. keep: puts them into config_version.
+    prepare: what they need before; a ContactdError refuses them.
     began, ended: told at each reload; ended with what came of it, and who asked (nobody known: a signal).
     """
 
@@ -64,6 +65,7 @@ class Reload:
         *,
         take: Callable[[Settings], None],
         keep: Callable[[Settings], Awaitable[None]],
+        prepare: Callable[[Settings], Awaitable[None]] | None = None,
         began: Callable[[], None] = lambda: None,
         ended: Callable[[Result, Sequence[Who]], None] = lambda _result, _who: None,
     ) -> None:
@@ -74,6 +76,7 @@ class Reload:
         """Why the last reload took nothing; empty: it did not."""
         self._take = take
         self._keep = keep
+        self._prepare = prepare
         self._began = began
         self._ended = ended
         self._asked = asked
@@ -133,6 +136,13 @@ class Reload:
                 remedy="The old configuration stays in force whole. Restart contactd: calls go on meanwhile.",
             )
             return "held"
+        try:
+            if self._prepare is not None:
+                await self._prepare(made.settings)
+        except ContactdError as error:
+            self.refused = str(error)
+            log.error("reload_refused", errors=[str(error)], remedy="The old configuration stays in force.")
+            return "refused"
         self.refused = ""
         # Kept first: no fact shall name a configuration that nobody knows. A database that is away stops nothing.
         await self._keep_whole(made.settings)

@@ -28,6 +28,8 @@ def check_flows(sections: Sections, lines: Iterable[Line], into: Problems) -> No
     circles = called_in_circles(flows)
     for flow_id, (flow, troubles) in made.items():
         found = [*troubles, *check_flow(flow, flows, answers=flow_id in answering), *_strangers(sections, flow)]
+        if flow.texts and not sections.speech.engine:
+            found.append(Trouble(("texts",), "nobody speaks them", 'Give engine = "espeak-ng" under [speech]'))
         if flow_id in circles:
             found.append(Trouble(("nodes",), "the flow calls itself, perhaps by another", "Take one call out"))
         for trouble in found:
@@ -67,7 +69,16 @@ def _made(sections: Sections) -> dict[str, tuple[Flow, list[Trouble]]]:
     facts = fact_kinds(sections.queues, sections.calendars)
     variables = variables_of({flow_id: section.nodes for flow_id, section in sections.flows.items()}, facts)
     return {
-        flow_id: make_flow(flow_id, section.start, section.nodes, variables=variables, facts=facts)
+        flow_id: make_flow(
+            flow_id,
+            section.start,
+            section.nodes,
+            variables=variables,
+            facts=facts,
+            languages=section.languages or ("en",),
+            currency=section.currency,
+            texts=section.texts,
+        )
         for flow_id, section in sections.flows.items()
     }
 

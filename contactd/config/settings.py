@@ -11,6 +11,7 @@ import msgspec
 
 from contactd.config.destinations import as_destination, leads, minutes_of
 from contactd.config.sections import Line, Profile, Queue, Reason, SecretSections, Sections, TimesTable
+from contactd.config.speech import spoken_sounds
 from contactd.core import announcements as say
 from contactd.core.agent import REMOTE
 from contactd.core.contact import Needs
@@ -182,6 +183,7 @@ class Settings(Sections, frozen=True, kw_only=True):
             found += (*words.wait_before, *words.wait_less_than, *words.wait_between)
             found += (*words.wait_minute, *words.wait_minutes)
         found += [sound for flow in self.flows.values() for sound in sounds_in(flow.nodes.values())]
+        found += spoken_sounds(self)
         if any(agent.remote_number for agent in self.agents.values()):
             found += ("followme/no-recording", "followme/options")
         return tuple(dict.fromkeys(found))

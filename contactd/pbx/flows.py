@@ -17,7 +17,7 @@ from contactd.core.ivr.expressions import Value
 from contactd.core.ivr.flow import Flow
 from contactd.core.ivr.nodes import Collect, Menu
 from contactd.core.ivr.prompts import How
-from contactd.core.ivr.run import ChangeLanguage, End, Listen, Over, Play, Pronounce, Run, Step, Visit
+from contactd.core.ivr.run import ChangeLanguage, End, Listen, Over, Play, Pronounce, Run, Step, Utter, Visit
 from contactd.core.opening import opening_of
 from contactd.core.routing.waits import estimated_wait
 from contactd.pbx.agi_session import AgiSession
@@ -31,6 +31,8 @@ class Entry:
 
     flow: Flow
     flows: Mapping[str, Flow]
+    file_of: Callable[[str, str], str]
+    """Of words in a language, as the PBX plays it."""
 
 
 async def go_through(
@@ -59,7 +61,7 @@ async def go_through(
             if here is not asked and isinstance(entry.flows[here.flow].nodes[here.node], Menu | Collect):
                 asked = here
                 tell(asks=run.way()[-1])
-            step = steps.send(await _carry_out(session, step))
+            step = steps.send(await _carry_out(session, step, entry.file_of))
     except StopIteration as stopped:
         end: End = stopped.value
         tell(served=isinstance(end, Over))
@@ -69,11 +71,13 @@ async def go_through(
         raise
 
 
-async def _carry_out(session: AgiSession, step: Step) -> str:
+async def _carry_out(session: AgiSession, step: Step, file_of: Callable[[str, str], str]) -> str:
     """The key that was pressed; '' for none."""
     match step:
         case Play():
             return await session.stream_file(step.sound, _KEYS if step.keys else "")
+        case Utter():
+            return await session.stream_file(file_of(step.language, step.words), _KEYS if step.keys else "")
         case Pronounce():
             key = ""
             for command, *words in _said(step.how, step.value):

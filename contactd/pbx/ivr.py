@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha1
 from hmac import compare_digest
 
@@ -15,6 +16,7 @@ import structlog
 
 from contactd.config import Settings
 from contactd.config.flows import flows_of
+from contactd.config.speech import place_of
 from contactd.core import inputs as inp
 from contactd.core.contact import Needs
 from contactd.core.errors import ContactdError
@@ -85,7 +87,7 @@ def entries_of(settings: Settings) -> dict[str, Entry]:
                     needs=settings.needs_of(line.target),
                 )
             case "flow":
-                found[number] = FlowEntry(flows[line.target], flows)
+                found[number] = FlowEntry(flows[line.target], flows, partial(place_of, settings.speech))
             case "queue":
                 found[number] = QueueId(line.target)
             case "echo":

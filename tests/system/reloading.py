@@ -38,11 +38,11 @@ class Files:
             hidden = hidden.replace(old, new, 1)
         self.daemon.write(toml, hidden)
 
-    async def reload(self, result: str) -> None:
+    async def reload(self, result: str, timeout_s: float = 15.0) -> None:
         """SIGHUP, and its result by the metrics."""
         before = self.reloads(result)
         self.daemon.hup()
-        await self.centre.until(lambda: self.reloads(result) > before, f"the reload to be {result}")
+        await self.centre.until(lambda: self.reloads(result) > before, f"the reload to be {result}", timeout_s)
 
     def reloads(self, result: str) -> float:
         return self.metric(f'contactd_config_reloads_total{{result="{result}"}}')

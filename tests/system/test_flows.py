@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import msgspec
 import pytest
 
+from contactd.config import Speech
+from contactd.config.speech import place_of
+from tests.lab.debs import tool
 from tests.system.centre import Centre
 from tests.system.reloading import Files
 from tests.system.telling import body, hears_music, kinds
@@ -64,6 +71,54 @@ name = "an account is said back"
 caller = ["1", "4711"]
 ends = "hang up"
 hears = ["digits/4", "digits 4711"]
+"""
+SPOKEN = """
+start = "language"
+languages = ["en", "es"]
+currency = "EUR"
+
+[texts.hello]
+en = "Good morning."
+es = "Buenos días."
+
+[texts.owe]
+en = "You owe {amount: sum}."
+es = "Debe {amount: sum}."
+
+[nodes.language]
+kind = "menu"
+prompt = ["{text: hello}"]
+keys = { "1" = "ask", "2" = "spanish" }
+timeout_s = 10
+otherwise = "bye"
+
+[nodes.spanish]
+kind = "language"
+language = "es"
+next = "ask"
+
+[nodes.ask]
+kind = "collect"
+prompt = ["{text: hello}"]
+what = "amount"
+into = "sum"
+timeout_s = 10
+next = "owes"
+otherwise = "bye"
+
+[nodes.owes]
+kind = "say"
+prompt = ["{text: owe}"]
+next = "bye"
+
+[nodes.bye]
+kind = "hang_up"
+
+[[tests]]
+name = "money is said in Spanish"
+caller = ["2", "21*01#"]
+ends = "hang up"
+hears = ["Debe", "veintiún", "euros", "con", "un", "céntimo"]
 """
 OTHER = """
 start = "straight"
@@ -136,6 +191,49 @@ async def test_who_hangs_up_in_a_flow_is_known_to_have_left_at_that_question(cen
     story = await centre.story()
     assert [fact.body["asks"] for fact in story if fact.kind == "FlowWent" and fact.body["asks"]][-1] == "account"
     assert body(story, "ContactEnded")["outcome"] == "abandoned_in_menu"
+
+
+def _length_s(section: Speech, language: str, words: str) -> float:
+    return Path(place_of(section, language, words) + ".ulaw").stat().st_size / 8000
+
+
+async def test_texts_are_spoken_when_the_configuration_is_read_and_heard_in_the_callers_language(
+    centre: Centre,
+) -> None:
+    daemon = centre.stack.daemon
+    folder = centre.stack.folder / "spoken"
+    flow = daemon.folder / "flows/spoken.toml"
+    files = Files.of(centre)
+    program = json.dumps(tool("espeak-ng"))
+    speech = f'[speech]\nengine = "espeak-ng"\nprogram = {program}\nfolder = "{folder}"\n'
+    nobody = speech.replace(program, '["/nowhere"]')
+    flow.write_text(SPOKEN)
+    try:
+        files.write(("\n[lines]\n", f"\n{nobody}\n[lines]\n"))
+        await files.reload("refused")
+        assert "apt install espeak-ng" in daemon.log.read_text()
+        files.write(("\n[lines]\n", f'\n{speech}\n[lines]\n"5004" = "flow:spoken"\n'))
+        await files.reload("taken", timeout_s=120)
+        section = msgspec.convert(tomllib.loads(speech)["speech"], Speech)
+        length_s = [_length_s(section, "es", words) for words in ("Debe", "veintiún", "euros", "con", "un", "céntimo")]
+        assert min(length_s) > 0.1 and _length_s(section, "en", "Good morning.") > 0.5
+        call = await centre.dial("5004")
+        await centre.until_fact("FlowWent", asks="language")
+        await call.dtmf("2")
+        await centre.until_fact("FlowWent", asks="ask")
+        await call.dtmf("21*01#")
+        await call.wait("disconnected", 30)
+        last = [fact for fact in await centre.story() if fact.kind == "FlowWent"][-1]
+        assert last.body["passed"] == ["ask=next", "owes", "bye"]
+        # The PBX played files of contactd's: it names each, and misses none.
+        log = centre.stack.asterisk.log.read_text()
+        assert "does not exist in any format" not in log.rpartition("spoken/")[2]
+        asked_at = centre.last_of("FlowWent", asks="ask").at
+        assert last.at - asked_at > sum(length_s)
+    finally:
+        flow.unlink()
+        files.write()
+        await files.reload("taken")
 
 
 async def test_a_flow_is_replaced_while_a_caller_is_inside_who_finishes_the_old_one(centre: Centre) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from contactd.core.ivr.nodes import Language, Node, NodeName
+from contactd.core.ivr.nodes import Language, Node, NodeName, Variable
 
 _Does = Annotated[
     str,
@@ -24,6 +24,11 @@ _Ends = Annotated[
 ]
 _FactName = Annotated[str, Meta(min_length=1, max_length=100, description="a fact, such as queue.sales.open")]
 _FactValue = Annotated[str | int | bool, Meta(description="a text, a whole number, true or false")]
+
+
+SpokenText = Annotated[
+    str, Meta(min_length=1, max_length=2000, description='a text, such as "Your balance is {amount: balance}."')
+]
 
 
 class FlowTest(Struct, frozen=True, kw_only=True):
@@ -53,6 +58,13 @@ class Flow(Struct, frozen=True, kw_only=True):
     """Where a caller begins."""
     languages: tuple[Language, ...] = ("en",)
     """Every sound of the flow must be there in each of them."""
+    currency: Annotated[Literal["", "EUR", "USD", "GBP", "MXN", "CHF"], Meta(description="a currency, such as EUR")] = (
+        ""
+    )
+    """In which ``{amount: ...}`` is said. Empty: the flow says none."""
+    texts: dict[Variable, dict[Language, SpokenText]] = {}
+    """``[texts.<name>]`` for each, a text for every language of the flow, said where a prompt has ``{text: <name>}``. A
+    voice speaks them when the configuration is read: it needs ``[speech]``."""
     nodes: dict[NodeName, Node]
     """``[nodes.<name>]`` for each: what the caller hears, is asked, and where that leads."""
     tests: tuple[FlowTest, ...] = ()

@@ -19,6 +19,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("announcements",),
     ("menus",),
     ("flows",),
+    ("speech",),
     ("lines",),
     ("sign_in",),
     ("handsets",),

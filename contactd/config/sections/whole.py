@@ -32,6 +32,7 @@ from contactd.config.sections.machine import (
 )
 from contactd.config.sections.queues import Queue
 from contactd.config.sections.recording import Recording, RecordingSecrets
+from contactd.config.sections.speech import Speech
 from contactd.config.sections.webhooks import Webhook, WebhookSecrets
 
 SECRETS_FILE = "secrets.toml"
@@ -82,6 +83,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     announcements: Announcements = Announcements()
     menus: dict[words.Menu, Menu] = {}
     flows: dict[words.Flow, Flow] = {}
+    speech: Speech = Speech()
     lines: dict[words.Dialled, words.Target] = {}
     """The dialled number = where it leads. A number that is not here goes to ``default_queue``. echo: callers hear what
     they say, by way of contactd, for five minutes at most; to try a headset and the network. It is no contact: neither

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from contactd.core.ivr.expressions import Value
 from contactd.core.ivr.flow import Flow
-from contactd.core.ivr.run import ChangeLanguage, End, Listen, Play, Pronounce, Run, ToQueue
+from contactd.core.ivr.run import ChangeLanguage, End, Listen, Play, Pronounce, Run, ToQueue, Utter
 
 GONE = "hang up"
 NOTHING = "nothing"
@@ -54,6 +54,8 @@ def rehearse(flow: Flow, flows: Mapping[str, Flow], caller: Iterable[str], facts
             match step:
                 case Play():
                     heard.append(step.sound)
+                case Utter():
+                    heard.append(step.words)
                 case Pronounce():
                     heard.append(f"{step.how} {step.value}")
                 case ChangeLanguage():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -18,7 +18,8 @@ from contactd.core.ids import QueueId
 from contactd.core.ivr.expressions import Scope, Value
 from contactd.core.ivr.flow import Flow
 from contactd.core.ivr.nodes import Branch, Collect, HangUp, Menu, Node, Queue, Return, Say, Set, Speak, Subflow
-from contactd.core.ivr.prompts import How, Piece, Sound
+from contactd.core.ivr.prompts import How, Piece, Said, Sound, Spoken, Text
+from contactd.core.ivr.saying import base, pieces
 
 MOST_NODES = 10_000
 """A caller who has passed so many has pressed keys for hours: a machine, or a mistake."""
@@ -42,6 +43,15 @@ class Pronounce:
 
 
 @dataclass(frozen=True, slots=True)
+class Utter:
+    """Words that were spoken when the configuration was read."""
+
+    words: str
+    language: str
+    keys: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Listen:
     """Wait for one key. first: of an answer; else the caller has begun to press."""
 
@@ -54,7 +64,7 @@ class ChangeLanguage:
     language: str
 
 
-Step = Play | Pronounce | Listen | ChangeLanguage
+Step = Play | Pronounce | Utter | Listen | ChangeLanguage
 Steps = Generator[Step, str, "End"]
 _Asking = Generator[Step, str, str]
 
@@ -144,7 +154,7 @@ class Run:
         """Through one node; returns the next one's name."""
         match node:
             case Say():
-                yield from self._say(flow.pieces[name, "prompt"], scope, keys=node.barge_in)
+                yield from self._say(flow, flow.pieces[name, "prompt"], scope, keys=node.barge_in)
             case Menu():
                 return (yield from self._menu(flow, name, node, visit, scope))
             case Collect():
@@ -164,23 +174,39 @@ class Run:
                 raise FlowStuck(f"flow {flow.id} has a node of an unknown kind at {name}")
         return node.next
 
-    def _say(self, pieces: tuple[Piece, ...], scope: Scope, *, keys: bool) -> Generator[Step, str, None]:
-        for piece in pieces:
-            if keys and self._ahead:
-                return
-            if isinstance(piece, Sound):
-                key = yield Play(piece.name, keys)
-            else:
-                value = scope.get(piece.name)
-                if value is None:
-                    continue
-                key = yield Pronounce(piece.how, value, keys)
-            if keys and key:
-                self._ahead = key
+    def _say(self, flow: Flow, prompt: tuple[Piece, ...], scope: Scope, *, keys: bool) -> Generator[Step, str, None]:
+        language = _language(flow, scope) if flow.texts else ""
+        for piece in prompt:
+            for step in self._heard(flow, piece, scope, language, keys=keys):
+                if keys and self._ahead:
+                    return
+                key = yield step
+                if keys and key:
+                    self._ahead = key
 
-    def _ask(self, pieces: tuple[Piece, ...], scope: Scope, timeout_s: float) -> _Asking:
+    def _heard(
+        self, flow: Flow, piece: Piece | Spoken, scope: Scope, language: str, *, keys: bool
+    ) -> Iterator[Play | Pronounce | Utter]:
+        match piece:
+            case Sound():
+                yield Play(piece.name, keys)
+            case Spoken():
+                yield Utter(piece.words, language, keys)
+            case Text():
+                for part in flow.texts[piece.name, language]:
+                    yield from self._heard(flow, part, scope, language, keys=keys)
+            case Said():
+                value = scope.get(piece.name)
+                words = pieces(piece.how, value, language, flow.currency) if flow.texts else None
+                if words is not None:
+                    for word in words:
+                        yield Utter(word, language, keys)
+                elif value is not None:
+                    yield Pronounce(piece.how, value, keys)
+
+    def _ask(self, flow: Flow, prompt: tuple[Piece, ...], scope: Scope, timeout_s: float) -> _Asking:
         """The first key: pressed ahead, into the prompt, or after it; '' for none in time."""
-        yield from self._say(pieces, scope, keys=True)
+        yield from self._say(flow, prompt, scope, keys=True)
         key, self._ahead = self._ahead, ""
         return key or (yield Listen(timeout_s, first=True))
 
@@ -188,7 +214,7 @@ class Run:
         prompt = flow.pieces[name, "prompt"]
         before: tuple[Piece, ...] = ()
         for _ in range(node.tries):
-            key = yield from self._ask(before + prompt, scope, node.timeout_s)
+            key = yield from self._ask(flow, before + prompt, scope, node.timeout_s)
             if key in node.keys:
                 visit.answer = key
                 return node.keys[key]
@@ -201,7 +227,7 @@ class Run:
         most = 1 if node.what == "yes_no" else node.most
         before: tuple[Piece, ...] = ()
         for _ in range(node.tries):
-            key = yield from self._ask(before + prompt, scope, node.timeout_s)
+            key = yield from self._ask(flow, before + prompt, scope, node.timeout_s)
             keys = ""
             while key and key != node.ends_with:
                 keys += key
@@ -214,6 +240,15 @@ class Run:
             before = flow.pieces[name, "wrong" if keys else "nothing"]
         visit.answer = "otherwise"
         return node.otherwise
+
+
+def _language(flow: Flow, scope: Scope) -> str:
+    """Of the flow's languages the caller's, or its first. Who wants es hears es_MX rather than en."""
+    wanted = str(scope.get("language") or "")
+    if wanted in flow.languages:
+        return wanted
+    near = [one for one in flow.languages if base(one) == base(wanted)]
+    return near[0] if near else flow.languages[0]
 
 
 def understood(node: Collect, keys: str) -> Value:
