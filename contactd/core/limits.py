@@ -23,12 +23,12 @@ class Limits:
         self.any = bool(self.longest or self.unregistered_s or self.inactive_s)
 
     def overdue_at(self, agent: Agent) -> Instant | None:
-        """When the supervisor is told that the agent is not ready for too long. A choice made in a talk counts from
-        its end, and from the end of its wrap-up."""
+        """When the supervisor is told that the agent, who is in no contact, is not ready for too long. A choice made in
+        a talk counts from its end, and from the end of its wrap-up."""
         longest_s = self.longest.get(agent.reason)
         if longest_s is None or agent.status is not Status.NOT_READY or agent.overdue:
             return None
-        return agent.since + longest_s if agent.state is AgentState.IDLE else None
+        return agent.since + longest_s
 
     def unregistered_at(self, agent: Agent) -> Instant | None:
         """When the agent is signed out for want of a handset."""

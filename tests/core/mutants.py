@@ -641,12 +641,6 @@ MUTANTS = (
         "agent.wrap_up_until + agent.wrap_up_extend_s",
         "at + agent.wrap_up_extend_s",
     ),
-    Mutant(
-        "a break counts from the end of the talk",
-        LIMITS,
-        "agent.since + longest_s if agent.state is AgentState.IDLE else None",
-        "agent.since + longest_s",
-    ),
     Mutant("an overdue break is told once", LIMITS, " or agent.overdue:", ":"),
     Mutant("nobody is signed out while the PBX is away", FLOOR, " if agent.profile.pbx in self.steered else None", ""),
     Mutant(
