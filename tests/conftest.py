@@ -6,11 +6,16 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import count
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from contactd.store.migrate import migrate
 from tests.lab.postgres import Postgres
 
 _numbers = count(1)
+
+# How long an example takes says something of what else the machine does, and nothing of contactd.
+settings.register_profile("contactd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("contactd")
 
 
 @pytest.fixture(scope="session")

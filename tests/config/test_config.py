@@ -167,7 +167,7 @@ def test_every_default_that_the_sample_shows_is_the_default(tmp_path: Path) -> N
 
 
 # The first to read the sample loads the library of holidays.
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_misspelt_key_is_refused_wherever_it_stands(tmp_path: Path, data: st.DataObject) -> None:
     secret = data.draw(st.booleans())
@@ -556,7 +556,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_stands_there_is_taken_or_refused_in_sentences(tmp_path: Path, data: st.DataObject) -> None:
     """One to three keys of the sample or its secrets, with any value: no exception but ConfigErrors."""

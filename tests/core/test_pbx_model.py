@@ -77,7 +77,7 @@ def test_nobody_is_forgotten_and_nobody_invented(seed: int) -> None:
     assert set(model.lives.outcomes) == set(model.lives.arrived)
 
 
-@settings(max_examples=500 if LONG else 20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500 if LONG else 20, suppress_health_check=list(HealthCheck))
 @given(st.randoms(use_true_random=False), st.integers(1, 60))
 def test_the_same_where_a_failure_is_made_small(dice: random.Random, moves: int) -> None:
     a_day(dice, moves)

@@ -119,7 +119,6 @@ def test_nobody_gets_more_than_they_can_do_at_once(seed: int) -> None:
 
 @settings(
     max_examples=1000 if LONG else 25,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(st.randoms(use_true_random=False), st.integers(1, 80))

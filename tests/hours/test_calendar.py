@@ -202,7 +202,7 @@ def weeks(draw: st.DrawFn) -> dict[int, tuple[Span, ...]]:
     return week
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sampled_from(sorted(_ZONES)), st.integers(0, 1), weeks())
 def test_minute_by_minute_it_is_what_the_wall_clock_says(zone: str, which: int, week: dict) -> None:
     first = date.fromisoformat(_ZONES[zone][which])

@@ -104,7 +104,7 @@ def test_spans_that_overlap_across_midnight_count_once() -> None:
     assert after(night, at("2026-11-23 00:00"), 9 * HOUR) == at("2026-11-24 07:00")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sampled_from(sorted(_ZONES)), st.integers(0, 1), weeks(), st.integers(0, 400), st.integers(0, 400))
 def test_minute_by_minute_it_counts_what_is_open(zone: str, which: int, week: dict, skip: int, length: int) -> None:
     first = date.fromisoformat(_ZONES[zone][which])

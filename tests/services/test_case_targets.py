@@ -162,7 +162,7 @@ def test_an_undeclared_type_can_still_be_given_away_and_noted_but_not_moved_on()
 _STATUS = {OPEN: "in_progress", WAITING: "waiting", CLOSED: "closed"}
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.lists(st.tuples(st.integers(1, 2000), st.sampled_from([OPEN, WAITING, CLOSED])), max_size=12))
 def test_a_walk_of_changes_is_counted_minute_by_minute(steps: list[tuple[int, str]]) -> None:
     """By hand: a list of what each minute was; the target's own clock must say the same."""

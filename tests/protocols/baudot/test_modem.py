@@ -107,7 +107,7 @@ def test_the_rate_is_found_out(rate_baud: float) -> None:
     assert receiver.rate_baud in ((45.45,) if rate_baud < 47 else (45.45, 50.0) if rate_baud < 48 else (50.0,))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(st.integers(7, 4_000), min_size=1, max_size=20), st.integers(0, 700))
 def test_any_cut_of_the_samples_reads_the_same(cuts: list[int], before: int) -> None:
     data = bytes_of(g711(np.concatenate((np.zeros(before), padded(sent("OK"), 0.2)))))
@@ -265,7 +265,7 @@ def test_the_daemon_starts_without_numpy() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.binary(max_size=3_000), max_size=12))
 def test_any_bytes_are_taken(pieces: list[bytes]) -> None:
     """Hostile, cut in the middle of a sample, at the ceiling: nothing raises, and little is kept."""
