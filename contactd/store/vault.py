@@ -19,26 +19,53 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from contactd.core.errors import ContactdError
 
 _NONCE = 12
+_BLOCK = 64
 
 
 class NotOpened(ContactdError):
     """A value that none of our keys opens."""
 
 
+class _Keyed:
+    """HMAC-SHA256 (RFC 2104) under one key, whose two blocks are hashed once: a fourth of what hmac.digest() takes, and
+    an import wants five of each row."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        block = key.ljust(_BLOCK, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def hash(self, kind: str, value: str) -> bytes:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(f"{kind}\0{value}".encode())
+        outer.update(inner.digest())
+        return outer.digest()
+
+
 class Finder:
     """By what values are found: hashes under keys that open nothing."""
 
-    __slots__ = ("_keys",)
+    __slots__ = ("_keys", "_made")
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = list(keys)
+        self._made = [_Keyed(key) for key in keys]
+
+    def __reduce__(self) -> tuple[type[Finder], tuple[list[bytes]]]:
+        return Finder, (self._keys,)
 
     def __repr__(self) -> str:
         return "Finder(...)"
 
+    def lookup(self, kind: str, value: str) -> bytes:
+        """Under the current key."""
+        return self._made[0].hash(kind, value)
+
     def lookups(self, kind: str, value: str) -> list[bytes]:
         """Under every key that a row may have been kept with, the current one first."""
-        return [_hash(key, kind, value) for key in self._keys]
+        return [key.hash(kind, value) for key in self._made]
 
 
 class Vault:
@@ -48,8 +75,7 @@ class Vault:
         self._ciphers = {key_id(key): AESGCM(_derived(key, b"contactd seal")) for key in keys}
         self._current = key_id(keys[0]) if keys else None
         # What was kept before there was a key is found as well, until it is sealed.
-        self._lookup_keys = [*(_derived(key, b"contactd lookup") for key in keys), b""]
-        self.finder = Finder(self._lookup_keys)
+        self.finder = Finder([*(_derived(key, b"contactd lookup") for key in keys), b""])
 
     @classmethod
     def of_hex(cls, keys: Sequence[str]) -> Vault:
@@ -98,7 +124,7 @@ class Vault:
 
     def lookup(self, kind: str, value: str) -> bytes:
         """By which the value is found: equal values give equal hashes; without the key nobody can try some out."""
-        return _hash(self._lookup_keys[0], kind, value)
+        return self.finder.lookup(kind, value)
 
     def lookups(self, kind: str, value: str) -> list[bytes]:
         """Under every key that a row may have been kept with, the current one first."""
@@ -112,7 +138,3 @@ def key_id(key: bytes) -> str:
 
 def _derived(key: bytes, use: bytes) -> bytes:
     return hmac.digest(key, use, "sha256")
-
-
-def _hash(key: bytes, kind: str, value: str) -> bytes:
-    return hmac.digest(key, f"{kind}\0{value}".encode(), "sha256")

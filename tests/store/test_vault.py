@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,3 +61,13 @@ def test_equal_values_of_other_kinds_are_not_equal() -> None:
     vault = Vault([NEW])
     assert vault.lookup("phone", "1") != vault.lookup("external", "1")
     assert vault.lookup("phone", "1") == vault.lookup("phone", "1") == vault.lookups("phone", "1")[0]
+
+
+def test_a_value_is_found_by_a_plain_hmac_and_a_finder_goes_to_another_process() -> None:
+    vault = Vault([NEW, OLD])
+    keys = [hmac.digest(key, b"contactd lookup", "sha256") for key in (NEW, OLD)]
+    wanted = [hmac.digest(key, "mail\0ü@example.org".encode(), "sha256") for key in (*keys, b"")]
+    assert vault.lookups("mail", "ü@example.org") == wanted
+    assert vault.lookup("mail", "ü@example.org") == wanted[0]
+    again = pickle.loads(pickle.dumps(vault.finder))  # noqa: S301 - our own, a line before
+    assert again.lookups("mail", "ü@example.org") == wanted

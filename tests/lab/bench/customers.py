@@ -2,8 +2,9 @@
 
 A private PostgreSQL outside the checkout is filled with a seeded population: every party has a name, a number and a
 mail address, sealed; one in twenty a second number, one in a hundred shares its number; ten contacts each over a
-year, a note and a consent for some. Then, one after the other as the daemon and contactctl ask: numbers are matched (a
-tenth of them nobody's), timelines read, persons erased whole.
+year, a note and a consent for some, and a case each (cases.py). Then, one after the other as the daemon and contactctl
+ask: numbers are matched (a tenth of them nobody's), timelines with their cases read, persons and their cases' words
+erased whole. `make bench-customers` is the full size: a million parties and cases, ten million contacts.
 
 import_rows_per_s (10,000 or more; importing.py), match_by_number_p99_ms (5 or less), timeline_p99_ms (20 or less),
 erase_person_s (2 or less; the slowest of them), duplicates_s (of all of them), forgotten_rows_per_s (numbers and names
@@ -34,6 +35,7 @@ from contactd.store.migrate import migrate
 from contactd.store.parties import NAME, Directory, about, name_hashes, open_directory_pool
 from contactd.store.reading import reader
 from contactd.store.vault import Vault
+from tests.lab.bench.cases import fill_cases
 from tests.lab.bench.figures import Figures, percentile, say
 from tests.lab.bench.importing import measure_import
 from tests.lab.postgres import Postgres
@@ -88,11 +90,12 @@ _RECENT = """
 
 
 class Population:
-    """size: how many parties. each: contacts of each."""
+    """size: how many parties. each: contacts of each. cases: in all, one after the other of the parties."""
 
-    def __init__(self, size: int, each: int) -> None:
+    def __init__(self, size: int, each: int, cases: int = 0) -> None:
         self.size = size
         self.each = each
+        self.cases = cases
         self.vault = Vault([KEY])
         self._began = time.time() - YEAR_S
 
@@ -116,6 +119,8 @@ class Population:
         for index in indexes:
             await owner.execute(index["made"], timeout=3600)
         say("indexes are there")
+        if self.cases:
+            await fill_cases(owner, self.vault, party_of, self.size, self.cases)
         await owner.execute("VACUUM (ANALYZE, FREEZE)", timeout=3600)
         await owner.execute("CHECKPOINT", timeout=3600)
 
@@ -185,14 +190,16 @@ async def measure(dsn: str, population: Population, figures: Figures, *, filled:
             began = time.perf_counter()
             entries = await parties.timeline(desk, party, time.time() + 60, 20)
             took.append((time.perf_counter() - began) * 1000)
+            # Its newest contacts, and its case among them or before.
             assert len(entries) >= min(population.each, 20)
+            assert population.cases < population.size or any(one.cases for one in entries)
         _add(figures, "timeline", took[200:])
         took = []
         for party in list(dict.fromkeys(chosen))[:ERASED]:
             began = time.perf_counter()
             done = await erase(desk, population.vault, DE, Who(0), party)
             took.append(time.perf_counter() - began)
-            assert done.parties == 1
+            assert done.parties == 1 and done.cases == (population.cases >= population.size)
         figures.add("erase_person_s", max(took), "s")
         began = time.perf_counter()
         pairs = await parties.duplicates(desk, 100)
@@ -223,6 +230,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parties", type=int, default=1_000_000)
     parser.add_argument("--contacts-each", type=int, default=10)
+    parser.add_argument("--cases", type=int, help="Left out: as many as parties.")
     parser.add_argument("--folder", type=Path, help="Where PostgreSQL keeps it; left out: a new one, removed after.")
     parser.add_argument("--again", action="store_true", help="The folder was filled before, by as many.")
     options = parser.parse_args()
@@ -232,7 +240,8 @@ def main() -> None:
         with Postgres(folder, settings=SETTINGS) as postgres:
             dsn = postgres.dsn_of("customers") if options.again else postgres.create_database("customers")
             asyncio.run(migrate(dsn))
-            population = Population(options.parties, options.contacts_each)
+            cases = options.parties if options.cases is None else options.cases
+            population = Population(options.parties, options.contacts_each, cases)
             asyncio.run(measure(dsn, population, figures, filled=options.again))
     finally:
         if options.folder is None:

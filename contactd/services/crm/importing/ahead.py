@@ -84,7 +84,11 @@ class Reader:
             if isinstance(one, Entry):
                 for kind, value in one.edit.identities:
                     if kind in self._task.by:
-                        hashes += self._task.finder.lookups(kind, value)
+                        all_keys = self._task.finder.lookups(kind, value)
+                        hashes += all_keys
+                        one.lookups.append(all_keys[0])
+                    else:
+                        one.lookups.append(self._task.finder.lookup(kind, value))
                 if not hashes:
                     kinds = ", ".join(sorted(self._task.by))
                     one = Refusal(one.line, [("", f"It has none of what decides who it is: {kinds} (--by).")])

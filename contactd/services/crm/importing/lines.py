@@ -25,7 +25,7 @@ class FileRefused(ContactdError):
     """A file, or how it is to be read, that makes no sense: nothing was imported."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
     """text: None for one that is too long."""
 

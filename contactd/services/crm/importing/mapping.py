@@ -53,6 +53,29 @@ class Entry:
     edit: Edit = field(repr=False)
     answers: list[Answer] = field(repr=False)
     notes: list[str] = field(repr=False)
+    lookups: list[bytes] = field(default_factory=list, repr=False)
+    """By what each of the edit's identities is found, under the current key."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # From one process to the other: what a dataclass does by itself takes several times as long.
+        edit = self.edit
+        told = (self.line, edit.kind, edit.language, edit.medium, edit.vip, edit.fields, edit.identities)
+        return _entry_of, (*told, self.answers, self.notes, self.lookups)
+
+
+def _entry_of(
+    line: int,
+    kind: str | None,
+    language: str | None,
+    medium: str | None,
+    vip: bool | None,
+    fields: Mapping[str, tuple[str | None, str | None]],
+    identities: Sequence[tuple[str, str]],
+    answers: list[Answer],
+    notes: list[str],
+    lookups: list[bytes],
+) -> Entry:
+    return Entry(line, Edit(kind, language, medium, vip, fields, identities), answers, notes, lookups)
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,10 +210,14 @@ class Import:
             batch.made.append((party, columns[0] or "person", columns[1], columns[2], bool(columns[3])))
         else:
             batch.changed.append((party, *columns))
-        identities = dict.fromkeys(one for edit in edits for one in edit.identities)
+        identities = {
+            identity: lookup
+            for entry in person.entries
+            for identity, lookup in zip(entry.edit.identities, entry.lookups, strict=True)
+        }
         into = batch.identities if made else batch.more_identities
-        for kind, value in identities:
-            into.append((party, kind, vault.lookup(kind, value), vault.seal(value, about(party, kind))))
+        for (kind, value), found_under in identities.items():
+            into.append((party, kind, found_under, vault.seal(value, about(party, kind))))
         fields = {name: kept for edit in edits for name, kept in edit.fields.items()}
         for name, (text, found_by) in fields.items():
             if text is None:

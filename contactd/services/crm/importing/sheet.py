@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from contactd.services.crm.importing.lines import FileRefused, Line
 from contactd.services.crm.importing.rows import Row
@@ -22,6 +23,15 @@ _TOO_LONG = "The line is longer than 1,048,576 characters: take out what is no c
 
 class _Broken(Exception):
     """The record in hand cannot be read."""
+
+
+@dataclass(slots=True)
+class _Record:
+    """As csv cut it. Not frozen, as Row and Line are not: that costs more than the record, a million times."""
+
+    line: int
+    cells: Sequence[str]
+    error: str = ""
 
 
 class Sheet:
@@ -41,25 +51,25 @@ class Sheet:
         heading = next(self._records())
         if heading.error:
             raise FileRefused(f"The heading cannot be read: {heading.error}")
-        self.columns = [name.strip() for _, name in heading.cells]
+        self.columns = [name.strip() for name in heading.cells]
         _check(self.columns, self._delimiter, first.text)
 
     def __iter__(self) -> Iterator[Row]:
         wide = len(self.columns)
         for record in self._records():
             if record.error:
-                yield record
+                yield Row(record.line, error=record.error)
                 continue
             found = len(record.cells)
-            if found == 1 and wide > 1 and not record.cells[0][1].strip():
+            if found == 1 and wide > 1 and not record.cells[0].strip():
                 continue
             if found != wide:
                 text = f"It has {found} cells, the heading {wide}: a text with a delimiter in it stands in quotes."
                 yield Row(record.line, error=text)
                 continue
-            yield Row(record.line, [(name, cell) for name, (_, cell) in zip(self.columns, record.cells, strict=True)])
+            yield Row(record.line, list(zip(self.columns, record.cells, strict=True)))
 
-    def _records(self) -> Iterator[Row]:
+    def _records(self) -> Iterator[_Record]:
         reader = self._reader()
         while True:
             try:
@@ -73,12 +83,12 @@ class Sheet:
                 self._again.extendleft(reversed(self._held[1:]))
                 self._held.clear()
                 reader = self._reader()
-                yield Row(first.number, error=_TOO_LONG if first.text is None else sentence)
+                yield _Record(first.number, (), _TOO_LONG if first.text is None else sentence)
                 continue
             line = self._held[0].number
             self._held.clear()
             if cells:
-                yield Row(line, [("", cell) for cell in cells])
+                yield _Record(line, cells)
 
     def _reader(self) -> Iterator[list[str]]:
         return csv.reader(self._feed(), delimiter=self._delimiter, strict=True)
