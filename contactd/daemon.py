@@ -48,6 +48,7 @@ from contactd.services.crm.callers import CallerKeeper
 from contactd.services.crm.recogniser import ANSWER_S, Recogniser
 from contactd.services.recording.watching import Watch as RecordingWatch
 from contactd.services.speech import Speaker, SpeechFailed
+from contactd.services.supervising.auditing import ListeningAudit
 from contactd.store import case_watch, jobs, outbox
 from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.history import History
@@ -127,7 +128,7 @@ class Daemon:
                 appender,
                 Clock(),
                 # Made below, with the circle.
-                publish=lambda steps: _publish(steps, measured, tail, notices, voice),
+                publish=lambda steps: _publish(steps, measured, tail, notices, voice, listened),
                 act=lambda command: voice.act(command),
                 still_ours=watch.still_ours,
                 row_of=keeper,
@@ -138,8 +139,9 @@ class Daemon:
                 idle_turn_s=self._systemd.watchdog_s / 4 if self._systemd.watchdog_s else None,
             )
             recogniser = await self._recogniser(stack, settings, circle)
-            voice = Voice(settings, circle, recogniser, accepting=lambda: not spool.full)
+            voice = Voice(settings, circle, recogniser, accepting=lambda: not spool.full, audit=trail.put)
             tail = Tail(floor)
+            listened = ListeningAudit(trail.put)
             notices, kept = Notices(), RecordingWatch(lambda: reload.settings)
             read = functools.partial(
                 _readings, circle, spool, appender, voice, watch, tail, recogniser, settings.spool.max_mb << 20, kept
@@ -385,7 +387,7 @@ def _table_watches(stack: contextlib.AsyncExitStack, pool: Any, floor: int) -> I
     yield functools.partial(outbox.watch, pool, floor, hook_metrics)
 
 
-def _publish(steps: Sequence[Step], *told: FloorMetrics | Tail | Notices | Voice) -> None:
+def _publish(steps: Sequence[Step], *told: FloorMetrics | Tail | Notices | Voice | ListeningAudit) -> None:
     for one in told:
         one.publish(steps)
 

@@ -41,6 +41,7 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     _queues(sections, into)
     _profiles(sections, into)
     _agents(sections, into)
+    _supervisors(sections, into)
     _customers(sections, into)
     check_lookup(sections, into)
     check_webhooks(sections, into)
@@ -218,6 +219,9 @@ def _agents(sections: Sections, into: Problems) -> None:
         if agent.profile and agent.profile not in sections.profiles:
             known = ", ".join(sections.profiles) or "a name, and write its section"
             into.add((*at, "profile"), f'there is no profile "{agent.profile}"', f"Give {known}")
+        if agent.supervisor and agent.supervisor not in sections.supervisors:
+            known = ", ".join(sections.supervisors) or "a name, and write its section"
+            into.add((*at, "supervisor"), f"there is no [supervisors.{agent.supervisor}]", f"Give {known}")
         for queue in agent.queues:
             _is_queue(sections, queue, (*at, "queues"), into)
         if agent.number and numbers.setdefault(agent.number, agent_id) != agent_id:
@@ -239,6 +243,19 @@ def _agents(sections: Sections, into: Problems) -> None:
                     f"the handset of {other} as well",
                     "Give each agent a handset of their own",
                 )
+
+
+def _supervisors(sections: Sections, into: Problems) -> None:
+    groups = {group for agent in sections.agents.values() for group in agent.groups}
+    for name, section in sections.supervisors.items():
+        at = ("supervisors", name)
+        for queue in section.queues:
+            _is_queue(sections, queue, (*at, "queues"), into)
+        for group in section.groups:
+            if group not in groups:
+                into.add((*at, "groups"), f'no agent is in the group "{group}"', "Name it in groups of an agent")
+        if not section.modes:
+            into.add((*at, "modes"), "no mode", "Give at least one, such as listen")
 
 
 def _reasons(sections: Sections, into: Problems) -> None:

@@ -145,6 +145,7 @@ EXAMPLE: dict[str, Any] = {
             },
         },
     },
+    "supervisors": {"floor": {}},
     "agents": {
         "alice": {
             "endpoint": "1001",
@@ -153,6 +154,7 @@ EXAMPLE: dict[str, Any] = {
             "pbx": "pbx1",
             "profile": "blended",
             "record": False,
+            "supervisor": "floor",
             "skills": {"german": 9, "english": 6},
         },
         "bob": {"endpoint": "1002", "queues": ["service"], "groups": ["reserve"], "skills": {"german": 3}},

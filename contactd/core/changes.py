@@ -18,6 +18,7 @@ from contactd.core.errors import FloorBug
 from contactd.core.hours import BY_HOURS, calendar_changed, hours_switched
 from contactd.core.ids import Instant, QueueId, key_number
 from contactd.core.learnt import past
+from contactd.core.listening import LISTENING
 from contactd.core.messages import MESSAGES
 from contactd.core.needs import needs_in, with_record
 from contactd.core.plan import Medium
@@ -363,6 +364,7 @@ CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.ContactEnded: _ended,
     **RECORDING,
     **MESSAGES,
+    **LISTENING,
     ev.AgentSignedIn: _signed_in,
     ev.AgentSignedOut: _signed_out,
     ev.AgentRefused: _refused,

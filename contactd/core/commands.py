@@ -6,7 +6,8 @@ import msgspec
 
 from contactd.core.announcements import Said
 from contactd.core.destination import Outside
-from contactd.core.ids import AnnouncementId, ContactId, DiversionId, OfferId, PbxId
+from contactd.core.ids import AnnouncementId, ContactId, DiversionId, ListeningId, OfferId, PbxId
+from contactd.core.listener import Mode
 
 
 class RingAgent(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +85,27 @@ class PauseRecording(msgspec.Struct, frozen=True, kw_only=True):
     """For the fact that follows."""
 
 
+class TurnListening(msgspec.Struct, frozen=True, kw_only=True):
+    """Let a supervisor at a talk go on in another mode. Repeating it is harmless.
+
+    SILENT asks the dialplan to look whether the recording is paused; with the recording it goes on by itself.
+    """
+
+    pbx: PbxId
+    listening: ListeningId
+    channel: str
+    """The supervisor's."""
+    mode: Mode
+
+
+class StopListening(msgspec.Struct, frozen=True, kw_only=True):
+    """Hang the supervisor's call to a talk up. Repeating it is harmless."""
+
+    pbx: PbxId
+    listening: ListeningId
+    channel: str
+
+
 class Announce(msgspec.Struct, frozen=True, kw_only=True):
     """Say something to a caller in the hold, who is back there afterwards by the dialplan alone.
 
@@ -104,4 +126,15 @@ class ComparePbx(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
-Command = RingAgent | WithdrawOffer | ReturnToHold | MoveToHold | DivertCaller | Announce | PauseRecording | ComparePbx
+Command = (
+    RingAgent
+    | WithdrawOffer
+    | ReturnToHold
+    | MoveToHold
+    | DivertCaller
+    | Announce
+    | PauseRecording
+    | TurnListening
+    | StopListening
+    | ComparePbx
+)

@@ -35,6 +35,7 @@ from contactd.core.floor import LiveFloor
 from contactd.core.ids import AgentId, ContactId, Instant, QueueId, key_number
 from contactd.core.inputs import CallSeen, PbxCompared, Place
 from contactd.core.keys import back_in_hold, found_elsewhere, queue_by_key
+from contactd.core.listening import compare_listening
 from contactd.core.plan import Medium
 from contactd.core.recording import found_recorded
 from contactd.core.ring_all import leg_at, ringing
@@ -73,6 +74,7 @@ def compare(floor: LiveFloor, input_: PbxCompared, at: Instant, into: Decision) 
     for endpoint, handset in input_.handsets.items():
         for agent in floor.seats.at(input_.pbx, endpoint):
             see_handset(agent, handset, into)
+    compare_listening(floor, input_, at, into)
     _steer(floor, input_, into)
 
 

@@ -204,6 +204,8 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     """Of the last talk that was recorded; it runs while that talk does."""
     text: Carrier | None = None
     """What brings its words, when they are text."""
+    announced: bool = False
+    """Has heard, in this call, that talks are recorded or listened to."""
     hears: Hearing | None = None
     """Of a caller in a queue that announces something."""
     pressed: Pressed | None = None

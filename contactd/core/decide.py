@@ -31,6 +31,7 @@ from contactd.core.hold import call_arrived, call_fell_back, call_held, flow_wen
 from contactd.core.hours import calendar_turned, switch_asked
 from contactd.core.ids import Instant
 from contactd.core.keys import key_pressed
+from contactd.core.listening import LISTENING_ASKED
 from contactd.core.messages import message_told, text_found
 from contactd.core.offers import OFFERS
 from contactd.core.passing import time_passed
@@ -209,5 +210,6 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.RecordingMuted: recording_muted,
     inp.TextFound: text_found,
     inp.MessageTold: message_told,
+    **LISTENING_ASKED,
     inp.TimePassed: time_passed,
 }

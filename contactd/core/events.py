@@ -21,11 +21,13 @@ from contactd.core.ids import (
     ContactId,
     DiversionId,
     Instant,
+    ListeningId,
     OfferId,
     PartyId,
     PbxId,
     QueueId,
 )
+from contactd.core.listener import Mode
 from contactd.core.plan import AtClosing, FloorPlan, Medium, Skills
 from contactd.core.text import Author, Carrier, FoundBy, MessageId
 
@@ -434,6 +436,41 @@ class MessageAdded(Event, frozen=True, kw_only=True):
     characters: int
 
 
+class ListeningBegan(Event, frozen=True, kw_only=True):
+    """A supervisor hears the talk of a contact with an agent."""
+
+    contact: ContactId
+    agent: AgentId
+    supervisor: AgentId
+    listening: ListeningId
+    pbx: PbxId
+    channel: str
+    """The supervisor's."""
+    mode: Mode
+    seen_late: bool = False
+    """A comparison found it; the true moment is earlier."""
+
+
+class ListeningTurned(Event, frozen=True, kw_only=True):
+    """From here on in another mode."""
+
+    contact: ContactId
+    agent: AgentId
+    supervisor: AgentId
+    listening: ListeningId
+    mode: Mode
+
+
+class ListeningEnded(Event, frozen=True, kw_only=True):
+    contact: ContactId
+    agent: AgentId
+    supervisor: AgentId
+    listening: ListeningId
+    lasted_s: float
+    why: str
+    """ListeningEnd."""
+
+
 class AgentSignedIn(Event, frozen=True, kw_only=True):
     agent: AgentId
     by: str = ""
@@ -624,6 +661,9 @@ AnyEvent = (
     | RecordingFailed
     | TextBegun
     | MessageAdded
+    | ListeningBegan
+    | ListeningTurned
+    | ListeningEnded
     | AgentSignedIn
     | AgentSignedOut
     | AgentRefused

@@ -21,9 +21,10 @@ from contactd.core.dialling import Dialled
 from contactd.core.errors import FloorBug
 from contactd.core.hearing import next_at
 from contactd.core.hours import forget_hours, leaves
-from contactd.core.ids import AgentId, CalendarId, ContactId, Instant, PbxId, QueueId
+from contactd.core.ids import AgentId, CalendarId, ContactId, Instant, ListeningId, PbxId, QueueId
 from contactd.core.learnt import Learnt
 from contactd.core.limits import Limits
+from contactd.core.listener import Listening
 from contactd.core.opening import CalendarState, Switch, SwitchKey
 from contactd.core.plan import VOICE_ONLY, FloorPlan, Medium, QueuePlan, Skills
 from contactd.core.positions import Positions
@@ -53,6 +54,8 @@ class Floor(msgspec.Struct, kw_only=True):
     calendars: dict[CalendarId, CalendarState] = {}
     switches: dict[SwitchKey, Switch] = {}
     """What supervisors closed or opened by hand."""
+    listening: dict[ListeningId, Listening] = {}
+    """Supervisors at talks."""
     learnt: dict[QueueId, Learnt] = {}
     losses: dict[str, Loss] = {}
     """By what each caller is known: places that are kept for who was cut off, the oldest first."""

@@ -21,6 +21,8 @@ DiversionId = NewType("DiversionId", str)
 """``epoch-seq`` of the ContactDiverted event; ``key-<n>`` of the n-th key by which the caller chose it."""
 AnnouncementId = NewType("AnnouncementId", str)
 """``epoch-seq`` of the ContactAnnounced event."""
+ListeningId = NewType("ListeningId", str)
+"""The Uniqueid of the supervisor's channel."""
 Instant = float
 """Seconds since the Unix epoch, UTC, with microseconds."""
 

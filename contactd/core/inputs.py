@@ -25,6 +25,7 @@ from contactd.core.ids import (
     PbxId,
     QueueId,
 )
+from contactd.core.listener import ListeningSeen, Mode
 from contactd.core.plan import AtClosing, FloorPlan, Medium, Skills
 from contactd.core.text import Author, Carrier, FoundBy, MessageId
 
@@ -101,6 +102,8 @@ class PbxCompared(Input, frozen=True, kw_only=True):
     """Of our dialplan there; 0: it does not say."""
     static_served: bool = False
     """Nobody had steered for so long before this that the static queue took callers, and may have served some."""
+    listening: tuple[ListeningSeen, ...] = ()
+    """Supervisors at talks."""
 
 
 class CallArrived(Input, frozen=True, kw_only=True):
@@ -434,6 +437,24 @@ class MessageTold(Input, frozen=True, kw_only=True):
     characters: int
 
 
+class ListeningTold(Input, frozen=True, kw_only=True):
+    """What the dialplan says of a supervisor at a talk."""
+
+    seen: ListeningSeen
+    word: str
+    """ListeningWord."""
+    why: str = ""
+    """Of one that has ended (ListeningEnd)."""
+
+
+class ListeningTurnAsked(Input, frozen=True, kw_only=True):
+    """A supervisor who listens is to do so in another mode, or no longer."""
+
+    supervisor: AgentId
+    mode: Mode | None
+    """None: no longer."""
+
+
 class TimePassed(Input, frozen=True, kw_only=True):
     """wake_at has come."""
 
@@ -477,5 +498,7 @@ AnyInput = (
     | RecordingMuted
     | TextFound
     | MessageTold
+    | ListeningTold
+    | ListeningTurnAsked
     | TimePassed
 )

@@ -77,7 +77,11 @@ def back_in_hold(
             _from_menu(floor, contact, contact.queue, queue, at, into)
         else:
             into.events.append(_failed(contact, call))
-            into.events.append(ev.ContactHeld(contact=contact.id))
+            # Its queue may have left the configuration while the caller was out of the hold.
+            there = queue_or_default(floor, contact.queue)
+            same = there == contact.queue
+            waits = ev.ContactHeld(contact=contact.id) if same else _waits(floor, contact, there, contact.passed, at)
+            into.events.append(waits)
         return True
     if left is not None:
         _from_menu(floor, contact, left, queue, at, into)

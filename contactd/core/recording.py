@@ -19,6 +19,7 @@ from contactd.core.commands import PauseRecording
 from contactd.core.contact import Contact, ContactState, Known, Recorder
 from contactd.core.ids import AgentId, Instant
 from contactd.core.inputs import RecordingWord
+from contactd.core.listening import silence
 from contactd.core.plan import AgentProfile, QueuePlan, RecordRule
 
 if TYPE_CHECKING:
@@ -137,6 +138,8 @@ def pause_asked(floor: LiveFloor, input_: inp.RecordingPauseAsked, at: Instant, 
     recorder = recorded(contact)
     if contact is not None and recorder is not None and recorder.paused is not input_.pause:
         into.commands.append(_pause(contact, recorder, paused=input_.pause, by=input_.by))
+        if input_.pause:
+            silence(floor, contact.id, into)
 
 
 def _meant(floor: LiveFloor, input_: inp.RecordingPauseAsked) -> Contact | None:
@@ -182,12 +185,18 @@ def _paused(floor: LiveFloor, event: ev.RecordingPaused | ev.RecordingResumed, a
         contact.recorder = msgspec.structs.replace(contact.recorder, paused=paused)
 
 
-def _told(floor: LiveFloor, event: ev.RecordingAnnounced | ev.RecordingFailed, at: Instant) -> None:
+def _announced(floor: LiveFloor, event: ev.RecordingAnnounced, at: Instant) -> None:
+    contact = floor.contacts.get(event.contact)
+    if contact is not None:
+        contact.announced = True
+
+
+def _told(floor: LiveFloor, event: ev.RecordingFailed, at: Instant) -> None:
     """A fact for people, and for who looks for the file."""
 
 
 RECORDING: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
-    ev.RecordingAnnounced: _told,
+    ev.RecordingAnnounced: _announced,
     ev.RecordingStarted: _started,
     ev.RecordingPaused: _paused,
     ev.RecordingResumed: _paused,

@@ -18,6 +18,7 @@ from contactd.core.events import (
     RecordingFailure,
     SignedOutWhy,
 )
+from contactd.core.listener import ListeningEnd, Mode
 from contactd.core.text import Author, FoundBy
 from contactd.ctl.durations import duration
 from contactd.store.history import ContactRow
@@ -135,6 +136,24 @@ def _recording(event: ev.RecordingStarted) -> str:
     late = "; found so by a comparison" if event.seen_late else ""
     began = f", which began as that of {event.passed_on}" if event.passed_on is not None else ""
     return f"is being recorded ({event.offer}){began}{paused}{late}"
+
+
+_MODE = {
+    Mode.LISTEN: "listens",
+    Mode.WHISPER: "whispers to the agent",
+    Mode.BARGE: "speaks with both",
+    Mode.SILENT: "hears nothing: the recording is paused",
+}
+_LISTENED = {
+    ListeningEnd.TALK: "the talk was over",
+    ListeningEnd.SUPERVISOR: "hung up",
+    ListeningEnd.UNSEEN: "found gone by a comparison",
+}
+
+
+def _listening(event: ev.ListeningBegan) -> str:
+    late = "; found so by a comparison" if event.seen_late else ""
+    return f"the supervisor {event.supervisor} {_MODE[event.mode]} (to {event.agent}){late}"
 
 
 def _ended(event: ev.ContactEnded) -> str:
@@ -330,6 +349,11 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.RecordingFailed: lambda e: _NOT_RECORDED[e.why],
     ev.TextBegun: lambda e: f"writes on a {e.carrier.upper()}: {_TEXT_FOUND[e.found_by]}",
     ev.MessageAdded: lambda e: f"{e.agent or _AUTHOR[e.author]} wrote {e.characters} characters",
+    ev.ListeningBegan: _listening,
+    ev.ListeningTurned: lambda e: f"the supervisor {e.supervisor} now {_MODE[e.mode]}",
+    ev.ListeningEnded: lambda e: (
+        f"the supervisor {e.supervisor} left after {duration(e.lasted_s)}: {_LISTENED.get(e.why, e.why)}"
+    ),
     ev.PartyVerified: lambda e: f"verified by {e.by} as customer {e.party}: {e.method}",
     ev.ContactRelaxed: _relaxed,
     ev.ContactOffered: _offered,

@@ -19,6 +19,7 @@ from contactd.core.destination import kind_of
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import ContactId, Instant, PbxId, QueueId
 from contactd.core.inputs import PbxCompared
+from contactd.core.listener import Mode
 from contactd.core.opening import opening_of
 from contactd.core.plan import Medium
 from contactd.core.step import Step
@@ -216,6 +217,7 @@ class FloorMetrics(Collector):
         yield InfoMetricFamily("contactd_config", "The configuration in force.", {"sha256": sha256})
         yield from self._collect_contacts()
         yield from self._collect_agents()
+        yield from self._collect_listening()
         yield from self._collect_hours()
         steered = GaugeMetricFamily("contactd_pbx_steered", "1 while the PBX's callers are offered.", labels=["pbx"])
         for pbx in set(readings.pbx) | floor.steered:
@@ -266,6 +268,13 @@ class FloorMetrics(Collector):
         yield _by_queue("contactd_waiting", "Contacts that wait or ring, in each queue.", waiting)
         yield _by_queue("contactd_talking", "Contacts that talk, of each queue.", talking)
         yield _by_queue("contactd_longest_wait_seconds", "The longest running wait in each queue.", longest)
+
+    def _collect_listening(self) -> Iterator[Metric]:
+        listening = GaugeMetricFamily("contactd_listening", "Supervisors at talks, by mode.", labels=["mode"])
+        counts = Tally(one.mode for one in self._floor.state.listening.values())
+        for mode in Mode:
+            listening.add_metric([mode], counts[mode])
+        yield listening
 
     def _collect_agents(self) -> Iterator[Metric]:
         floor = self._floor

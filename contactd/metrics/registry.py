@@ -111,6 +111,12 @@ RECORDING_OLDEST_SECONDS = Gauge(
 RECORDING_FREE_BYTES = Gauge(
     "contactd_recording_free_bytes", "What is left where recordings come from and go to.", ["folder"], registry=REGISTRY
 )
+LISTENING_REFUSED = Counter(
+    "contactd_listening_refused",
+    "Supervisors who were not let to a talk, by why.",
+    ["reason"],
+    registry=REGISTRY,
+)
 COMPARISONS = Counter("contactd_comparisons", "Comparisons of the floor with a PBX.", ["pbx"], registry=REGISTRY)
 CORRECTIONS = Counter(
     "contactd_comparison_corrections",

@@ -8,14 +8,15 @@ from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.contact import Recorder
 from contactd.core.ids import AnnouncementId, Instant, OfferId, PbxId, QueueId, contact_id
-from contactd.pbx import announcing, diversions, furnishing, ringing
+from contactd.core.listener import ListeningSeen
+from contactd.pbx import announcing, diversions, furnishing, listening, ringing
 from contactd.pbx.translate import CALLERS_CONTEXTS, HANDSETS, endpoint_of, instant, needs_said
 from contactd.protocols.ami import Message
 
 VARIABLES = (
     *("CONTACTD_CALL", "CONTACTD_OFFER", "CONTACTD_QUEUE", "CONTACTD_SINCE", "CONTACTD_DNIS", "CONTACTD_NEEDS"),
     *("CONTACTD_DIVERSION", "CONTACTD_RECORDER", "CONTACTD_PAUSED", "CONTACTD_RING"),
-    *(announcing.HEARD, furnishing.VARIABLE),
+    *(announcing.HEARD, furnishing.VARIABLE, listening.VARIABLE, listening.HEARS),
 )
 
 _PLACES = {
@@ -57,6 +58,11 @@ def calls_seen(pbx: PbxId, statuses: Sequence[Message], now: Instant) -> tuple[i
             legs.setdefault(status["BridgeID"], []).append((status, values))
     seen = [_seen(pbx, status, values, legs, now) for status, values in callers]
     return tuple(sorted(seen, key=lambda call: (call.queued_at or now, call.contact)))
+
+
+def listening_seen(pbx: PbxId, statuses: Sequence[Message], now: Instant) -> tuple[ListeningSeen, ...]:
+    """The supervisors at talks among the channels."""
+    return listening.found(pbx, [(status, variables(status)) for status in statuses], now)
 
 
 def _seen(

@@ -23,6 +23,8 @@ from contactd.core.commands import (
     PauseRecording,
     ReturnToHold,
     RingAgent,
+    StopListening,
+    TurnListening,
     WithdrawOffer,
 )
 from contactd.core.contact import ContactState
@@ -31,11 +33,11 @@ from contactd.core.ids import ContactId, Instant, PbxId, QueueId, is_test_call
 from contactd.engine.circle import Circle
 from contactd.engine.inbox import Private
 from contactd.metrics import AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS, PbxReading
-from contactd.pbx import announcing, diversions, furnishing, recording, ringing
+from contactd.pbx import announcing, diversions, furnishing, listening, recording, ringing
 from contactd.pbx.ami import AmiLink, AmiSettings
 from contactd.pbx.caller_id import caller_in, callers_in
 from contactd.pbx.furnishing import Furnishing
-from contactd.pbx.inventory import VARIABLES, calls_seen, handsets_seen, variables
+from contactd.pbx.inventory import VARIABLES, calls_seen, handsets_seen, listening_seen, variables
 from contactd.pbx.lag import EventLag
 from contactd.pbx.needs import NeedsReader
 from contactd.pbx.translate import EVENTS, contact_of, number, stamped, translate
@@ -295,6 +297,7 @@ class Steering:
                 handsets=handsets_seen(states) | self._seen_outside(number(edition)),
                 edition=number(edition),
                 static_served=self._static_served,
+                listening=listening_seen(self.pbx, statuses, now),
             )
         )
         self._static_served = False
@@ -365,6 +368,9 @@ class Steering:
                 asyncio.get_running_loop().call_later(_AFTER_TRANSFER_S, self._move_to_hold, command)
             case PauseRecording():
                 recording.pause(self.link, command, self._circle.put)
+            case TurnListening() | StopListening():
+                # What becomes of it the dialplan tells; one that is gone has told so.
+                self.link.post(listening.action(command), lambda _: None)
             case ComparePbx():
                 log.debug("compare_wanted", pbx=self.pbx, why=command.why)
                 self._compare_wanted.set()

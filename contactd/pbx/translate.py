@@ -25,7 +25,7 @@ from contactd.core.ids import (
 )
 from contactd.core.needs import from_text
 from contactd.core.ring_all import outcome_of_leg
-from contactd.pbx import announcing, diversions
+from contactd.pbx import announcing, diversions, listening
 from contactd.pbx.ringing import seat_in
 from contactd.protocols.ami import Message, chan_variables
 
@@ -154,11 +154,13 @@ _TELLS: dict[str, Callable[[ContactId, Message], inp.Input | None]] = {
 
 
 def _user_event(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
+    name = message.get("UserEvent")
+    if name == listening.USER_EVENT:
+        return listening.told(pbx, message, now)
     call = call_of(message)
     if not call:
         return None
     contact = contact_id(pbx, call, now)
-    name = message.get("UserEvent")
     tells = _TELLS.get(name or "")
     if tells is not None:
         return tells(contact, message)

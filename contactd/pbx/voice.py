@@ -26,7 +26,9 @@ from contactd.pbx.gate import Network
 from contactd.pbx.ivr import Reception, TokenCheck, audio_numbers, entries_of
 from contactd.pbx.probe import Probe
 from contactd.pbx.steering import Steering
+from contactd.pbx.supervising import SupervisorCodes
 from contactd.services.crm.recogniser import Recogniser
+from contactd.store.audit import Entry
 
 Insist = Callable[[Callable[[], Coroutine[Any, Any, Any]]], Awaitable[None]]
 
@@ -41,7 +43,13 @@ class Voice:
     """Made by the daemon, once. accepting: False sends new callers to the static queue."""
 
     def __init__(
-        self, settings: Settings, circle: Circle, recogniser: Recogniser, *, accepting: Callable[[], bool]
+        self,
+        settings: Settings,
+        circle: Circle,
+        recogniser: Recogniser,
+        *,
+        accepting: Callable[[], bool],
+        audit: Callable[[Entry], None] = lambda _: None,
     ) -> None:
         self._recogniser = recogniser
         self._settings = settings
@@ -71,6 +79,7 @@ class Voice:
         )
         self._probe = Probe(settings.sounds, self.audio, settings.audiosocket_host)
         self._codes = FeatureCodes(self._pbx_of, circle, settings)
+        self._supervisors = SupervisorCodes(self._pbx_of, circle, settings, audit)
         self.agi = FastAgiServer(
             settings.agi.listen,
             settings.agi.port,
@@ -85,6 +94,7 @@ class Voice:
                 "agent/wrap-up-end": self._codes.end_wrap_up,
                 "agent/recording-pause": self._codes.pause_recording,
                 "agent/recording-resume": self._codes.resume_recording,
+                **self._supervisors.routes(),
                 VERB: answer_probe,
             },
             allow=networks(settings.agi.allow),
@@ -161,7 +171,7 @@ class Voice:
             link.holds = self._holds
             link.tell("CONTACTD_TEST_LINES", audio_numbers(self._reception.lines))
         self._probe.sounds = settings.sounds
-        self._codes.settings = settings
+        self._codes.settings = self._supervisors.settings = settings
 
     def readings(self) -> dict[PbxId, PbxReading]:
         return {name: link.reading() for name, link in self._links.items()}

@@ -15,7 +15,7 @@ CONTEXTS = (
     ),
     *("contactd-leave", "contactd-leave-to", "contactd-external-call"),
     *("contactd-far", "contactd-far-call", "contactd-accept"),
-    *("contactd-fallback", "contactd-return", "contactd-codes", "contactd-code"),
+    *("contactd-fallback", "contactd-return", "contactd-codes", "contactd-code", "contactd-listen"),
     *("contactd-emergency", "contactd-emergency-call", "contactd-callback", "contactd-test"),
 )
 
@@ -49,6 +49,7 @@ TEST_MODULES = {
     "app_waitforsilence.so": "hearing in a test call",
 }
 RECORD_MODULES = {"app_mixmonitor.so": "recording talks", "func_env.so": "knowing that a recording is whole"}
+LISTEN_MODULES = {"app_chanspy.so": "supervisors at talks", "func_import.so": "finding the talk of an agent"}
 REMOTE_MODULES = {"app_read.so": "the key by which an agent outside accepts", "func_dialplan.so": "DIALPLAN_EXISTS()"}
 AUDIO_MODULES = {"res_audiosocket.so": "echo lines", "app_audiosocket.so": "echo lines"}
 

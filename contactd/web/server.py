@@ -18,6 +18,7 @@ from contactd.web.acting import add_acting, only_what_is_kept
 from contactd.web.doors import open_door
 from contactd.web.health import Check, Level, worst
 from contactd.web.requests import contact_of, json, peer_of_request
+from contactd.web.supervising import add_supervising
 from contactd.web.surface import Face, Lobby, Surface
 from contactd.web.tail_page import tail_page
 
@@ -120,6 +121,7 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
     app.router.add_get("/plan", plan)
     app.router.add_get("/facts", facts)
     add_acting(app, surface)
+    add_supervising(app, surface)
 
     async def stop(_: web.Application) -> None:
         surface.tail.stop()

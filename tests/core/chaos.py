@@ -34,6 +34,7 @@ from contactd.core.ids import (
     DiversionId,
     GroupId,
     Instant,
+    ListeningId,
     OfferId,
     PartyId,
     PbxId,
@@ -41,6 +42,8 @@ from contactd.core.ids import (
     SkillId,
     contact_id,
 )
+from contactd.core.listener import Listening, ListeningEnd, ListeningSeen, Mode
+from contactd.core.listening import ListeningWord
 from contactd.core.plan import (
     VOICE_ONLY,
     AgentProfile,
@@ -311,6 +314,8 @@ class Chaos:
             (6, self._muted),
             (2, self._text),
             (3, self._message),
+            (5, self._listening_told),
+            (1, lambda: inp.ListeningTurnAsked(supervisor=dice.choice(AGENTS), mode=dice.choice((None, *Mode)))),
             (8, inp.TimePassed),
         )
         made = dice.choices([make for _, make in kinds], [weight for weight, _ in kinds])[0]()
@@ -564,6 +569,37 @@ class Chaos:
         was = contact is not None and contact.recorder is not None and contact.recorder.paused
         return inp.RecordingMuted(contact=who, offer=offer, paused=was is (self.dice.random() < 0.2), by=By.AGENT)
 
+    def _listening_told(self) -> inp.Input:
+        """Of one that is known, as often as not; else mostly of a talk."""
+        dice = self.dice
+        known = list(self.floor.state.listening.values())
+        word = dice.choice(list(ListeningWord))
+        if known and dice.random() < 0.5:
+            seen = self._listener(dice.choice(known))
+        else:
+            contact = self._known(ContactState.CONNECTED)
+            seen = ListeningSeen(
+                id=ListeningId(f"pbx1-{int(self.now)}.{dice.randint(0, 99)}"),
+                pbx=contact.pbx if contact is not None else dice.choice(PBXES),
+                contact=contact.id if contact is not None and dice.random() < 0.9 else self._contact(),
+                agent=contact.agent if contact is not None and contact.agent is not None else dice.choice(AGENTS),
+                supervisor=dice.choice(AGENTS),
+                channel="PJSIP/1003-00000001",
+                mode=dice.choice(list(Mode)),
+            )
+        return inp.ListeningTold(seen=seen, word=word, why=dice.choice(list(ListeningEnd)))
+
+    def _listener(self, known: Listening) -> ListeningSeen:
+        return ListeningSeen(
+            id=known.id,
+            pbx=known.pbx,
+            contact=known.contact,
+            agent=known.agent,
+            supervisor=known.supervisor,
+            channel=known.channel,
+            mode=self.dice.choice((known.mode, *Mode)),
+        )
+
     def _calendar(self) -> inp.Input:
         return inp.CalendarTurned(
             calendar=self.dice.choice(CALENDARS),
@@ -601,6 +637,7 @@ class Chaos:
             late=frozenset(call.contact for call in seen if dice.random() < 0.1),
             handsets={str(n): dice.choice(list(Handset)) for n in range(1001, 1012) if dice.random() < 0.3},
             edition=dice.choice((0, 2, 3, 3, 3, 3)),
+            listening=tuple(self._listener(one) for one in self.floor.state.listening.values() if dice.random() < 0.7),
         )
 
     def _seen(self, contact: ContactId, call: str, channel: str, known: Contact | None) -> inp.CallSeen:
@@ -752,6 +789,8 @@ class Hostile(Chaos):
         ours |= inp.TextFound | inp.MessageTold
         if isinstance(input_, ours) or self.dice.random() < 0.5:
             return input_, at
+        if isinstance(input_, inp.ListeningTold):
+            return msgspec.structs.replace(input_, seen=self._bent(input_.seen)), at
         if isinstance(input_, inp.PbxCompared):
             calls = tuple(self._bent(call) if self.dice.random() < 0.3 else call for call in input_.calls)
             handsets = {**input_.handsets, self.dice.choice(HOSTILE): self.dice.choice(list(Handset))}
@@ -763,14 +802,14 @@ class Hostile(Chaos):
         fields = [
             name
             for name in told.__struct_fields__
-            if name not in ("contact", "callers", "calls", "handsets", "unsure", "late")
+            if name not in ("contact", "callers", "calls", "handsets", "unsure", "late", "listening")
         ]
         if not fields:
             return told
         name = self.dice.choice(fields)
         lie: object
         match getattr(told, name):
-            case inp.Place() | Handset() | Medium():
+            case inp.Place() | Handset() | Medium() | Mode():
                 return told
             case bool() as said:
                 lie = not said

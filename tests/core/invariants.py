@@ -373,6 +373,8 @@ class Lives:
                 self.outcomes[event.contact] = event
             elif isinstance(event, ev.RecordingFailed | ev.MessageAdded):
                 pass  # what could not be written, and what was written last, is known when everybody has hung up
+            elif isinstance(event, ev.ListeningTurned | ev.ListeningEnded):
+                assert event.contact in self.arrived  # the PBX ends it after the talk
             elif isinstance(event, ev.WrapUpEnded):
                 assert event.contact is None or event.contact in self.arrived
             elif (contact := getattr(event, "contact", None)) is not None:

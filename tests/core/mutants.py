@@ -44,6 +44,7 @@ STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
 )
 KEYS = "keys.py"
 HOLD, PASSING, RECORDING = "hold.py", "passing.py", "recording.py"
+LISTENING = "listening.py"
 HEARING, ANNOUNCING, POSITIONS = "hearing.py", "announcing.py", "positions.py"
 UNSTAFFED = "unstaffed.py"
 RING_ALL, OFFERS = "ring_all.py", "offers.py"
@@ -51,6 +52,34 @@ NEEDS, CUSTOMER = "needs.py", "customer.py"
 PRESENCE, LIMITS, DESKS, STEP, COMPARE = "presence.py", "limits.py", "desks.py", "step.py", "compare.py"
 
 MUTANTS = (
+    Mutant(
+        "whoever listens is silenced with the recording",
+        RECORDING,
+        "        if input_.pause:\n            silence(floor, contact.id, into)\n",
+        "",
+    ),
+    Mutant("only at this talk", LISTENING, "if one.contact == contact]", "if True]"),
+    Mutant(
+        "a listening that the PBX does not have is over",
+        LISTENING,
+        "            into.events.append(_ended(known, ListeningEnd.UNSEEN, at))\n",
+        "            pass\n",
+    ),
+    Mutant("of this PBX only", LISTENING, "known.pbx == input_.pbx and known.id", "known.id"),
+    Mutant(
+        "one that began after the list was asked for is not over", LISTENING, " and known.since < input_.asked_at", ""
+    ),
+    Mutant(
+        "a pause that the listener does not know of is found",
+        LISTENING,
+        "        if paused and one.mode is not Mode.SILENT:\n",
+        "        if False:\n",
+    ),
+    Mutant(
+        "the same mode twice is no fact", LISTENING, "        if known.mode is not seen.mode:\n", "        if True:\n"
+    ),
+    Mutant("nobody listens to nobody", LISTENING, "    elif _is_here(floor, seen.contact, into) and {", "    elif {"),
+    Mutant("who is told to stop stops", LISTENING, "    if input_.mode is None:\n", "    if False:\n"),
     Mutant("the first in line goes first, for one agent", INDEX, "place < best", "place > best"),
     Mutant("the first in line goes first, for several", ROUTE, "    heapify(line)\n", "    line.reverse()\n"),
     Mutant("a boost counts as waiting", INDEX, "return queued_at - boost if", "return queued_at + boost if"),

@@ -30,6 +30,7 @@ from tests.core.invariants import (
     restarted,
     turns_of,
 )
+from tests.core.listeners import Listeners
 from tests.core.pressed import check_keys
 
 LONG = os.environ.get("CONTACTD_LONG") == "1"
@@ -56,6 +57,7 @@ class Walk:
         self.also = also
         self.lives = Lives()
         self.places = Places()
+        self.listeners = Listeners()
         self.staffing = Staffing()
         self.dial_outs = DialOuts()
         self.kinds: set[str] = set()
@@ -90,6 +92,7 @@ class Walk:
         check_keys(before, made, self.live)
         self.lives.follow(made)
         self.places.follow(made, known, self.live)
+        self.listeners.follow(made, self.live)
         self.staffing.follow(made, self.live)
         self.dial_outs.follow(made, self.live)
         if not made.events:
@@ -135,10 +138,10 @@ def test_the_walk_meets_every_kind_of_input_and_event() -> None:
             walk.go(steps)
             missing -= walk.kinds
             given += walk.places.given
-        if len(missing) == 2 and given:
+        if len(missing) == 3 and given:
             break
-    # The one is the store's. The other asks the PBX, and is no fact before that has done it.
-    assert missing == {"FactQuarantined", "RecordingPauseAsked"} and given
+    # The one is the store's. The others ask the PBX, and are no facts before that has done it.
+    assert missing == {"FactQuarantined", "RecordingPauseAsked", "ListeningTurnAsked"} and given
 
 
 def test_every_kind_has_its_decision_and_its_effect() -> None:

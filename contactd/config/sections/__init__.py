@@ -5,7 +5,16 @@ is for, to admins; `make docs` after a change. A new section stands with its sub
 whole.py; what several sections take is in words.py, what a reload takes in live.py.
 """
 
-from contactd.config.sections.agents import AgentSecrets, AgentSection, Handsets, Profile, ProfileMedium, Reason, SignIn
+from contactd.config.sections.agents import (
+    AgentSecrets,
+    AgentSection,
+    Handsets,
+    Profile,
+    ProfileMedium,
+    Reason,
+    SignIn,
+    Supervisor,
+)
 from contactd.config.sections.announcements import Announcements, PositionTable, QueueMessage, TimesTable
 from contactd.config.sections.calendars import Calendar, CalendarSections, SpecialDay
 from contactd.config.sections.cases import CaseSections, CaseType
@@ -88,6 +97,7 @@ __all__ = [
     "SpecialDay",
     "Speech",
     "Spool",
+    "Supervisor",
     "TimesTable",
     "Web",
     "Webhook",

@@ -76,6 +76,18 @@ class Profile(Struct, frozen=True, kw_only=True):
     media: dict[words.Medium, ProfileMedium]
 
 
+class Supervisor(Struct, frozen=True, kw_only=True):
+    """One section for each kind of supervisor: whose talks they may be at (docs/supervising.rst). Who is one,
+    ``supervisor`` of [agents.<id>] says; without such a section nobody listens to anybody."""
+
+    queues: tuple[words.Queue, ...] = ()
+    """Talks of contacts of these queues only. Empty: of all queues."""
+    groups: tuple[words.Group, ...] = ()
+    """Talks of agents of these groups only. Empty: of all agents."""
+    modes: tuple[Literal["listen", "whisper", "barge"], ...] = ("listen", "whisper", "barge")
+    """listen: nobody hears the supervisor. whisper: the agent does. barge: both do."""
+
+
 class AgentSection(Struct, frozen=True, kw_only=True):
     """One section for each agent; each has a PIN in the secrets file. The name is the agent's id."""
 
@@ -101,6 +113,10 @@ class AgentSection(Struct, frozen=True, kw_only=True):
     record: bool | None = None
     """Whether the agent's talks are recorded. false: never. true: also those of queues that say no, unless the customer
     refused. Left out: as the queues say."""
+    supervisor: words.Supervisor | None = None
+    """The kind of supervisor that the agent is, from [supervisors.<id>]. Left out: none."""
+    listened_to: bool = True
+    """false: no supervisor is ever at this agent's talks."""
     skills: dict[words.Skill, words.Level] = {}
     """Skill = the agent's level."""
 

@@ -25,6 +25,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("handsets",),
     ("reasons",),
     ("profiles",),
+    ("supervisors",),
     ("agents",),
     # As migrate_dsn.
     ("database", "worker_dsn"),

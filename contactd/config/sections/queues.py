@@ -140,6 +140,9 @@ class Queue(Struct, frozen=True, kw_only=True):
     """What callers hear before the first talk that is recorded. A caller who cannot hear it is not recorded."""
     record_days: words.Days | None = None
     """How long the queue's recordings are kept. Left out: ``keep_days`` of [recording]."""
+    listen: Literal["no", "announced", "yes"] = "yes"
+    """Whether supervisors may be at the queue's talks. announced: only where the caller has heard the
+    ``record_announcement`` in this call, which should say so. Who may be there: docs/supervising.rst."""
     music: MusicClass = ""
     """The music on hold of those who wait here. Empty: the PBX's own choice (CONTACTD_MOH)."""
     whisper: tuple[words.Sound, ...] = ()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from contactd.config.sections import words
-from contactd.config.sections.agents import AgentSecrets, AgentSection, Handsets, Profile, Reason, SignIn
+from contactd.config.sections.agents import AgentSecrets, AgentSection, Handsets, Profile, Reason, SignIn, Supervisor
 from contactd.config.sections.announcements import Announcements
 from contactd.config.sections.calendars import Calendar
 from contactd.config.sections.cases import CaseType
@@ -92,6 +92,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     handsets: Handsets = Handsets()
     reasons: dict[words.Reason, Reason] = {}
     profiles: dict[words.Profile, Profile] = {}
+    supervisors: dict[words.Supervisor, Supervisor] = {}
     agents: dict[words.Agent, AgentSection] = {}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from datetime import datetime
 
 from contactd.ctl.ami import Denied, Session
@@ -126,9 +127,9 @@ def _permitted(session: Session, action: str, fields: dict[str, str]) -> bool:
 
 
 def check_modules(
-    pbx: Subject, session: Session, *, major: int, echo_lines: list[str], records: bool, remotes: bool
+    pbx: Subject, session: Session, *, major: int, echo_lines: list[str], also: Mapping[str, dict[str, str]]
 ) -> bool:
-    """Whether it can be seen which modules are loaded."""
+    """Whether it can be seen which modules are loaded. also: what the configuration needs beyond, by the finding."""
     # Of a function that is not there Getvar gives an empty value and no error.
     if session.variable("IFMODULE(func_module.so)") != "1":
         pbx.warning(
@@ -144,10 +145,9 @@ def check_modules(
         pbx.ok("modules", f"the {len(dialplan.MODULES)} modules that the dialplan needs are loaded")
     if missing := _missing(session, dialplan.TEST_MODULES):
         pbx.warning("test-modules", _told(missing, dialplan.TEST_MODULES), _load(missing))
-    if records and (missing := _missing(session, dialplan.RECORD_MODULES)):
-        pbx.error("record-modules", _told(missing, dialplan.RECORD_MODULES), _load(missing))
-    if remotes and (missing := _missing(session, dialplan.REMOTE_MODULES)):
-        pbx.error("remote-modules", _told(missing, dialplan.REMOTE_MODULES), _load(missing))
+    for finding, modules in also.items():
+        if missing := _missing(session, modules):
+            pbx.error(finding, _told(missing, modules), _load(missing))
     if missing := _missing(session, dialplan.AUDIO_MODULES):
         remedy = _load(missing)
         if major < dialplan.FIRST_WITH_AUDIOSOCKET:

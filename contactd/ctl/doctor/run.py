@@ -18,6 +18,7 @@ from contactd.ctl.doctor.daemon import check_daemon
 from contactd.ctl.doctor.database import check_database
 from contactd.ctl.doctor.findings import Findings, Subject
 from contactd.ctl.doctor.listeners import PortTaken, StandIn
+from contactd.protocols.dialplan import LISTEN_MODULES, RECORD_MODULES, REMOTE_MODULES
 from contactd.services.recording.watching import records
 
 
@@ -72,6 +73,16 @@ def _answering(host: Subject, settings: Settings, *, runs: bool) -> Iterator[boo
             )
 
 
+def modules_for(settings: Settings, remotes: list[str]) -> dict[str, dict[str, str]]:
+    """What this configuration asks of the PBX beyond what every dialplan needs."""
+    asked = {
+        "record-modules": (records(settings), RECORD_MODULES),
+        "remote-modules": (bool(remotes), REMOTE_MODULES),
+        "listen-modules": (bool(settings.supervisors), LISTEN_MODULES),
+    }
+    return {finding: modules for finding, (wanted, modules) in asked.items() if wanted}
+
+
 def check_pbx(subject: Subject, settings: Settings, name: PbxId, *, answered: bool) -> None:
     """answered: whether the PBX would find somebody at the ports of [agi] and [audiosocket]."""
     section = settings.pbx[name]
@@ -96,7 +107,7 @@ def check_pbx(subject: Subject, settings: Settings, name: PbxId, *, answered: bo
             pbx.check_clock(subject, offset_s, zone, pbx.own_zone())
             recorded = records(settings)
             modules_known = pbx.check_modules(
-                subject, session, major=major, echo_lines=echo_lines, records=recorded, remotes=bool(remotes)
+                subject, session, major=major, echo_lines=echo_lines, also=modules_for(settings, remotes)
             )
             if recorded:
                 dialplan.check_recordings(subject, session, settings.recording.inbox)

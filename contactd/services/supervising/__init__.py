@@ -1,0 +1,1 @@
+"""Supervisors at talks: who may be at whose, and in which mode."""
