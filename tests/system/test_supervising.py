@@ -270,3 +270,28 @@ async def test_a_whisper_is_not_on_the_recording(centre: Centre) -> None:
     (one,) = [recorded(path) for path in inbox.glob("*.done")]
     assert one.caller.has(CALLER_HZ) and one.agent.has(AGENT_HZ)
     assert not one.caller.has(BOSS_HZ) and not one.agent.has(BOSS_HZ)
+
+
+async def test_contactctl_rings_the_supervisor_turns_the_listening_and_ends_it(centre: Centre) -> None:
+    _, call, at_anna = await talking(centre)
+    carla = await boss(centre)
+
+    async def ctl(*words: str, check: bool = True) -> str:
+        done = await asyncio.to_thread(centre.stack.daemon.ctl, "supervise", *words, check=check)
+        return done.stdout if check else f"{done.returncode}: {done.stderr}"
+
+    assert await ctl("listen", "anna", "--on", "1003") == "1003 rings: carla answers, and is there\n"
+    at_boss = await (await carla.next_call(timeout_s=15)).wait("confirmed")
+    await ears(caller=(call, LISTEN["caller"]), agent=(at_anna, LISTEN["agent"]), boss=(at_boss, LISTEN["boss"]))
+    await centre.until_fact("ListeningBegan", mode="listen")
+    assert "carla" in await ctl("list") and (await ctl("listen", "anna", "--on", "1003", check=False)).startswith("5: ")
+    assert await ctl("barge", "anna", "--on", "1003") == "carla: barge\n"
+    await ears(caller=(call, BARGE["caller"]), agent=(at_anna, BARGE["agent"]), boss=(at_boss, BARGE["boss"]))
+    await centre.until_fact("ListeningTurned", mode="barge")
+    assert await ctl("stop", "--on", "1003") == "carla: at nobody's talk\n"
+    await at_boss.wait("disconnected")
+    assert (await centre.until_fact("ListeningEnded")).body["why"] == "supervisor"
+    assert (await ctl("listen", "anna", "--on", "1001", check=False)).startswith("5: ")
+    assert (await ctl("listen", "anna", "--on", "1999", check=False)).startswith("4: ")
+    assert await ctl("list") == "nobody\n"
+    await talk(call, at_anna)
