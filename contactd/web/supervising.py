@@ -1,6 +1,6 @@
 """contactctl supervise: who is to hear whom, asked and written down. A refusal is a value with a stable code.
 
-contactd's own AMI account rings nobody up (docs/adr/0005). So where a listening is still to begin the answer says what
+contactd's own AMI account rings nobody up (decision 5). So where a listening is still to begin the answer says what
 contactctl is to place: a call to the supervisor's handset, which then dials the code itself, and is asked again there.
 """
 
