@@ -17,10 +17,24 @@ from contactd.core.ivr.expressions import Value
 from contactd.core.ivr.flow import Flow
 from contactd.core.ivr.nodes import Collect, Menu
 from contactd.core.ivr.prompts import How
-from contactd.core.ivr.run import ChangeLanguage, End, Listen, Over, Play, Pronounce, Run, Step, Utter, Visit
+from contactd.core.ivr.run import (
+    ChangeLanguage,
+    End,
+    Listen,
+    Over,
+    Place,
+    Play,
+    Pronounce,
+    Run,
+    Step,
+    Utter,
+    Visit,
+    stands,
+)
 from contactd.core.opening import opening_of
 from contactd.core.routing.waits import estimated_wait
 from contactd.pbx.agi_session import AgiSession
+from contactd.pbx.flow_place import VARIABLE, PlaceKeeper
 
 _KEYS = "0123456789*#"
 
@@ -36,11 +50,21 @@ class Entry:
 
 
 async def go_through(
-    session: AgiSession, entry: Entry, contact: ContactId, facts: Mapping[str, Value], put: Callable[[inp.Input], None]
+    session: AgiSession,
+    entry: Entry,
+    contact: ContactId,
+    facts: Mapping[str, Value],
+    put: Callable[[inp.Input], None],
+    keeper: PlaceKeeper,
+    left: str = "",
 ) -> End:
-    """To the flow's end. put: the way to the floor. Raises what the session raises, with the way so far told."""
-    run = Run(entry.flows, entry.flow, facts)
+    """To the flow's end. put: the way to the floor. left: what keeper left on the channel, of a caller who was here.
+
+    Raises what the session raises, with the way so far told.
+    """
+    run = _again(entry, facts, keeper.opened(session.request.uniqueid, left)) or Run(entry.flows, entry.flow, facts)
     told = 0
+    kept = bool(left)
 
     def tell(*, asks: str = "", served: bool = False) -> None:
         """asks: the question that the caller has just come to, whose answer is told next time."""
@@ -61,14 +85,28 @@ async def go_through(
             if here is not asked and isinstance(entry.flows[here.flow].nodes[here.node], Menu | Collect):
                 asked = here
                 tell(asks=run.way()[-1])
+                place = keeper.sealed(session.request.uniqueid, run.place(), run.variables)
+                if place or kept:
+                    await session.set_variable(VARIABLE, place)
+                kept = bool(place)
             step = steps.send(await _carry_out(session, step, entry.file_of))
     except StopIteration as stopped:
         end: End = stopped.value
         tell(served=isinstance(end, Over))
+        if kept and not isinstance(end, Over):
+            await session.set_variable(VARIABLE, "")
         return end
     except BaseException:
         tell()
         raise
+
+
+def _again(entry: Entry, facts: Mapping[str, Value], left: tuple[Place, dict[str, Value]] | None) -> Run | None:
+    """None: the caller begins anew."""
+    if left is None or not stands(*left, entry.flow, entry.flows):
+        return None
+    place, variables = left
+    return Run(entry.flows, entry.flow, facts, variables, begin=place)
 
 
 async def _carry_out(session: AgiSession, step: Step, file_of: Callable[[str, str], str]) -> str:

@@ -31,6 +31,7 @@ from contactd.pbx.agi_session import AgiBroken, AgiRefused, AgiSession, AgiTimed
 from contactd.pbx.audiosocket import AudioHandler, AudioSession, AudioSocketServer
 from contactd.pbx.caller_id import printable
 from contactd.pbx.callers import withheld
+from contactd.pbx.flow_place import PlaceKeeper
 from contactd.pbx.flows import Entry as FlowEntry
 from contactd.pbx.flows import Facts, go_through
 from contactd.pbx.needs import NeedsReader
@@ -158,9 +159,11 @@ class Reception:
         audio: AudioSocketServer,
         audio_host: str,
         recogniser: Recogniser,
+        places: PlaceKeeper,
         holds: furnishing.Furnishing = furnishing.USUAL,
     ) -> None:
         self._recogniser = recogniser
+        self._places = places
         self.holds = holds
         self._pbx_of = pbx_of
         self._hung_up = hung_up
@@ -222,7 +225,8 @@ class Reception:
                     "party.language": known.language if known is not None else None,
                 }
                 facts = Facts(self._circle.floor, pbx, self._circle.clock.now, call)
-                end = await go_through(session, entry, contact, facts, self._circle.put)
+                left = request.args[5] if len(request.args) > 5 else ""
+                end = await go_through(session, entry, contact, facts, self._circle.put, self._places, left)
                 if isinstance(end, Over):
                     await session.command("HANGUP")
                     return
@@ -244,7 +248,7 @@ class Reception:
             if cause is not None:
                 self._circle.put(inp.CallerHungUp(contact=contact, cause=cause))
         except (AgiRefused, AgiTimedOut, AgiBroken) as error:
-            # The dialplan goes on into the hold, with the default queue.
+            # The dialplan goes on into the hold, with the default queue; or asks again, with the place in a flow.
             log.warning("menu_broke_off", contact=contact, error=str(error))
 
     async def _ask(self, session: AgiSession, contact: ContactId, said: str, chosen: Needs | None) -> None:

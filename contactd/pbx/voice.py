@@ -21,6 +21,7 @@ from contactd.pbx.audiosocket import AudioSocketServer
 from contactd.pbx.callers import Callers
 from contactd.pbx.codes import FeatureCodes
 from contactd.pbx.fastagi import FastAgiServer
+from contactd.pbx.flow_place import PlaceKeeper, key_in
 from contactd.pbx.furnishing import Furnishing
 from contactd.pbx.gate import Network
 from contactd.pbx.ivr import Reception, TokenCheck, audio_numbers, entries_of
@@ -75,6 +76,7 @@ class Voice:
             audio=self.audio,
             audio_host=settings.audiosocket_host,
             recogniser=recogniser,
+            places=PlaceKeeper(key_in(Path(settings.state_dir))),
             holds=self._holds,
         )
         self._probe = Probe(settings.sounds, self.audio, settings.audiosocket_host)

@@ -3,11 +3,13 @@
 from types import SimpleNamespace
 from uuid import UUID
 
+from cryptography.fernet import Fernet
 from structlog.testing import capture_logs
 
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import PbxId
 from contactd.engine.clock import Clock
+from contactd.pbx.flow_place import PlaceKeeper
 from contactd.pbx.ivr import AudioLine, Reception, echo
 from contactd.protocols import audiosocket as wire
 from tests.pbx.audio import FRAME, Line
@@ -31,6 +33,7 @@ async def reception(audio: Line) -> House:
         audio=audio.server,
         audio_host="cc.example.org",
         recogniser=Strangers(),  # type: ignore[arg-type]
+        places=PlaceKeeper(Fernet.generate_key()),
     )
     await home.server.start()
     return home

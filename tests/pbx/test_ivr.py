@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import structlog
+from cryptography.fernet import Fernet
 
 from contactd.core import inputs as inp
 from contactd.core.contact import Contact, Known, Needs
@@ -19,6 +20,7 @@ from contactd.core.ids import AgentId, PbxId, QueueId, SkillId, contact_id
 from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan
 from contactd.engine.inbox import Private
 from contactd.pbx.agi_session import AgiBroken, AgiTimedOut, CallerGone, SessionClosed
+from contactd.pbx.flow_place import PlaceKeeper
 from contactd.pbx.ivr import AudioLine, Entry, Menu, Reception, TokenCheck, audio_numbers, echo
 from contactd.pbx.needs import NeedsReader
 from contactd.protocols.agi import AgiRequest, parse_request
@@ -110,6 +112,7 @@ def reception(entry: Entry = MENU, *, accepting: bool = True, hung_up: int | Non
         audio=None,  # type: ignore[arg-type]
         audio_host="127.0.0.1",
         recogniser=Strangers(),  # type: ignore[arg-type]
+        places=PlaceKeeper(Fernet.generate_key()),
     )
     return made, circle
 

@@ -262,3 +262,33 @@ async def test_a_flow_is_replaced_while_a_caller_is_inside_who_finishes_the_old_
     finally:
         flow.write_text(old)
         await files.reload("taken")
+
+
+async def test_after_a_kill_a_caller_hears_an_apology_and_goes_on_at_the_same_question(centre: Centre) -> None:
+    daemon = centre.stack.daemon
+    call = await centre.dial("5003")
+    await centre.until_fact("FlowWent", asks="choose")
+    await call.dtmf("1")
+    await centre.until_fact("FlowWent", asks="account")
+    asked = centre.last_of("FlowWent", asks="account")
+    daemon.kill()
+    assert await call.tone() > 0, "nobody apologised"
+    daemon.start()
+    await centre.until(
+        lambda: (now := centre.last_of("FlowWent", asks="account")) and now.seq > asked.seq, "the same question"
+    )
+    assert call.state == "confirmed"
+    log = centre.stack.asterisk.log.read_text()
+    await call.dtmf("4719")
+    await call.wait("disconnected", 20)
+    story = await centre.story()
+    went = [fact.body for fact in story if fact.kind == "FlowWent"]
+    assert [(one["asks"], one["passed"]) for one in went] == [
+        ("choose", ["welcome"]),
+        ("account", ["choose=1"]),
+        ("account", []),
+        ("", ["account=next", "said", "bye"]),
+    ]
+    assert kinds(story)[0] == "ContactArrived" and kinds(story).count("ContactArrived") == 1
+    assert body(story, "ContactEnded")["outcome"] == "self_served"
+    assert "4719" not in daemon.log.read_text() and "4719" not in log

@@ -15,7 +15,7 @@ from decimal import Decimal
 from contactd.core.contact import Needs
 from contactd.core.errors import ContactdError
 from contactd.core.ids import QueueId
-from contactd.core.ivr.expressions import Scope, Value
+from contactd.core.ivr.expressions import Kind, Scope, Value
 from contactd.core.ivr.flow import Flow
 from contactd.core.ivr.nodes import Branch, Collect, HangUp, Menu, Node, Queue, Return, Say, Set, Speak, Subflow
 from contactd.core.ivr.prompts import How, Piece, Said, Sound, Spoken, Text
@@ -92,6 +92,15 @@ class Visit:
     answer: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a caller stands. callers: the flows that called, the outermost first, and to which node each goes back."""
+
+    flow: str
+    node: str
+    callers: tuple[tuple[str, str], ...] = ()
+
+
 class FlowStuck(ContactdError):
     """The flow leads nowhere, which its check did not see."""
 
@@ -116,17 +125,26 @@ class Run:
     facts: Scope
     variables: dict[str, Value] = field(default_factory=dict)
     visits: list[Visit] = field(default_factory=list)
+    begin: Place | None = None
+    """None: at the flow's start. Else a question where the caller stood before, which is asked again."""
     _ahead: str = ""
     """A key that the caller pressed before the question."""
+    _callers: list[tuple[str, str]] = field(default_factory=list)
 
     def way(self) -> tuple[str, ...]:
         """The nodes that the caller came to; those of another flow as ``flow.node``."""
         return tuple(one.node if one.flow == self.flow.id else f"{one.flow}.{one.node}" for one in self.visits)
 
+    def place(self) -> Place:
+        """Of the last node that the caller came to."""
+        return Place(self.visits[-1].flow, self.visits[-1].node, tuple(self._callers))
+
     def steps(self) -> Steps:
-        callers: list[tuple[Flow, str]] = []
         scope = _Known(self.variables, self.facts)
         flow, name = self.flow, self.flow.start
+        if self.begin is not None:
+            flow, name = self.flows[self.begin.flow], self.begin.node
+            self._callers = list(self.begin.callers)
         while True:
             if len(self.visits) >= MOST_NODES:
                 raise FlowStuck(f"flow {flow.id} went through {MOST_NODES} nodes; run: contactctl flow check")
@@ -140,11 +158,12 @@ class Run:
                 case HangUp():
                     return Over()
                 case Return():
-                    if not callers:
+                    if not self._callers:
                         return Over()
-                    flow, name = callers.pop()
+                    caller, name = self._callers.pop()
+                    flow = self.flows[caller]
                 case Subflow():
-                    callers.append((flow, node.next))
+                    self._callers.append((flow.id, node.next))
                     flow = self.flows[node.flow]
                     name = flow.start
                 case _:
@@ -251,6 +270,21 @@ def _language(flow: Flow, scope: Scope) -> str:
     return near[0] if near else flow.languages[0]
 
 
+def stands(place: Place, variables: Mapping[str, Value], flow: Flow, flows: Mapping[str, Flow]) -> bool:
+    """Whether somebody who stood there can go on: the flows may have been changed meanwhile."""
+    there = flows.get(place.flow)
+    if there is None or not isinstance(there.nodes.get(place.node), Menu | Collect):
+        return False
+    if (place.callers[0][0] if place.callers else place.flow) != flow.id:
+        return False
+    if any(name not in flows or node not in flows[name].nodes for name, node in place.callers):
+        return False
+    return all(
+        name == "language" or _KIND_OF.get(type(value)) is there.variables.get(name)
+        for name, value in variables.items()
+    )
+
+
 def understood(node: Collect, keys: str) -> Value:
     """What the keys mean, or None when they are not what is wanted. A date is told as 2026-12-24, a time as 08:30."""
     if node.what == "yes_no":
@@ -267,6 +301,7 @@ def _date(keys: str, node: Collect) -> str | None:
     return f"{year:04}-{month:02}-{day:02}" if right else None
 
 
+_KIND_OF = {str: Kind.TEXT, bool: Kind.TRUTH, int: Kind.NUMBER, Decimal: Kind.NUMBER}
 _AMOUNT = re.compile(r"[0-9]+(\*[0-9]{1,2})?")
 _TIME = re.compile(r"([01][0-9]|2[0-3])[0-5][0-9]")
 _DATES = {
