@@ -49,7 +49,7 @@ from contactd.services.crm.recogniser import ANSWER_S, Recogniser
 from contactd.services.recording.watching import Watch as RecordingWatch
 from contactd.services.speech import Speaker, SpeechFailed
 from contactd.services.supervising.auditing import ListeningAudit
-from contactd.store import case_watch, jobs, outbox
+from contactd.store import case_watch, jobs, outbox, voicemail
 from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, FloorRow, Journal, open_pool
@@ -384,6 +384,7 @@ def _table_watches(stack: contextlib.AsyncExitStack, pool: Any, floor: int) -> I
         stack.callback(metrics.close)
     yield functools.partial(jobs.watch, pool, floor, job_metrics)
     yield functools.partial(case_watch.watch, pool, case_metrics)
+    yield functools.partial(voicemail.watch, pool)
     yield functools.partial(outbox.watch, pool, floor, hook_metrics)
 
 

@@ -1115,6 +1115,20 @@ COMMENT ON COLUMN recording.whole IS 'False: the PBX died over it, or wrote less
 CREATE INDEX recording_contact ON recording (contact);
 CREATE INDEX recording_began ON recording (began_at DESC);
 
+CREATE TABLE voicemail (
+    blob    uuid             PRIMARY KEY REFERENCES blob ON DELETE CASCADE,
+    contact uuid             NOT NULL,
+    queue   text             NOT NULL,
+    left_at timestamptz      NOT NULL,
+    seconds double precision NOT NULL,
+    done_at timestamptz,
+    done_by text,
+    CHECK ((done_at IS NULL) = (done_by IS NULL))
+);
+COMMENT ON TABLE voicemail IS 'A message that a caller left for the people of a queue. It goes with its recording: by its time, and with who called.';
+COMMENT ON COLUMN voicemail.done_by IS 'Who says that it was dealt with; null: it waits.';
+CREATE INDEX voicemail_waits ON voicemail (queue, left_at) WHERE done_at IS NULL;
+
 CREATE FUNCTION reveal_blob(audited bigint) RETURNS TABLE (path text, hash bytea, key_id text, key bytea)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 -- By what a recording can be read, for a read that was written down and committed, as in reveal().
@@ -1459,6 +1473,9 @@ GRANT SELECT, INSERT, DELETE, UPDATE (key_id, key) ON blob TO contactd_worker;
 GRANT SELECT, INSERT, DELETE ON recording TO contactd_worker;
 GRANT SELECT (id, hash, bytes, path, key_id, kept_at, expires, hold), UPDATE (hold) ON blob TO contactd_daemon;
 GRANT SELECT ON recording TO contactd_daemon;
+GRANT SELECT, INSERT ON voicemail TO contactd_worker;
+GRANT SELECT, UPDATE (done_at, done_by) ON voicemail TO contactd_daemon;
+GRANT SELECT ON voicemail TO contactd_reader;
 REVOKE ALL ON FUNCTION reveal_blob(bigint), held_blobs(uuid[]), erase_recordings(bigint, uuid[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION held_blobs(uuid[]) TO contactd_worker;
 GRANT EXECUTE ON FUNCTION reveal_blob(bigint), erase_recordings(bigint, uuid[]) TO contactd_daemon;

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from contactd.config.announcements import check_announcements
 from contactd.config.calendars import check_calendar
-from contactd.config.destinations import check_destinations, check_remote_number
+from contactd.config.destinations import check_destinations, check_remote_number, takes_messages
 from contactd.config.flows import check_flows
 from contactd.config.lookups import check_lookup, check_lookup_secret
 from contactd.config.problems import Key, Problems
@@ -342,11 +342,11 @@ def check_secrets(sections: Sections, secrets: SecretSections, into: Problems) -
     for agent in sections.agents:
         if agent not in secrets.agents:
             into.add(("agents", agent, "pin"), "this key is missing", "Give 4 to 10 digits in quotes")
-    records = any(queue.record != "no" for queue in sections.queues.values())
+    records = any(queue.record != "no" for queue in sections.queues.values()) or takes_messages(sections)
     if secrets.recording.key is None and (records or any(agent.record for agent in sections.agents.values())):
         into.add(
             ("recording", "key"),
-            "this key is missing, and talks are recorded",
+            "this key is missing, and talks are recorded, or messages",
             "Give 64 hexadecimal digits in quotes, as openssl rand -hex 32 prints them, and keep a copy",
         )
     for pbx in secrets.pbx:

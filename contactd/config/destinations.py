@@ -5,13 +5,15 @@ Whoever adds a key that holds a destination adds it to leads(): from there all o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from contactd.config.problems import Key, Problems
 from contactd.config.sections import AgentSection, DestinationTable, KeyTable, Queue, Sections
 from contactd.core.destination import (
     Destination,
     ToExternal,
+    ToMailbox,
     ToMenu,
     ToMessage,
     Tone,
@@ -32,20 +34,31 @@ def as_destination(table: DestinationTable | None) -> Destination | None:
     """table: checked, so that exactly one of its keys is given; None: there is no destination."""
     if table is None:
         return None
-    if table.queue is not None:
-        return ToQueue(queue=table.queue)
-    if table.voicemail is not None:
-        return ToVoicemail(box=table.voicemail)
-    if table.external is not None:
-        return ToExternal(number=table.external)
-    if table.message is not None:
-        return ToMessage(sound=table.message)
-    return ToTone(tone=Tone(table.hang_up or Tone.BUSY))
+    for kind, made in _MADE.items():
+        target = getattr(table, kind)
+        if target is not None:
+            return made(target)
+    return ToTone(tone=Tone.BUSY)
+
+
+_MADE: dict[str, Callable[[Any], Destination]] = {
+    "queue": lambda queue: ToQueue(queue=queue),
+    "voicemail": lambda box: ToVoicemail(box=box),
+    "mailbox": lambda queue: ToMailbox(queue=queue),
+    "external": lambda number: ToExternal(number=number),
+    "message": lambda sound: ToMessage(sound=sound),
+    "hang_up": lambda tone: ToTone(tone=Tone(tone)),
+}
 
 
 def as_way(table: KeyTable) -> Way:
     """table: checked."""
     return ToMenu() if table.menu else as_destination(table) or ToMenu()
+
+
+def takes_messages(sections: Sections) -> bool:
+    """Whether any caller may leave a message that contactd keeps."""
+    return any(table.mailbox is not None for _, table in leads(sections))
 
 
 def leads(sections: Sections) -> Iterator[tuple[Key, DestinationTable]]:
@@ -103,9 +116,10 @@ def check_destinations(sections: Sections, into: Problems) -> None:
     check_dialling(sections, into)
     for key, table in leads(sections):
         _one_of_them(key, table, into)
-        if table.queue and table.queue not in sections.queues:
-            remedy = f"Give one of {', '.join(sections.queues)}, or add it to [queues]"
-            into.add((*key, "queue"), f'there is no queue "{table.queue}"', remedy)
+        for name, wanted in (("queue", table.queue), ("mailbox", table.mailbox)):
+            if wanted and wanted not in sections.queues:
+                remedy = f"Give one of {', '.join(sections.queues)}, or add it to [queues]"
+                into.add((*key, name), f'there is no queue "{wanted}"', remedy)
         if table.external:
             _external(sections, (*key, "external"), table.external, into)
     _circles(sections, into)

@@ -60,7 +60,7 @@ class Outcome(StrEnum):
     TIMED_OUT = "timed_out"
     """Sent away after the longest wait (CONTACTD_MAX_WAIT): the caller did not give up, we did."""
     DIVERTED_VOICEMAIL = "diverted_voicemail"
-    """Sent to a voicemail box; whether there is a message, the box tells."""
+    """Sent to a voicemail box; whether there is a message, the box tells, or contactctl voicemail."""
     DIVERTED_EXTERNAL = "diverted_external"
     DIVERTED_MESSAGE = "diverted_message"
     DIVERTED_HANG_UP = "diverted_hang_up"

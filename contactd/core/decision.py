@@ -175,6 +175,7 @@ def end_contact(
 
 _DIVERTED: dict[str, Outcome] = {
     "voicemail": Outcome.DIVERTED_VOICEMAIL,
+    "mailbox": Outcome.DIVERTED_VOICEMAIL,
     "external": Outcome.DIVERTED_EXTERNAL,
     "message": Outcome.DIVERTED_MESSAGE,
     "hang_up": Outcome.DIVERTED_HANG_UP,

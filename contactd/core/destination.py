@@ -34,6 +34,13 @@ class ToVoicemail(_Destination, frozen=True, kw_only=True, gc=False, tag="voicem
     """As VoiceMail() takes it: ``100`` or ``100@sales``."""
 
 
+class ToMailbox(_Destination, frozen=True, kw_only=True, gc=False, tag="mailbox"):
+    """The caller leaves a message there, which contactd keeps, and the call ends."""
+
+    queue: QueueId
+    """Whose people are to hear it."""
+
+
 class ToExternal(_Destination, frozen=True, kw_only=True, gc=False, tag="external"):
     number: str
     """Digits, with a + in front perhaps; one of those that the site allows."""
@@ -56,7 +63,7 @@ class ToMenu(_Destination, frozen=True, kw_only=True, gc=False, tag="menu"):
     """Back to what the caller met first on the line, by a key: the place in the queue is kept meanwhile."""
 
 
-Outside = ToVoicemail | ToExternal | ToMessage | ToTone
+Outside = ToVoicemail | ToMailbox | ToExternal | ToMessage | ToTone
 """No agent comes after it: the dialplan carries it out alone."""
 Destination = ToQueue | Outside
 Way = Destination | ToMenu
@@ -73,7 +80,7 @@ def kind_of(destination: Way) -> str:
 def target_of(destination: Way) -> str:
     """What stands behind the kind: the queue, the box, the number, the sound, the tone; nothing behind the menu."""
     match destination:
-        case ToQueue():
+        case ToQueue() | ToMailbox():
             return destination.queue
         case ToVoicemail():
             return destination.box

@@ -35,7 +35,7 @@ class HeldSo(ContactdError):
 
 
 @contextlib.asynccontextmanager
-async def _store(config: Path, *, writes: bool = False) -> AsyncIterator[Any]:
+async def opened_store(config: Path, *, writes: bool = False) -> AsyncIterator[Any]:
     database, secrets = database_access(config)
     async with reader(database.dsn, password=secrets.password, writes=writes) as connection:
         yield connection
@@ -52,13 +52,13 @@ async def _one(connection: Any, text: str) -> Recording:
 
 async def listed(config: Path, most: int, contact: str | None, agent: str | None) -> list[dict[str, Any]]:
     """The newest first; nothing of what was said."""
-    async with _store(config) as connection:
+    async with opened_store(config) as connection:
         meant = await one_contact(connection, config, contact) if contact is not None else None
         return [_told(one) for one in await rows.listed(connection, most, meant, agent)]
 
 
 async def shown(config: Path, text: str) -> dict[str, Any]:
-    async with _store(config) as connection:
+    async with opened_store(config) as connection:
         return _told(await _one(connection, text))
 
 
@@ -66,7 +66,7 @@ async def export(config: Path, text: str, out: BinaryIO) -> dict[str, Any]:
     """Write it down, then the WAV to out: checked piece by piece, and in the end as a whole. Raises NotReadable."""
     section, secret = recording_access(config)
     keys = KeyRing.of_hex([*([secret.key] if secret.key is not None else []), *secret.old_keys])
-    async with _store(config, writes=True) as connection:
+    async with opened_store(config, writes=True) as connection:
         recording = await _one(connection, text)
         blob = await rows.reveal(connection, Who.me(), recording)
     if blob is None:
@@ -90,7 +90,7 @@ async def export(config: Path, text: str, out: BinaryIO) -> dict[str, Any]:
 
 async def held(config: Path, text: str, why: str, *, held: bool) -> dict[str, Any]:
     """Raises HeldSo."""
-    async with _store(config, writes=True) as connection:
+    async with opened_store(config, writes=True) as connection:
         recording = await _one(connection, text)
         if not await rows.hold(connection, Who.me(), recording, held=held, why=why):
             raise HeldSo(f"{recording.id} is {'held already' if held else 'not held'}.")

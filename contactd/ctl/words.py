@@ -9,7 +9,7 @@ from contactd.core import events as ev
 from contactd.core.agent import AgentState, By
 from contactd.core.announcements import Range, Said, SayMessage, SayPosition, SayWait, SayWelcome
 from contactd.core.contact import Estimate, KnownBy, Outcome
-from contactd.core.destination import ToExternal, ToMenu, ToMessage, ToQueue, ToTone, ToVoicemail, Way
+from contactd.core.destination import Way, kind_of, target_of
 from contactd.core.events import (
     AnnouncementEnd,
     DiversionFailure,
@@ -207,19 +207,18 @@ _FAILURE = {
 
 def destination(to: Way) -> str:
     """In words, such as "the box 100"."""
-    match to:
-        case ToQueue():
-            return f"the queue {to.queue}"
-        case ToVoicemail():
-            return f"the box {to.box}"
-        case ToExternal():
-            return f"the number {to.number}"
-        case ToMessage():
-            return f"the message {to.sound}"
-        case ToTone():
-            return f"the {to.tone} tone"
-        case ToMenu():
-            return "the menu"
+    return _PLACES[kind_of(to)].format(target_of(to))
+
+
+_PLACES = {
+    "queue": "the queue {}",
+    "voicemail": "the box {}",
+    "mailbox": "the mailbox of {}",
+    "external": "the number {}",
+    "message": "the message {}",
+    "hang_up": "the {} tone",
+    "menu": "the menu",
+}
 
 
 def _diverted(event: ev.ContactDiverted) -> str:

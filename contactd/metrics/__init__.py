@@ -34,6 +34,8 @@ from contactd.metrics.registry import (
     STANDBY,
     STEP_SECONDS,
     TURN_SECONDS,
+    VOICEMAIL_OLDEST_SECONDS,
+    VOICEMAILS_WAITING,
     WEB_CONNECTIONS_CUT,
     exposition,
 )
@@ -65,6 +67,8 @@ __all__ = [
     "STANDBY",
     "STEP_SECONDS",
     "TURN_SECONDS",
+    "VOICEMAILS_WAITING",
+    "VOICEMAIL_OLDEST_SECONDS",
     "WEB_CONNECTIONS_CUT",
     "CaseFigures",
     "CaseMetrics",

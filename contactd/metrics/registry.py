@@ -108,6 +108,18 @@ RECORDINGS_WAITING = Gauge(
 RECORDING_OLDEST_SECONDS = Gauge(
     "contactd_recording_oldest_waiting_seconds", "For how long the oldest of them has waited.", registry=REGISTRY
 )
+VOICEMAILS_WAITING = Gauge(
+    "contactd_voicemails_waiting",
+    "Messages of callers that nobody has dealt with, by the queue for whose people they are.",
+    ["queue"],
+    registry=REGISTRY,
+)
+VOICEMAIL_OLDEST_SECONDS = Gauge(
+    "contactd_voicemail_oldest_waiting_seconds",
+    "For how long the oldest of them has waited.",
+    ["queue"],
+    registry=REGISTRY,
+)
 RECORDING_FREE_BYTES = Gauge(
     "contactd_recording_free_bytes", "What is left where recordings come from and go to.", ["folder"], registry=REGISTRY
 )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contactd.core.commands import DivertCaller
 from contactd.core.destination import (
     ToExternal,
+    ToMailbox,
     ToMenu,
     ToMessage,
     Tone,
@@ -23,7 +24,7 @@ from contactd.core.destination import (
 from contactd.core.ids import DiversionId, QueueId
 
 CONTEXT = "contactd-leave"
-CONTEXTS = frozenset({CONTEXT, "contactd-leave-to", "contactd-external", "contactd-external-call"})
+CONTEXTS = frozenset({CONTEXT, "contactd-leave-to", "contactd-mailbox", "contactd-external", "contactd-external-call"})
 """Where a caller stands at a destination, or on the way there."""
 LONGEST_EXTEN = 79
 """Asterisk cuts a longer one off (AST_MAX_EXTENSION is 80, with the final NUL)."""
@@ -69,6 +70,7 @@ _KINDS: dict[str, Callable[[str], Way | None]] = {
     "queue": lambda target: ToQueue(queue=QueueId(target)) if target else None,
     "menu": lambda _: ToMenu(),
     "voicemail": lambda target: ToVoicemail(box=target),
+    "mailbox": lambda target: ToMailbox(queue=QueueId(target)) if target else None,
     "external": lambda target: ToExternal(number=target),
     "message": lambda target: ToMessage(sound=target),
     "hang_up": _tone,

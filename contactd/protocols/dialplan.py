@@ -10,6 +10,7 @@ CONTEXTS = (
         "contactd-record",
         "contactd-announce",
         "contactd-key",
+        "contactd-mailbox",
         "contactd-answered",
         "contactd-whisper",
     ),
@@ -48,8 +49,12 @@ MODULES = {
 TEST_MODULES = {
     "app_waitforsilence.so": "hearing in a test call",
 }
-RECORD_MODULES = {"app_mixmonitor.so": "recording talks", "func_env.so": "knowing that a recording is whole"}
 LISTEN_MODULES = {"app_chanspy.so": "supervisors at talks", "func_import.so": "finding the talk of an agent"}
+RECORD_MODULES = {
+    "app_mixmonitor.so": "recording talks",
+    "func_env.so": "knowing that a recording is whole",
+    "app_record.so": "messages",
+}
 REMOTE_MODULES = {"app_read.so": "the key by which an agent outside accepts", "func_dialplan.so": "DIALPLAN_EXISTS()"}
 AUDIO_MODULES = {"res_audiosocket.so": "echo lines", "app_audiosocket.so": "echo lines"}
 

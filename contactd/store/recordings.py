@@ -83,6 +83,7 @@ async def keep(
     seconds: float,
     whole: bool,
     keep_s: float,
+    message: bool = False,
 ) -> bool:
     """False: somebody else has kept it meanwhile."""
     async with connection.transaction():
@@ -93,6 +94,8 @@ async def keep(
             await connection.execute(
                 query("keep_recording"), blob.id, contact, offer, of.agent, of.queue, began, seconds, whole
             )
+        if message:
+            await connection.execute(query("keep_voicemail"), blob.id, of.contacts[0], of.queue or "", began, seconds)
     return True
 
 

@@ -39,6 +39,8 @@ def more(settings: Settings) -> dict[str, Any]:
         "pbx": next(iter(settings.pbx), ""),
         "keep_days": section.keep_days,
         "queue_days": {name: queue.record_days for name, queue in settings.queues.items() if queue.record_days},
+        "queues": [str(name) for name in settings.queues],
+        "default_queue": str(settings.default_queue),
         "keys": [*([secret.key] if secret.key is not None else []), *secret.old_keys],
     }
 
@@ -50,6 +52,7 @@ async def run(job: Job) -> dict[str, Any]:
         return {"fetched": "nothing is recorded: [recording] has no key"}
     inbox, store = Path(told["inbox"]), Path(told["store"])
     places = collecting.Places(inbox, store, told["floor"], told["pbx"], told["keep_days"], told["queue_days"])
+    places = dataclasses.replace(places, queues=frozenset(told["queues"]), default_queue=told["default_queue"])
     keys = KeyRing.of_hex(told["keys"])
     async with reader(
         job.dsn, password=job.password, writes=True, role="contactd_worker", program="contactd worker"

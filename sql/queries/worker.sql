@@ -117,6 +117,11 @@ VALUES ($1::text::uuid, $2, $3, $4, $5, $6, to_timestamp($7)) ON CONFLICT (id) D
 INSERT INTO recording (blob, contact, offer, agent, queue, began_at, seconds, whole)
 VALUES ($1::text::uuid, $2::text::uuid, $3, $4, $5, to_timestamp($6), $7, $8);
 
+-- name: keep_voicemail
+-- $1 blob text (a uuid), $2 contact text (a uuid), $3 queue text, $4 left_at double precision (Unix seconds), $5 seconds double precision
+INSERT INTO voicemail (blob, contact, queue, left_at, seconds)
+VALUES ($1::text::uuid, $2::text::uuid, $3, to_timestamp($4), $5);
+
 -- name: expire_blobs
 -- Forget the keys of what is old and not held.
 WITH old AS (SELECT ARRAY(SELECT id FROM blob WHERE expires < now() AND NOT hold) AS ids)

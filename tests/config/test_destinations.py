@@ -266,6 +266,7 @@ def test_keys_lead_where_other_destinations_do_and_to_the_menu(tmp_path: Path) -
         ({"1": {"menu": False}}, "keys.1.menu: this leads nowhere"),
         ({"1": {"menu": True, "queue": "b"}}, "queue and menu, and a caller can go to one only"),
         ({"1": {"queue": "a"}}, "keys.1.queue: the queue in which the caller waits"),
+        ({"1": {"mailbox": "nosuch"}}, 'keys.1.mailbox: there is no queue "nosuch"'),
         ({"1": {"queue": "nosuch"}}, 'there is no queue "nosuch"'),
         ({"1": {"external": "112"}}, "an emergency number"),
         ({"1": {"external": "030"}}, "not among external_numbers"),

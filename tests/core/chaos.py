@@ -16,6 +16,7 @@ from contactd.core.contact import Contact, ContactState, Known, KnownBy, Needs, 
 from contactd.core.destination import (
     Destination,
     ToExternal,
+    ToMailbox,
     ToMenu,
     ToMessage,
     Tone,
@@ -81,7 +82,13 @@ def some_groups(dice: random.Random) -> tuple[GroupId, ...]:
 
 def some_destination(dice: random.Random) -> Destination:
     """Another queue most often, in circles too: one that a configuration would be refused for may come of two."""
-    others = (ToVoicemail(box="100"), ToExternal(number="030"), ToMessage(sound="x"), ToTone(tone=Tone.BUSY))
+    others = (
+        ToVoicemail(box="100"),
+        ToMailbox(queue=QUEUES[0]),
+        ToExternal(number="030"),
+        ToMessage(sound="x"),
+        ToTone(tone=Tone.BUSY),
+    )
     return ToQueue(queue=dice.choice(QUEUES)) if dice.random() < 0.6 else dice.choice(others)
 
 

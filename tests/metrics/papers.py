@@ -11,6 +11,8 @@ from contactd.metrics import (
     AMI_EVENT_LAG_SECONDS,
     AMI_HEARTBEAT_SECONDS,
     RECORDING_FREE_BYTES,
+    VOICEMAIL_OLDEST_SECONDS,
+    VOICEMAILS_WAITING,
     CaseFigures,
     CaseMetrics,
     FloorMetrics,
@@ -46,6 +48,8 @@ def measured() -> list[Metric]:
         metrics.publish(walk.steps)
         SIP_CERTIFICATE_END.labels(PBX).set(0.0)
         RECORDING_FREE_BYTES.labels("inbox").set(0.0)
+        VOICEMAILS_WAITING.labels("sales").set(0.0)
+        VOICEMAIL_OLDEST_SECONDS.labels("sales").set(0.0)
         for histogram in (AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS):
             histogram.labels(PBX).observe(0.0)
         return list(families())

@@ -75,9 +75,15 @@ def test_lintian_finds_no_error(machine: Machine, packages: dict[str, Path]) -> 
 
 
 def test_from_installing_to_purging(machine: Machine, packages: dict[str, Path]) -> None:
+    # An Asterisk of this host, as Debian's package makes it.
+    machine.run("useradd", "--system", "--home-dir", "/var/spool/asterisk", "asterisk")
+    machine.run("install", "-d", "-o", "asterisk", "-g", "asterisk", "-m", "0750", "/var/spool/asterisk")
     before = machine.files()
 
     install(machine, packages[OLD])
+    inbox = "/var/spool/asterisk/contactd"
+    assert machine.run("stat", "-c", "%a %U:%G", inbox).stdout.strip() == "2770 asterisk:contactd"
+    machine.run("test", "-w", inbox, user="contactd")
     assert machine.show("contactd", "ActiveState") == "inactive"
     assert machine.show("contactd", "UnitFileState") == "enabled"
     assert machine.show("contactd-migrate.timer", "ActiveState") == "active"

@@ -101,6 +101,41 @@ def test_two_files_become_a_wav_with_the_caller_left_and_the_agent_right(tmp_pat
     assert not list(tmp_path.iterdir()) and not waits(tmp_path)
 
 
+def leave_message(inbox: Path, name: str, level: int, seconds: float, done: str | None = "") -> None:
+    """A caller's message of a square wave of this level."""
+    samples = array.array("h", [level, -level] * int(4000 * seconds))
+    (inbox / f"{name}.sln").write_bytes(samples.tobytes())
+    if done is not None:
+        (inbox / f"{name}.done").write_text(done)
+    age_s = 60 if done is not None else FORGOTTEN_S + 9
+    for path in inbox.glob(f"{name}*"):
+        then = path.stat().st_mtime - age_s
+        os.utime(path, (then, then))
+
+
+def test_a_message_is_one_channel_and_says_for_whom_it_is(tmp_path: Path) -> None:
+    leave_message(tmp_path, "pbx1-17.3_m1700000000", 3000, 2, "pbx1-17.3 mailbox sales 1700000000.5 1700000002.5")
+    leave_message(tmp_path, "pbx1-17.4_m1700000009", 3000, 2, done=None)
+    dead, whole = sorted(talks(tmp_path), key=lambda one: one.whole)
+    assert (whole.call, whole.offer, whole.endpoint, whole.message) == ("pbx1-17.3", "m1700000000", "sales", True)
+    assert (dead.call, dead.endpoint, dead.message) == ("pbx1-17.4", "", True)
+    with wave.open(io.BytesIO(b"".join(whole.wave()))) as made:
+        assert (made.getnchannels(), made.getframerate(), made.getnframes()) == (1, 8000, 16_000)
+        assert set(array.array("h", made.readframes(16_000))) == {3000, -3000}
+    whole.remove()
+    dead.remove()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("level", "seconds", "heard_s"), [(3000, 2, 2), (100, 2, 0), (3000, 0.5, 0.5), (0, 9, 0)])
+def test_what_is_spoken_in_a_message_is_louder_than_a_quiet_line(
+    tmp_path: Path, level: int, seconds: float, heard_s: float
+) -> None:
+    leave_message(tmp_path, "pbx1-17.3_m1700000000", level, seconds)
+    (one,) = talks(tmp_path)
+    assert abs(one.heard_s() - heard_s) < 0.11
+
+
 def test_what_is_not_whole_yet_is_left_alone_and_what_nobody_finished_counts_after_a_day(tmp_path: Path) -> None:
     leave(tmp_path, "pbx1-1.1_1-1", 100, 100, done=None)
     leave(tmp_path, "pbx1-1.2_1-2", 100, 100, "just now", age_s=0)

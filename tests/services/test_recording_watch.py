@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from contactd.config import Recording
+from contactd.config.sections import Queue
 from contactd.services.recording import watching
 from contactd.services.recording.watching import Look, Watch, look
 
@@ -18,7 +19,7 @@ def settings(tmp_path: Path, record: str = "always", agent: bool | None = None) 
     for name in ("inbox", "store"):
         (tmp_path / name).mkdir(exist_ok=True)
     section = Recording(inbox=str(tmp_path / "inbox"), store=str(tmp_path / "store"), min_free_mb=1)
-    queues, agents = {"sales": SimpleNamespace(record=record)}, {"anna": SimpleNamespace(record=agent)}
+    queues, agents = {"sales": Queue(record=record)}, {"anna": SimpleNamespace(record=agent)}
     return SimpleNamespace(recording=section, queues=queues, agents=agents)
 
 

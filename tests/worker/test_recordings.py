@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import json
 import os
@@ -20,12 +21,12 @@ from contactd.core.ids import ContactId, PbxId, contact_id
 from contactd.services.recording import collecting
 from contactd.services.recording.collecting import Fetched, Places, fetch, tidy
 from contactd.services.recording.sealing import KeyRing, opened
-from contactd.store import audit, holds, recordings
+from contactd.store import audit, holds, recordings, voicemail
 from contactd.store.audit import Who
 from contactd.store.reading import reader
 from contactd.store.vault import Vault
 from tests.engine.journal import fetch as rows_of
-from tests.services.test_recording_files import leave
+from tests.services.test_recording_files import leave, leave_message
 
 CALLER = "018bcfe5-6800-7000-8000-000000000001"
 CONSULT = "018bcfe5-6800-7000-8000-000000000002"
@@ -287,3 +288,54 @@ async def test_a_folder_that_cannot_be_read_is_told_with_the_remedy(journal: str
     places.inbox.rmdir()
     with pytest.raises(ContactdError, match="the folder that the PBX records"):
         await run(journal, places)
+
+
+async def message_left(places: Places, queue: str, level: int = 3000, call: str = CALL) -> None:
+    leave_message(places.inbox, f"{call}_m{T}", level, 2, f"{call} mailbox {queue} {T} {T + 2}")
+
+
+@pytest.fixture
+def boxes(places: Places) -> Places:
+    return dataclasses.replace(places, queues=frozenset({"sales", "support"}), default_queue="support")
+
+
+@pytest.mark.parametrize(("told", "queue"), [("sales", "sales"), ("closed-down", "support")])
+async def test_a_message_is_kept_once_for_the_people_of_its_queue_by_the_callers_contact(
+    journal: str, boxes: Places, told: str, queue: str
+) -> None:
+    await message_left(boxes, told)
+    assert (await run(journal, boxes)).fetched == 1
+    # Once more, as after a death between keeping and removing.
+    await message_left(boxes, told)
+    assert (await run(journal, boxes)).fetched == 0
+    assert not list(boxes.inbox.iterdir())
+    async with reader(journal, writes=True) as desk:
+        (one,) = await voicemail.listed(desk, None, 9, done=False)
+        assert (one.contact, one.queue, one.seconds) == (contact_id(PbxId("pbx1"), CALL, T), queue, 2.0)
+        (kept,) = await recordings.listed(desk, 9, contact=one.contact)
+        assert (kept.id, kept.queue, kept.agent) == (one.id, queue, None)
+        assert abs(kept.expires - (T + (10 if queue == "sales" else 90) * 86400)) < 1
+        assert await voicemail.settle(desk, ME, one, done=True)
+        assert not await voicemail.settle(desk, ME, one, done=True)
+        assert await voicemail.listed(desk, None, 9, done=False) == []
+        # A legal hold keeps it; then it goes with whoever left it.
+        assert await recordings.hold(desk, ME, kept, held=True, why="case 4711")
+        assert (await audit.erase(desk, ME, "contactctl", ContactId(one.contact))).held == 1
+        assert await recordings.hold(desk, ME, kept, held=False, why="settled")
+        assert (await audit.erase(desk, ME, "contactctl", ContactId(one.contact))).recordings == 1
+        assert await voicemail.listed(desk, None, 9, done=True) == []
+
+
+async def test_a_message_in_which_nobody_speaks_is_none(journal: str, boxes: Places) -> None:
+    await message_left(boxes, "sales", level=60)
+    done = await run(journal, boxes)
+    assert (done.fetched, done.silent) == (0, 1) and not list(boxes.inbox.iterdir()) and not files(boxes)
+
+
+async def test_two_messages_of_one_call_are_two(journal: str, boxes: Places) -> None:
+    await message_left(boxes, "sales")
+    leave_message(boxes.inbox, f"{CALL}_m{T + 40}", 3000, 2, f"{CALL} mailbox support {T + 40} {T + 42}")
+    assert (await run(journal, boxes)).fetched == 2
+    async with reader(journal) as desk:
+        assert [one.queue for one in await voicemail.listed(desk, None, 9, done=False)] == ["sales", "support"]
+        assert [one.queue for one in await voicemail.listed(desk, "sales", 9, done=False)] == ["sales"]

@@ -17,6 +17,8 @@ class DestinationTable(Struct, frozen=True, kw_only=True):
     """Another queue. The caller waits there with the wait so far, by that queue's plan."""
     voicemail: words.Box | None = None
     """A box of the PBX's app_voicemail."""
+    mailbox: words.Queue | None = None
+    """A message for the people of this queue, which contactd keeps (docs/voicemail.rst)."""
     external: words.External | None = None
     """A number outside, one of ``external_numbers``; the PBX's own list must have it too."""
     message: words.Message | None = None
@@ -38,8 +40,8 @@ _Destination = (
     Annotated[
         DestinationTable,
         Meta(
-            description='a destination: { queue = "<id>" }, { voicemail = "100" }, { external = "030123456" }, '
-            '{ message = "custom/closed" } or { hang_up = "busy" }',
+            description='a destination: { queue = "<id>" }, { voicemail = "100" }, { mailbox = "<id>" }, '
+            '{ external = "030123456" }, { message = "custom/closed" } or { hang_up = "busy" }',
             examples=[{"voicemail": "100"}],
         ),
     ]

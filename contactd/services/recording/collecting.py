@@ -30,6 +30,8 @@ _DAY_S = 86400.0
 _UNKNOWN_S = 86400.0
 """So long a talk waits for the journal to know its offer: after that its call alone says whose it is."""
 _SHORT_S = 5.0
+HEARD_S = 1.0
+"""A message in which less than this is spoken is none."""
 _REWRAPPED = 1000
 
 
@@ -47,6 +49,9 @@ class Places:
     pbx: str
     keep_days: int
     queue_days: Mapping[str, int]
+    queues: frozenset[str] = frozenset()
+    """For which messages may be; one for another goes to default_queue."""
+    default_queue: str = ""
 
     def keep_s(self, queue: str | None) -> float:
         return self.queue_days.get(queue or "", self.keep_days) * _DAY_S
@@ -60,6 +65,8 @@ class Fetched:
     waiting: int = 0
     """The journal does not know their offers yet."""
     empty: int = 0
+    silent: int = 0
+    """Messages in which nobody spoke."""
     expired: int = 0
     swept: int = 0
     """Files that no row names: of erased people, and of runs that were broken off."""
@@ -105,7 +112,12 @@ async def _fetch_one(connection: Any, places: Places, keys: KeyRing, talk: Talk,
         done.empty += 1
         talk.remove()
         return
-    of = await rows.owned(connection, places.floor, talk.offer)
+    if talk.message and talk.heard_s() < HEARD_S:
+        # Nobody spoke: the caller hung up after the tone.
+        done.silent += 1
+        talk.remove()
+        return
+    of = _of_message(places, talk) if talk.message else await rows.owned(connection, places.floor, talk.offer)
     if of is None:
         if time.time() - talk.ended < _UNKNOWN_S:
             done.waiting += 1
@@ -130,6 +142,7 @@ async def _fetch_one(connection: Any, places: Places, keys: KeyRing, talk: Talk,
             seconds=seconds,
             whole=whole,
             keep_s=places.keep_s(of.queue),
+            message=talk.message,
         )
     except BaseException:
         path.unlink(missing_ok=True)
@@ -151,6 +164,12 @@ def blob_id(talk: Talk) -> str:
 def _by_call(places: Places, talk: Talk) -> rows.Owned:
     pbx = PbxId(talk.call.rpartition("-")[0] or places.pbx)
     return rows.Owned([contact_id(pbx, talk.call, talk.began)], None, None)
+
+
+def _of_message(places: Places, talk: Talk) -> rows.Owned:
+    """The caller's own contact; a message over which Asterisk died names no queue."""
+    queue = talk.endpoint if talk.endpoint in places.queues else places.default_queue
+    return rows.Owned(_by_call(places, talk).contacts, None, queue)
 
 
 def _write(talk: Talk, path: Path, key: bytes, blob: str) -> tuple[bytes, int]:

@@ -1,8 +1,9 @@
-"""What the PBX leaves in its folder: two files a talk, and a third that says that they are whole."""
+"""What the PBX leaves in its folder: two files a talk, one a message, and one more that says that they are whole."""
 
 from __future__ import annotations
 
 import array
+import contextlib
 import re
 import struct
 import sys
@@ -17,18 +18,24 @@ SETTLED_S = 2.0
 """Asterisk closes the two files a moment after the third is there."""
 FORGOTTEN_S = 86400.0
 """Without a third file for so long: no talk takes a day, so Asterisk died over it."""
-_NAME = re.compile(r"([0-9A-Za-z._-]{1,100})_([0-9]{1,18}-[0-9]{1,18})")
+_NAME = re.compile(r"([0-9A-Za-z._-]{1,100})_([0-9]{1,18}-[0-9]{1,18}|m[0-9]{1,12})")
 _SAMPLES = 1 << 14
+_WINDOW = RATE_HZ // 10
+_QUIET = 180.0
+"""RMS of 16 bits, -45 dBFS: a telephone line without a voice lies below it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """One recording as the PBX left it. began, ended: Unix seconds, by the PBX's clock. whole: it said so."""
+    """One recording as the PBX left it: a talk, or a caller's message. began, ended: Unix seconds, by the PBX's clock.
+    whole: it said so."""
 
     stem: Path
     call: str
     offer: str
+    """Of a message: m, and the second in which it began."""
     endpoint: str
+    """Of a message: the queue for whose people it is."""
     began: float
     ended: float
     whole: bool
@@ -38,8 +45,15 @@ class Talk:
         return self.stem.with_name(self.stem.name + ".done")
 
     @property
-    def sides(self) -> tuple[Path, Path]:
-        """The caller, and the agent."""
+    def message(self) -> bool:
+        """Whether a caller left it, with nobody at the other end."""
+        return self.offer.startswith("m")
+
+    @property
+    def sides(self) -> tuple[Path, ...]:
+        """The caller, and the agent if it is a talk."""
+        if self.message:
+            return (self.stem.with_name(self.stem.name + ".sln"),)
         return self.stem.with_name(self.stem.name + "-tx.sln"), self.stem.with_name(self.stem.name + "-rx.sln")
 
     @property
@@ -53,18 +67,33 @@ class Talk:
             path.unlink(missing_ok=True)
 
     def wave(self) -> Iterator[bytes]:
-        """A WAV of two channels: left the caller, right the agent; the shorter side ends in silence."""
-        size = self.samples * 4
+        """A WAV of a channel a side: left the caller, right the agent; the shorter side ends in silence."""
+        sides = self.sides
+        width = 2 * len(sides)
+        size = self.samples * width
         yield b"RIFF" + struct.pack("<I", 36 + size) + b"WAVEfmt "
-        yield struct.pack("<IHHIIHH", 16, 1, 2, RATE_HZ, RATE_HZ * 4, 4, 16) + b"data" + struct.pack("<I", size)
+        yield struct.pack("<IHHIIHH", 16, 1, len(sides), RATE_HZ, RATE_HZ * width, width, 16)
+        yield b"data" + struct.pack("<I", size)
         left = self.samples
-        with _maybe(self.sides[0]) as caller, _maybe(self.sides[1]) as agent:
+        with contextlib.ExitStack() as stack:
+            files = [stack.enter_context(_maybe(side)) for side in sides]
             while left > 0:
                 count = min(left, _SAMPLES)
-                both = array.array("h", bytes(4 * count))
-                both[0::2], both[1::2] = _samples(caller.read(2 * count), count), _samples(agent.read(2 * count), count)
-                yield both.tobytes()
+                woven = array.array("h", bytes(width * count))
+                for number, file in enumerate(files):
+                    woven[number :: len(files)] = _samples(file.read(2 * count), count)
+                yield woven.tobytes()
                 left -= count
+
+    def heard_s(self) -> float:
+        """How many seconds of it are louder than a quiet room."""
+        loud = 0
+        with _maybe(self.sides[0]) as file:
+            while raw := file.read(2 * _WINDOW):
+                samples = _samples(raw, len(raw) // 2)
+                power = sum(sample * sample for sample in samples) / max(1, len(samples))
+                loud += power > _QUIET * _QUIET
+        return loud * _WINDOW / RATE_HZ
 
 
 def waits(inbox: Path) -> bool:
@@ -79,7 +108,7 @@ def talks(inbox: Path, now: float | None = None) -> list[Talk]:
     for path in inbox.iterdir():
         name, whole = path.name.removesuffix(".done"), path.suffix == ".done"
         if not whole:
-            name = name.removesuffix("-rx.sln").removesuffix("-tx.sln")
+            name = name.removesuffix("-rx.sln").removesuffix("-tx.sln").removesuffix(".sln")
         match = _NAME.fullmatch(name)
         if match is None or name in found:
             continue

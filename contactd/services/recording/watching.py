@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from contactd.config import Settings
+from contactd.config.destinations import takes_messages
 from contactd.metrics import RECORDING_FREE_BYTES, RECORDING_OLDEST_SECONDS, RECORDING_TROUBLE, RECORDINGS_WAITING
 
 log = structlog.get_logger()
@@ -35,7 +36,7 @@ class Look:
 def records(settings: Settings) -> bool:
     """Whether anything is recorded."""
     queues = any(queue.record != "no" for queue in settings.queues.values())
-    return queues or any(agent.record for agent in settings.agents.values())
+    return queues or any(agent.record for agent in settings.agents.values()) or takes_messages(settings)
 
 
 def look(settings: Settings, now: float | None = None) -> Look:
