@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
 import re
 from collections.abc import AsyncIterator
@@ -18,7 +19,7 @@ from tests.lab.phones import Handset
 from tests.lab.progress import ROOT
 from tests.system.centre import AGENT_HZ, CALLER_HZ, Centre
 from tests.system.conftest import CREW
-from tests.system.hearing import recorded
+from tests.system.hearing import Channel, recorded
 from tests.system.reloading import Files
 from tests.system.telling import HANDLED, body, hears_music, kinds, message, talk
 
@@ -156,6 +157,29 @@ async def test_keys_while_waiting_on_asterisk_16(centre: Centre) -> None:
     finally:
         files.write()
         await files.reload("taken")
+
+
+async def test_a_caller_leaves_a_message_on_asterisk_16(centre: Centre) -> None:
+    files = Files.of(centre)
+    key = f'[recording]\nkey = "{"1f" * 32}"\n[pbx.'
+    inbox = centre.stack.asterisk.recordings
+    inbox.mkdir(parents=True, exist_ok=True)
+    try:
+        files.write(
+            ("[queues.sales]\n", '[queues.sales]\nunstaffed = { mailbox = "sales" }\n'), secrets=(("[pbx.", key),)
+        )
+        await files.reload("taken")
+        call = await centre.dial("5001")
+        await centre.until(lambda: [one for one in inbox.glob("*_m*.sln") if one.stat().st_size > 32000], "the message")
+        await call.hangup()
+        (done,) = await centre.until(lambda: list(inbox.glob("*_m*.done")), "the message to be whole")
+    finally:
+        files.write()
+        await files.reload("taken")
+    assert done.read_text().split()[1:3] == ["mailbox", "sales"]
+    assert body(await centre.story(), "ContactEnded")["outcome"] == "diverted_voicemail"
+    samples = array.array("h", done.with_suffix(".sln").read_bytes())
+    assert Channel(samples).has_only(CALLER_HZ, at=1)
 
 
 async def test_a_whisper_to_the_agent_on_asterisk_16(centre: Centre) -> None:
