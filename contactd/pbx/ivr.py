@@ -209,8 +209,9 @@ class Reception:
             # the hold, so that nothing is decided without it.
             shown = None if withheld(presentation) or is_test_call(request.uniqueid) else ani
             known = await self._recogniser.recognise(contact, shown)
-            if known is not None and self._recogniser.speaks(known.language):
-                await session.set_variable("CHANNEL(language)", known.language or "")
+            language = self._recogniser.prompts_in(known.language) if known is not None else None
+            if language is not None:
+                await session.set_variable("CHANNEL(language)", language)
             if isinstance(entry, Menu):
                 choice, queue = await self._menu(session, entry)
                 chosen = entry.needs.get(choice)

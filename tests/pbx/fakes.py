@@ -33,8 +33,8 @@ class Strangers:
         self.languages = languages
         self.asked: list[tuple[ContactId, str | None]] = []
 
-    def speaks(self, language: str | None) -> bool:
-        return language in self.languages
+    def prompts_in(self, language: str | None) -> str | None:
+        return language if language in self.languages else None
 
     async def recognise(self, contact: ContactId, ani: str | None) -> Known | None:
         self.asked.append((contact, ani))

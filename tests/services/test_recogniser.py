@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import doctest
 import time
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 from contactd.config import Customers, CustomerSecrets, Lookup, LookupSecrets
 from contactd.core import inputs as inp
 from contactd.core.ids import AgentId, ContactId, PartyId, QueueId, SkillId
+from contactd.services.crm import known
 from contactd.services.crm.recogniser import Recogniser
 from contactd.store.parties import Record
 from contactd.store.trouble import StoreAway
@@ -67,7 +69,7 @@ async def test_an_answer_in_time_is_on_the_floor_before_the_menu() -> None:
     known = await asked.recognise(ONE, "030 887766551")
     assert known is not None and [input_.known for input_ in told] == [known]
     assert (known.skills, known.boost_s, known.agents) == ({"care": 3, "german": 5}, 60, {"sales": "anna"})
-    assert asked.speaks(known.language) and not asked.speaks("fr") and not asked.speaks(None)
+    assert [asked.prompts_in(one) for one in (known.language, "de_AT", "fr", None)] == ["de", "de", None, None]
 
 
 async def test_a_caller_waits_for_the_limit_and_the_answer_is_told_late() -> None:
@@ -131,3 +133,9 @@ async def test_nothing_is_left_running() -> None:
     await asked.close()
     assert task is not None and task.cancelled()
     assert told == []
+
+
+def test_who_speaks_a_language_of_a_country_is_served_in_the_language() -> None:
+    assert doctest.testmod(known).failed == 0
+    assert known.known_of([record(language="de_AT")], CUSTOMERS).skills == {"german": 5}
+    assert known.known_of([record(language="at")], CUSTOMERS).skills == {}

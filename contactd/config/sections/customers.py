@@ -57,11 +57,12 @@ class Customers(Struct, frozen=True, kw_only=True):
     """A VIP is ranked as if the wait had begun so much earlier."""
     prompt_languages: tuple[_Language, ...] = ()
     """Languages in which your PBX has the sounds of all menus. A customer who speaks one of them hears it
-    (``CHANNEL(language)``)."""
+    (``CHANNEL(language)``); one of de_AT hears de, where there is no de_AT."""
     vip_skills: dict[words.Skill, words.Level] = {}
     """Skill = the least level for VIPs."""
     languages: dict[_Language, dict[words.Skill, words.Level]] = {}
-    """Language = the skills that its speakers need, such as { german = 5 }."""
+    """Language = the skills that its speakers need, such as { german = 5 }; de_AT is de, where it is not there
+    itself."""
     fields: dict[_Field, CustomerField] = {}
 
 

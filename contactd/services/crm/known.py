@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from contactd.config import Customers
@@ -10,6 +10,17 @@ from contactd.core.contact import Known, KnownBy
 from contactd.core.ids import SkillId
 from contactd.services.crm.lookup import Answer
 from contactd.store.parties import Record
+
+
+def nearest(language: str | None, there: Collection[str]) -> str | None:
+    """The language itself where it is there, else without its country; None: neither is.
+
+    >>> nearest("de_AT", ("en", "de")), nearest("en_GB", ("en_GB", "en")), nearest("de", ("de_AT",)), nearest(None, ())
+    ('de', 'en_GB', None, None)
+    """
+    if language is None:
+        return None
+    return next((one for one in (language, language.partition("_")[0]) if one in there), None)
 
 
 def known_of(
@@ -30,7 +41,10 @@ def known_of(
         return Known(matches=len(found), by=by)
     (record,) = found
     skills: dict[SkillId, int] = {}
-    for more in (customers.vip_skills if record.vip else {}, customers.languages.get(record.language or "", {})):
+    for more in (
+        customers.vip_skills if record.vip else {},
+        customers.languages.get(nearest(record.language, customers.languages) or "", {}),
+    ):
         for skill, level in more.items():
             skills[skill] = max(level, skills.get(skill, 0))
     return Known(

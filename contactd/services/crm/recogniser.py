@@ -20,7 +20,7 @@ from contactd.core.ids import ContactId, PartyId
 from contactd.engine.inbox import Private
 from contactd.metrics import CUSTOMER_MATCH_SECONDS, CUSTOMER_MATCHES
 from contactd.services.crm.identity import Identity, Numbering, caller
-from contactd.services.crm.known import known_of
+from contactd.services.crm.known import known_of, nearest
 from contactd.services.crm.lookup import Answer, CrmLookup
 from contactd.store.audit import Who
 from contactd.store.parties import Directory, Record
@@ -80,9 +80,9 @@ class Recogniser:
     def limit_s(self) -> float:
         return self._customers.match_ms / 1000
 
-    def speaks(self, language: str | None) -> bool:
-        """Whether the PBX has the menus in it."""
-        return language in self._customers.prompt_languages
+    def prompts_in(self, language: str | None) -> str | None:
+        """In which language the PBX has the menus for who speaks this one; None: in none."""
+        return nearest(language, self._customers.prompt_languages)
 
     async def recognise(self, contact: ContactId, ani: str | None) -> Known | None:
         """What is known of the caller, on the floor by then; None: nothing, or not in time (then it is told later)."""
