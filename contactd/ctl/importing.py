@@ -15,14 +15,14 @@ from typing import Any, TextIO
 import click
 
 from contactd.ctl.customers import Desk, desk
-from contactd.ctl.durations import local
+from contactd.ctl.durations import duration, local
 from contactd.services.crm.importing.ahead import Reader, Task, reading_ahead
 from contactd.services.crm.importing.lines import FileRefused, Source, look
 from contactd.services.crm.importing.mapping import named_columns
 from contactd.services.crm.importing.run import Import, Policy, Report, options_hash
 from contactd.services.crm.importing.sheet import DELIMITERS
 from contactd.store import party_import
-from contactd.store.party_import import Tally
+from contactd.store.party_import import Holder, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,9 @@ async def _place(at: Desk, source: Source, options: bytes, wanted: Wanted) -> tu
     before = await party_import.find(at.connection, source.sha256)
     if wanted.dry_run:
         return None, Tally()
-    if not await party_import.alone(at.connection):
-        raise FileRefused("Another import runs: wait for its end (contactctl audit tells who began it).")
+    other = await party_import.alone(at.connection)
+    if other is not None:
+        raise FileRefused(_held_by(other))
     broken = before is not None and not before.ended
     if wanted.resume:
         if before is None or not broken:
@@ -134,6 +135,17 @@ async def _place(at: Desk, source: Source, options: bytes, wanted: Wanted) -> tu
             )
         raise FileRefused(f"This file was imported {when}: --again does so once more (see --on-match).")
     return await party_import.begin(at.connection, at.who, source.sha256, options), Tally()
+
+
+def _held_by(other: Holder) -> str:
+    began = ""
+    if other.began_at is not None and other.still_s is not None:
+        at = f"{local(other.began_at):%Y-%m-%d %H:%M:%S}"
+        began = f", begun by {other.who} {at}: {other.position} rows so far, the last {duration(other.still_s)} ago"
+    return (
+        f"Another import runs{began}. Wait for its end, or end it where it runs. Should nobody run it, its host is"
+        f" gone: SELECT pg_terminate_backend({other.pid}) in psql."
+    )
 
 
 def _report(wanted: Wanted) -> tuple[Path, TextIO]:

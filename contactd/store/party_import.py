@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +20,14 @@ from contactd.store.queries import query
 _VIA = "contactctl customers import"
 _HOW = "import"
 _LOCK = 1668247414
+_NOTICED = (
+    ("client_connection_check_interval", "1s"),
+    # Over a network whose other end says nothing any more; a Unix socket has no need of them.
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+)
+_WAIT_S, _LOOK_S = 5.0, 0.2
 
 
 class ImportLost(ContactdError):
@@ -95,10 +106,33 @@ class Batch:
     """Light records, and whole ones that they are the same person as."""
 
 
-async def alone(connection: asyncpg.Connection) -> bool:
-    """False: another import runs. Held until the connection ends."""
-    got: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK)
-    return got
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who imports now. pid: of its process in PostgreSQL. The rest is of the import that went on last and has not
+    ended; None: there is none yet. still_s: since it went on."""
+
+    pid: int
+    who: str | None
+    began_at: Instant | None
+    position: int | None
+    still_s: float | None
+
+
+async def alone(connection: asyncpg.Connection, *, wait_s: float = _WAIT_S) -> Holder | None:
+    """None: no other import begins until the connection ends. Else who imports now, and did for wait_s: one that was
+    killed is gone before."""
+    for setting, value in _NOTICED:
+        # PostgreSQL notices within seconds that we are gone, also in the middle of a statement.
+        # A server on a system that cannot tell refuses the first; then its own notion of gone counts.
+        with contextlib.suppress(asyncpg.InvalidParameterValueError):
+            await connection.execute("SELECT set_config($1, $2, false)", setting, value)
+    until = time.monotonic() + wait_s
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
+        row = await connection.fetchrow(query("import_holder"), _LOCK)
+        if row is not None and time.monotonic() > until:
+            return Holder(**row)
+        await asyncio.sleep(_LOOK_S)
+    return None
 
 
 async def find(connection: asyncpg.Connection, sha256: bytes) -> Begun | None:

@@ -60,3 +60,12 @@ WHERE CASE WHEN n.at IS NULL THEN n.given IS DISTINCT FROM (
 -- One row a record that an import changed. $1 who text, $2 uid bigint, $3 via text, $4 parties text[] (uuids), $5 outcome text
 INSERT INTO audit (who, uid, via, act, party, outcome)
 SELECT $1, $2, $3, 'customer-set', p.party::uuid, $5 FROM unnest($4::text[]) AS p (party);
+
+-- name: import_holder
+-- Who imports now, by the advisory lock that an import holds, and the newest import that has not ended. $1 the lock bigint
+SELECT l.pid, i.who, extract(epoch FROM i.began_at)::float8 AS began_at, i.position,
+       extract(epoch FROM now() - i.changed_at)::float8 AS still_s
+FROM pg_locks l LEFT JOIN LATERAL (SELECT * FROM party_import WHERE ended_at IS NULL ORDER BY changed_at DESC LIMIT 1) AS i ON true
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND l.classid::bigint = $1::bigint >> 32 AND l.objid::bigint = $1::bigint & 4294967295 LIMIT 1;

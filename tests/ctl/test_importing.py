@@ -23,6 +23,7 @@ from contactd.services.crm.importing import run as importing_run
 from contactd.services.crm.importing.ahead import Read, ReaderLost
 from contactd.services.crm.importing.lines import FileRefused
 from contactd.services.crm.importing.run import Import
+from contactd.store import party_import
 from contactd.store.journal import open_pool
 from contactd.store.parties import Directory
 from contactd.store.vault import Vault
@@ -257,8 +258,7 @@ async def test_killed_in_the_middle_it_goes_on_where_it_was_and_nothing_is_doubl
         os.kill(child.pid, signal.SIGKILL)
     finally:
         await child.wait()
-    asleep = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-    await owner.execute(f"{asleep} AND datname = current_database()")
+    # PostgreSQL notices by itself, in the middle of a statement, and nobody waits for the lock.
     await until(database, waits, wanted=False)
     assert helpers, "the process that reads the file"
     await asyncio.to_thread(until_true, lambda: not any(_runs(pid) for pid in helpers), "it to end by itself")
@@ -306,12 +306,21 @@ async def test_a_reader_that_was_killed_is_told_and_gone_on_after(
     assert await fetch(database, "SELECT count(*) FROM party") == [3 * importing_run.BATCH]
 
 
-async def test_two_imports_at_once_are_one(database: str, imported: Run) -> None:
+async def test_two_imports_at_once_are_one_and_the_other_is_named(
+    database: str, imported: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = await asyncpg.connect(database)
     await other.execute("SELECT pg_advisory_lock(1668247414)")
-    with pytest.raises(FileRefused, match="Another import runs"):
+    monkeypatch.setattr(party_import.alone, "__kwdefaults__", {"wait_s": 0.1})
+    pid = await other.fetchval("SELECT pg_backend_pid()")
+    with pytest.raises(FileRefused, match=rf"Another import runs.*pg_terminate_backend\({pid}\)"):
+        await imported(FILE)
+    await other.execute("INSERT INTO party_import (sha256, options, who, position) VALUES ('x', 'y', 'eve', 4000)")
+    with pytest.raises(FileRefused, match=r"begun by eve .*: 4000 rows so far"):
         await imported(FILE)
     await other.close()
+    # One that ends meanwhile is waited for.
+    await imported(FILE)
 
 
 async def test_without_a_key_the_values_are_kept_as_they_are(database: str, config: Path, imported: Run) -> None:
