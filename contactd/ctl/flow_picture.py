@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 from statistics import fmean
+from textwrap import wrap
 
 from contactd.core.ivr.figures import FlowFigures
 from contactd.core.ivr.flow import Flow
@@ -22,6 +23,7 @@ _DUMMY = 14.0
 """Room for a line that passes a layer."""
 _LETTERS = 31
 """So many of a line fit into a box."""
+_MOST_LINES = 6
 _LABEL = 26
 _FILLS = {"queue": "#e3f1e3", "hang_up": "#ececec", "return": "#ececec", "branch": "#fdf6df", "menu": "#e6eefb"}
 _PLAIN = "#ffffff"
@@ -80,12 +82,18 @@ def picture(flow: Flow, figures: FlowFigures | None = None, title: str = "") -> 
 def _lines(flow: Flow, name: str, figures: FlowFigures | None) -> list[str]:
     node = flow.nodes[name]
     kind = str(node.__struct_config__.tag)
-    lines = [name, kind.replace("_", " "), *(_short(line, _LETTERS) for line in what(node)[:4])]
+    lines = [name, kind.replace("_", " "), *_wrapped(what(flow, name))]
     if figures is not None:
         one = figures.at(name)
         left = f", {one.left} left ({one.left / one.came:.0%})" if one.left else ""
         lines.append(f"{one.came} came{left}")
     return lines
+
+
+def _wrapped(told: list[str]) -> list[str]:
+    """As many lines as a box has, each sentence whole if it fits."""
+    lines = [part for line in told for part in wrap(line, _LETTERS)]
+    return lines if len(lines) <= _MOST_LINES else [*lines[: _MOST_LINES - 1], "…"]
 
 
 def _short(text: str, most: int) -> str:

@@ -136,7 +136,7 @@ def outline(flow: Flow) -> dict[str, Any]:
             {
                 "node": name,
                 "kind": flow.nodes[name].__struct_config__.tag,
-                "what": what(flow.nodes[name]),
+                "what": what(flow, name),
                 "ways": [{"when": when, "to": to} for when, to in ways(flow.nodes[name])],
             }
             for name in in_order(flow)

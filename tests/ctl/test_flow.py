@@ -16,6 +16,7 @@ from contactd.core.ids import QueueId
 from contactd.core.ivr.figures import FlowFigures
 from contactd.core.ivr.flow import Flow
 from contactd.core.ivr.nodes import HangUp, Menu, Say
+from contactd.core.ivr.prompts import Sound
 from contactd.ctl.exits import Exit
 from contactd.ctl.flow_picture import picture
 from contactd.store.history import follow
@@ -134,7 +135,7 @@ def test_circles_loops_and_names_with_signs_are_drawn() -> None:
         "c": HangUp(),
         "lonely": HangUp(),
     }
-    svg = picture(Flow("main", "a", nodes, {}, {}, {}, {}))
+    svg = picture(Flow("main", "a", nodes, {("a", "prompt"): (Sound("x"),)}, {}, {}, {}))
     assert len(_boxes(svg)) == 4
     assert svg.count('stroke-dasharray="6 4"') == 2  # what leads up, or back to itself
     assert "x&lt;y&gt;&amp;z" in svg

@@ -96,8 +96,9 @@ def pieces_of_text(text: str) -> tuple[Spoken | Said, ...]:
 def _spoken(words: str) -> list[Spoken]:
     if "{" in words or "}" in words:
         raise PromptError("a brace that belongs to no value, such as {amount: balance}")
-    # Of "." after a value there is nothing to say.
-    return [Spoken(" ".join(words.split()))] if any(one.isalnum() for one in words) else []
+    # A stop after a value is a pause that is there anyway.
+    said = " ".join(words.split()).lstrip(".,;:!? ")
+    return [Spoken(said)] if any(one.isalnum() for one in said) else []
 
 
 def spoken_name(language: str, words: str) -> str:

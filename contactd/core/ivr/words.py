@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from contactd.core.ivr.flow import Flow
-from contactd.core.ivr.nodes import Branch, Collect, Menu, Node, Queue, Say, Set, Speak, Subflow, ways_out
+from contactd.core.ivr.nodes import Branch, Collect, Menu, Node, Queue, Set, Speak, Subflow, ways_out
+from contactd.core.ivr.prompts import Spoken, Text
 
 
 def in_order(flow: Flow) -> list[str]:
@@ -34,16 +35,29 @@ def ways(node: Node) -> list[tuple[str, str]]:
     return told
 
 
-def what(node: Node) -> list[str]:
+def what(flow: Flow, name: str) -> list[str]:
     """What happens there, line by line; empty where the kind says it all."""
+    node = flow.nodes[name]
     tell = _TELLS.get(type(node))
-    return tell(node) if tell is not None else []
+    return [*_said(flow, name), *(tell(node) if tell is not None else [])]
+
+
+def _said(flow: Flow, name: str) -> list[str]:
+    """Sounds and values as they are written, texts as they are said in the flow's first language."""
+    told = []
+    for piece, written in zip(
+        flow.pieces.get((name, "prompt"), ()), getattr(flow.nodes[name], "prompt", ()), strict=False
+    ):
+        parts = flow.texts.get((piece.name, flow.languages[0]), ()) if isinstance(piece, Text) else ()
+        words = [part.words if isinstance(part, Spoken) else f"{{{part.how}: {part.name}}}" for part in parts]
+        told.append(" ".join(words) if words else written)
+    return told
 
 
 def _collects(node: Collect) -> list[str]:
     keys = f"{node.least}" if node.least == node.most else f"{node.least} to {node.most}"
     wanted = "1 or 2" if node.what == "yes_no" else f"{node.what}, {keys} keys"
-    return [*node.prompt, f"{node.into}: {wanted}", _asks(node)]
+    return [f"{node.into}: {wanted}", _asks(node)]
 
 
 def _queues(node: Queue) -> list[str]:
@@ -59,8 +73,7 @@ def _asks(node: Menu | Collect) -> str:
 
 
 _TELLS: dict[type, Callable[[Any], list[str]]] = {
-    Say: lambda node: list(node.prompt),
-    Menu: lambda node: [*node.prompt, _asks(node)],
+    Menu: lambda node: [_asks(node)],
     Collect: _collects,
     Set: lambda node: [f"{name} = {text}" for name, text in node.values.items()],
     Speak: lambda node: [node.language],

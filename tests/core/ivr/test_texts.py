@@ -11,6 +11,7 @@ from contactd.core.ivr.flow import Flow, Trouble, fact_kinds, make_flow, variabl
 from contactd.core.ivr.nodes import Collect, HangUp, Node, Say, Speak
 from contactd.core.ivr.prompts import PromptError, Said, Spoken, pieces_of_text, spoken_name
 from contactd.core.ivr.rehearsal import rehearse
+from contactd.core.ivr.words import what
 
 FACTS = fact_kinds([], [])
 NODES: dict[str, Node] = {
@@ -41,7 +42,7 @@ def heard(facts: Mapping[str, Value]) -> tuple[str, ...]:
 def test_texts_and_values_are_said_in_the_callers_language() -> None:
     assert heard({"dialled": "50"}) == (
         *("How much?", "beep", "You owe", "twenty-one", "euros", "and", "one", "cent", "language es"),
-        *("Debe", "veintiún", "euros", "con", "un", "céntimo", ", gracias.", "cinco", "cero"),
+        *("Debe", "veintiún", "euros", "con", "un", "céntimo", "gracias.", "cinco", "cero"),
     )
 
 
@@ -53,7 +54,7 @@ def test_who_speaks_none_of_a_flows_languages_hears_the_nearest_or_the_first(lan
 def test_all_that_may_be_heard_is_known_beforehand() -> None:
     flow, _ = made()
     spoken = flow.to_speak()
-    assert {("en", "You owe"), ("es", ", gracias."), ("en", "ninety-nine"), ("es", "veintiún")} <= spoken
+    assert {("en", "You owe"), ("es", "gracias."), ("en", "ninety-nine"), ("es", "veintiún")} <= spoken
     assert flow.spoken_texts() < spoken and ("en", "ninety-nine") not in flow.spoken_texts()
     plain, _ = made({"ask": HangUp()}, texts={})
     assert plain.to_speak() == set()
@@ -83,3 +84,9 @@ def test_a_text_is_read_word_for_word_and_value_by_value() -> None:
 def test_what_nobody_could_say_is_told(changes: dict[str, object], told: str) -> None:
     _, troubles = made(**changes)
     assert told in [f"{'.'.join(one.key)}: {one.what}" for one in troubles]
+
+
+def test_an_outline_tells_texts_as_they_are_said() -> None:
+    flow, _ = made()
+    assert what(flow, "again") == ["You owe {amount: sum}", "{digits: dialled}"]
+    assert what(flow, "told") == ["beep", "You owe {amount: sum}"]
