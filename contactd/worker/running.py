@@ -98,7 +98,8 @@ class Attempt:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=_LINE_BYTES,
-            env={**os.environ, **_where()},
+            # Each thread would reserve 64 MiB of the address space that it may use, and touch next to none of it.
+            env={**os.environ, "MALLOC_ARENA_MAX": "2", **_where()},
             # A terminal's Ctrl-C is for the worker, which gives the job back.
             start_new_session=True,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -30,6 +31,7 @@ WALL_S = 3600.0
 """So long one process does it, whatever it may have lost of its memory by then."""
 LEASE_S = 30.0
 """A destination whose worker was killed waits so long for another one."""
+_MOST_THREADS = 100
 _FOLLOW_S = 0.5
 _AWAY_S = 5.0
 _TIDY_S = 60.0
@@ -57,8 +59,9 @@ async def run(job: Job) -> dict[str, Any]:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     hooks = {name: msgspec.convert(told, Webhook) for name, told in job.sections["webhooks"].items()}
     secrets = {name: msgspec.convert(told, WebhookSecrets) for name, told in job.sections["secrets"].items()}
-    # A name server that does not answer holds a thread for each destination that asks it.
-    loop.set_default_executor(ThreadPoolExecutor(4 + sum(hook.most_at_once for hook in hooks.values())))
+    # A name server that does not answer holds a thread for each destination that asks it, and a while longer.
+    threading.stack_size(1 << 20)
+    loop.set_default_executor(ThreadPoolExecutor(min(_MOST_THREADS, 4 + 4 * len(hooks))))
     pool = await open_pool(
         job.dsn, password=job.password, size=4, role="contactd_worker", program="contactd worker", lasting=True
     )
