@@ -20,7 +20,7 @@ from contactd.config.flows import flows_of
 from contactd.core import inputs as inp
 from contactd.core.errors import ContactdError
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import PbxId
+from contactd.core.ids import PbxId, QueueId
 from contactd.core.step import Step
 from contactd.engine import fault
 from contactd.engine.appender import Appender, Fenced
@@ -45,6 +45,7 @@ from contactd.notify import Notifier, Teller
 from contactd.pbx.voice import Voice
 from contactd.reload import Reload, Result, read_again
 from contactd.services.crm.callers import CallerKeeper
+from contactd.services.crm.calling import Calling
 from contactd.services.crm.recogniser import ANSWER_S, Recogniser
 from contactd.services.recording.watching import Watch as RecordingWatch
 from contactd.services.speech import Speaker, SpeechFailed
@@ -54,7 +55,7 @@ from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, FloorRow, Journal, open_pool
 from contactd.store.parties import Directory, open_directory_pool
-from contactd.web import Lobby, Surface, serve_control, serve_standby, serve_web
+from contactd.web import Lobby, Promised, Surface, serve_control, serve_standby, serve_web
 from contactd.web.tail import Tail
 
 log = structlog.get_logger()
@@ -139,7 +140,8 @@ class Daemon:
                 idle_turn_s=self._systemd.watchdog_s / 4 if self._systemd.watchdog_s else None,
             )
             recogniser = await self._recogniser(stack, settings, circle)
-            voice = Voice(settings, circle, recogniser, accepting=lambda: not spool.full, audit=trail.put)
+            calling = Calling(recogniser.directory, settings)
+            voice = Voice(settings, circle, recogniser, calling, accepting=lambda: not spool.full, audit=trail.put)
             tail = Tail(floor)
             listened = ListeningAudit(trail.put)
             notices, kept = Notices(), RecordingWatch(lambda: reload.settings)
@@ -159,7 +161,8 @@ class Daemon:
             await voice.open(stack, self._insist)
             probes = {"agi": voice.probe, "disk": spool.probe}
             surface = Surface(
-                circle, reload, read, circle.clock.now, trail, probes, tail, recogniser, appender.wipe_spool
+                *(circle, reload, read, circle.clock.now, trail, probes, tail, recogniser, appender.wipe_spool),
+                promise=lambda number, queue: _promised(voice, number, queue),
             )
             lobby.surface = surface
             if not opened:
@@ -408,6 +411,10 @@ async def _speak_or_tell(settings: Settings) -> None:
         await _speak(settings)
     except SpeechFailed as error:
         log.error("texts_unspoken", error=str(error), remedy="Callers do not hear them. Mend it, and reload.")
+
+
+async def _promised(voice: Voice, number: str, queue: QueueId) -> Promised:
+    return Promised(*await voice.promise(number, queue))
 
 
 async def _ask_store(journal: Journal) -> None:

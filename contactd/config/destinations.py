@@ -12,6 +12,7 @@ from contactd.config.problems import Key, Problems
 from contactd.config.sections import AgentSection, DestinationTable, KeyTable, Queue, Sections
 from contactd.core.destination import (
     Destination,
+    ToCallback,
     ToExternal,
     ToMailbox,
     ToMenu,
@@ -47,6 +48,7 @@ _MADE: dict[str, Callable[[Any], Destination]] = {
     "mailbox": lambda queue: ToMailbox(queue=queue),
     "external": lambda number: ToExternal(number=number),
     "message": lambda sound: ToMessage(sound=sound),
+    "callback": lambda _: ToCallback(),
     "hang_up": lambda tone: ToTone(tone=Tone(tone)),
 }
 
@@ -120,6 +122,8 @@ def check_destinations(sections: Sections, into: Problems) -> None:
             if wanted and wanted not in sections.queues:
                 remedy = f"Give one of {', '.join(sections.queues)}, or add it to [queues]"
                 into.add((*key, name), f'there is no queue "{wanted}"', remedy)
+        if table.callback is not None:
+            _callback(sections, (*key, "callback"), table.callback, into)
         if table.external:
             _external(sections, (*key, "external"), table.external, into)
     _circles(sections, into)
@@ -135,6 +139,19 @@ def _one_of_them(key: Key, table: DestinationTable, into: Problems) -> None:
         into.add(key, f"{' and '.join(given)}, and a caller can go to one only", "Keep one of them")
     elif not given and not into.complained(key):
         into.add(key, "this leads nowhere", f"Give one of {', '.join(kinds)}")
+
+
+def _callback(sections: Sections, key: Key, wanted: bool, into: Problems) -> None:
+    if not wanted:
+        if not into.complained(key):
+            into.add(key, "this leads nowhere", "Give true, or take it out")
+    elif not sections.dialling.countries and not sections.customers.country:
+        remedy = 'Write countries = ["DE"] under [dialling], or country = "DE" under [customers]: yours'
+        into.add(key, "no country's numbers may be called back", remedy)
+    queue = sections.queues.get(QueueId(key[1])) if key[0] == "queues" else None
+    if queue is not None and queue.callback_first == "agent" and queue.record != "no" and queue.record_announcement:
+        what = "a customer who is called back for an agent who waits would not hear record_announcement"
+        into.add((*key[:2], "callback_first"), what, 'Give "customer"')
 
 
 def _external(sections: Sections, key: Key, number: str, into: Problems) -> None:

@@ -75,9 +75,6 @@ class Problems:
     def unknown(self, key: Key, known: Iterable[str]) -> None:
         """A key that nobody reads: most often a typing error, so the nearest known one is named."""
         known = sorted(known)
-        if key[-1] in _NOT_YET and "voicemail" in known:
-            self.add(key, *_NOT_YET[key[-1]])
-            return
         near = difflib.get_close_matches(key[-1], known, n=1)
         if near:
             remedy = f"Write {near[0]}, or remove it"
@@ -88,10 +85,6 @@ class Problems:
         self.add(key, "unknown key", remedy)
 
 
-_NOT_YET = {
-    "callback": ("contactd cannot call back yet", 'Give another destination, such as { voicemail = "100" }'),
-}
-"""Words that an admin may well expect: the sentence, and the remedy."""
 _TABLE = re.compile(r"^\s*\[\[?\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
 _PART = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _ASSIGNED = re.compile(rf"^\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")

@@ -22,6 +22,8 @@ from contactd.core.plan import (
     VOICE_ONLY,
     AgentProfile,
     AtClosing,
+    CallbackFirst,
+    CallbackPlan,
     Capacity,
     FloorPlan,
     Medium,
@@ -182,6 +184,11 @@ class Settings(Sections, frozen=True, kw_only=True):
         if any(queue.announce_wait is not None for queue in self.queues.values()):
             found += (*words.wait_before, *words.wait_less_than, *words.wait_between)
             found += (*words.wait_minute, *words.wait_minutes)
+        if any(table.callback for _, table in leads(self)) or any(
+            needs.callback for menu in self.menus.values() for needs in menu.needs.values()
+        ):
+            found += (*words.callback_number, *words.callback_keys, *words.callback_enter, *words.callback_wrong)
+            found += (*words.callback_taken, *words.callback_whisper)
         found += [sound for flow in self.flows.values() for sound in sounds_in(flow.nodes.values())]
         found += spoken_sounds(self)
         if any(agent.remote_number for agent in self.agents.values()):
@@ -259,6 +266,13 @@ def _queue_plan(queue_id: QueueId, queue: Queue) -> QueuePlan:
         record=RecordRule(queue.record),
         record_announcement=queue.record_announcement or "",
         announcements=_announcements(queue),
+        callback=CallbackPlan(
+            first=CallbackFirst(queue.callback_first),
+            ring_s=queue.callback_ring_s,
+            tries=queue.callback_tries,
+            retry_s=queue.callback_retry_s,
+            expires_s=queue.callback_expires_s,
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from contactd.core import customer, hearing, ring_all
+from contactd.core import callback, customer, hearing, ring_all
 from contactd.core import events as ev
 from contactd.core.agent import AgentState, Status, Tries
 from contactd.core.contact import Contact, ContactState, Outcome, Pressed, Sent
@@ -116,6 +116,7 @@ def _diverted(floor: LiveFloor, event: ev.ContactDiverted, at: Instant) -> None:
     number = key_number(event.diversion)
     if number:
         contact.pressed = Pressed(number=number, left=event.queue if isinstance(event.to, ToMenu) else None)
+    contact.calls_back = contact.calls_back and event.why is not ev.DiversionReason.ASKED
     if isinstance(event.to, ToQueue):
         floor.ask_for(contact, step=event.step, needs=contact.needs)
         return
@@ -181,6 +182,7 @@ def _offered(floor: LiveFloor, event: ev.ContactOffered, at: Instant) -> None:
     floor.check(contact, ContactState.OFFERED, agent, AgentState.OFFERED)
     floor.enter(contact, ContactState.OFFERED)
     contact.agent, contact.offer = agent.id, event.offer
+    callback.offered(contact, event.offer, at)
     contact.legs = ring_all.first_leg(contact, event)
     agent.offered_seq = floor.seq + 1
     if agent.remote:
@@ -192,6 +194,7 @@ def _offer_ended(floor: LiveFloor, event: ev.OfferEnded, at: Instant) -> None:
     contact, agent = floor.contacts[event.contact], floor.agents[event.agent]
     floor.check(contact, ContactState.WAITING, agent, AgentState.IDLE)
     ring_all.last_leg(contact, agent)
+    callback.offer_over(contact)
     # A caller is on the way back to the hold, which says when they are there; nothing else is anywhere but here.
     floor.enter(contact, ContactState.WAITING, held=contact.medium is not Medium.VOICE)
     contact.agent = contact.offer = contact.recorder = None
@@ -362,6 +365,7 @@ CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.ContactConnected: _connected,
     ev.TalkEnded: _talk_ended,
     ev.ContactEnded: _ended,
+    **callback.CALLBACK,
     **RECORDING,
     **MESSAGES,
     **LISTENING,

@@ -6,7 +6,7 @@ import msgspec
 
 from contactd.core.announcements import Said
 from contactd.core.destination import Outside
-from contactd.core.ids import AnnouncementId, ContactId, DiversionId, ListeningId, OfferId, PbxId
+from contactd.core.ids import AnnouncementId, ContactId, DiversionId, ListeningId, OfferId, PbxId, QueueId
 from contactd.core.listener import Mode
 
 
@@ -27,6 +27,35 @@ class RingAgent(msgspec.Struct, frozen=True, kw_only=True):
     """What the caller hears before, if the talk is to be recorded and the PBX has not played it yet."""
     also: tuple[str, ...] = ()
     """Other handsets that ring at the same time; the first who answers has the caller."""
+    attempt: str = ""
+    """Nobody is there yet: the Uniqueid of the call that rings the agent, and then the customer. Empty: a caller is."""
+    queue: QueueId | None = None
+    """Of an attempt, as are the next two."""
+    dnis: str = ""
+    customer_ring_s: int = 0
+
+
+class CallCustomer(msgspec.Struct, frozen=True, kw_only=True):
+    """Call a customer back who then waits in the queue. Whose number it is the PBX asks for when it is about to dial.
+
+    Repeating it is harmless: the PBX refuses a second channel with the same Uniqueid.
+    """
+
+    pbx: PbxId
+    contact: ContactId
+    call: str
+    """The attempt's Uniqueid."""
+    queue: QueueId
+    dnis: str
+    ring_s: int
+
+
+class EndAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """Stop calling, whomever it rings at."""
+
+    pbx: PbxId
+    contact: ContactId
+    call: str
 
 
 class WithdrawOffer(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +157,8 @@ class ComparePbx(msgspec.Struct, frozen=True, kw_only=True):
 
 Command = (
     RingAgent
+    | CallCustomer
+    | EndAttempt
     | WithdrawOffer
     | ReturnToHold
     | MoveToHold

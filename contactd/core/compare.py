@@ -11,6 +11,7 @@ import msgspec
 
 from contactd.core import events as ev
 from contactd.core.agent import Agent
+from contactd.core.callbacks import here, unseen
 from contactd.core.commands import ComparePbx, ReturnToHold
 from contactd.core.contact import Contact, ContactState, Outcome
 from contactd.core.decision import (
@@ -106,10 +107,20 @@ def _moving(floor: LiveFloor, asked_at: Instant) -> set[ContactId]:
         and contact.diverted_at > asked_at - _ON_ITS_WAY_S
         and (contact.diversion or "").startswith(mine)
     }
+    moving |= {
+        contact.id
+        for contact in floor.callbacks.values()
+        if contact.callback is not None
+        and f".cb{floor.epoch}." in contact.callback.attempt
+        and contact.callback.began_at > asked_at - _ON_ITS_WAY_S
+    }
     return moving
 
 
 def _gone(floor: LiveFloor, contact: Contact, input_: PbxCompared, at: Instant, into: Decision) -> None:
+    if contact.callback is not None:
+        unseen(floor, contact, at, into)
+        return
     outcome = left_in_menu(contact) if contact.state is ContactState.MENU else Outcome.ABANDONED_WAITING
     if contact.state is ContactState.FALLBACK or input_.static_served:
         # An agent of the static queue may have answered and said good-bye: who knows.
@@ -152,6 +163,8 @@ def _stands(
     contact = floor.contacts.get(call.contact)
     if contact is None:
         into.events.append(adopt(call, input_.pbx, at))
+    elif call.place in (Place.HOLD, Place.FALLBACK, Place.TALK):
+        here(contact, call.call, call.channel, into)
     told = queue_or_default(floor, call.queue or (contact.queue if contact else None))
     queue = queue_or_default(floor, queue_by_key(contact, call, still_there(contact, told)))
     queued_at = contact.queued_at if contact is not None else None
@@ -202,7 +215,7 @@ def _in_the_hold(
         failed(contact, DiversionFailure.UNSEEN, into)
     if contact is None or contact.queued_at is None or contact.queue != waits.queue:
         into.events.append(waits)
-    elif not contact.held:
+    elif not contact.held or contact.callback is not None:
         into.events.append(ev.ContactHeld(contact=contact.id))
     elif contact.hears is not None and contact.hears.saying is not None and contact.hears.saying == call.announced:
         into.events.append(
@@ -212,6 +225,9 @@ def _in_the_hold(
 
 def _found_diverted(contact: Contact | None, queue: QueueId, call: CallSeen) -> ev.Event | None:
     if not isinstance(call.diverted_to, Outside) or (contact is not None and contact.state is ContactState.DIVERTED):
+        return None
+    if contact is not None and contact.callback is not None:
+        # Hears thanks, and hangs up.
         return None
     return ev.ContactDiverted(
         contact=call.contact,

@@ -68,6 +68,16 @@ class Outcome(StrEnum):
     MERGED = "merged"
     """An agent's call to a line of ours on a caller's behalf, until the caller was put through: the story goes on in
     the caller's contact."""
+    CALLED_IN = "called_in"
+    """Was to be called back, and has called again before: the new contact has the place."""
+    CALLBACK_FAILED = "callback_failed"
+    """Was called as often as the queue tries, and not reached."""
+    CALLBACK_EXPIRED = "callback_expired"
+    """Was not reached in time."""
+    CALLBACK_REFUSED = "callback_refused"
+    """Is not called: by the rules of dialling, or since the number is erased."""
+    CALLBACK_CANCELLED = "callback_cancelled"
+    """By a person."""
     PBX_LOST = "pbx_lost"
     UNSEEN = "unseen"
     """It ended while nobody listened, from a state that does not tell how: an offer was ringing, or the static queue
@@ -143,6 +153,28 @@ class Recorder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     paused: bool = False
 
 
+class Callback(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Of a contact whose caller has gone and is to be called back (callback.py)."""
+
+    asked_at: Instant
+    due_at: Instant
+    """Nobody is called before."""
+    until: Instant
+    """When the promise is over."""
+    by: str = ""
+    """Who asked for it on the customer's behalf; empty: the customer."""
+    due: bool = False
+    """due_at has come."""
+    tries: int = 0
+    """How often the customer's telephone was rung in vain."""
+    attempt: str = ""
+    """The Uniqueid of the call that is under way; empty: none is."""
+    began_at: Instant = 0.0
+    """The attempt."""
+    dialled: bool = False
+    """Whether in this attempt the customer's number was given out."""
+
+
 STICKY = -1
 """The step before the first: the preferred agent alone."""
 
@@ -209,6 +241,10 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     hears: Hearing | None = None
     """Of a caller in a queue that announces something."""
     pressed: Pressed | None = None
+    calls_back: bool = False
+    """A caller in a menu or a flow who wants to be called back: asked for the number in the first queue."""
+    callback: Callback | None = None
+    """While nobody is on the line: WAITING, or OFFERED to an agent for whom the customer is then dialled."""
 
     @property
     def diversion(self) -> DiversionId | None:

@@ -8,6 +8,7 @@ from typing import Any
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.announcing import announcement_told
+from contactd.core.callbacks import CALLBACKS, hung_up
 from contactd.core.commands import MoveToHold
 from contactd.core.compare import compare
 from contactd.core.contact import IN_LINE, Contact, ContactState, Outcome
@@ -56,6 +57,9 @@ def _caller_hung_up(floor: LiveFloor, input_: inp.CallerHungUp, at: Instant, int
     contact = floor.contacts.get(input_.contact)
     if contact is None:
         return
+    if contact.callback is not None:
+        hung_up(floor, contact, input_.call, at, into)
+        return
     gave_up = Outcome.TIMED_OUT if input_.timed_out else Outcome.ABANDONED_WAITING
     outcome = Outcome.HANDLED if contact.handled else gave_up
     match contact.state:
@@ -96,7 +100,7 @@ def _transfer_completed(floor: LiveFloor, input_: inp.TransferCompleted, at: Ins
         return
     other = input_.consult if input_.consult != contact.id else None
     consult = floor.contacts.get(other) if other else None
-    if consult is not None and consult.medium is not Medium.VOICE:
+    if consult is not None and (consult.medium is not Medium.VOICE or consult.callback is not None):
         consult = None
     in_line = consult is not None and consult.state in IN_LINE
     if consult is not None:
@@ -161,7 +165,7 @@ def _configuration_loaded(floor: LiveFloor, input_: inp.ConfigurationLoaded, at:
         if withdrawn:
             # No hold would ever give it another one.
             end_offer(contact, OfferOutcome.LOST, 0, into)
-        if contact.held or withdrawn:
+        if contact.held or withdrawn or (contact.callback is not None and contact.state is ContactState.WAITING):
             into.events.append(
                 queued(
                     contact.id,
@@ -205,6 +209,7 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.SkillsAsked: _skills_asked,
     inp.CalendarTurned: calendar_turned,
     inp.SwitchAsked: switch_asked,
+    **CALLBACKS,
     inp.RecordingTold: recording_told,
     inp.RecordingPauseAsked: pause_asked,
     inp.RecordingMuted: recording_muted,

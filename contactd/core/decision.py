@@ -179,6 +179,8 @@ _DIVERTED: dict[str, Outcome] = {
     "external": Outcome.DIVERTED_EXTERNAL,
     "message": Outcome.DIVERTED_MESSAGE,
     "hang_up": Outcome.DIVERTED_HANG_UP,
+    # Asked for a number, and gone without one.
+    "callback": Outcome.ABANDONED_WAITING,
 }
 
 

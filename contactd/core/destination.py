@@ -53,6 +53,10 @@ class ToMessage(_Destination, frozen=True, kw_only=True, gc=False, tag="message"
     """As Playback() takes it."""
 
 
+class ToCallback(_Destination, frozen=True, kw_only=True, gc=False, tag="callback"):
+    """The caller is asked for a number, hangs up, and is called back at the place that the wait has earned."""
+
+
 class ToTone(_Destination, frozen=True, kw_only=True, gc=False, tag="hang_up"):
     """The call ends, with a tone for a few seconds."""
 
@@ -63,7 +67,7 @@ class ToMenu(_Destination, frozen=True, kw_only=True, gc=False, tag="menu"):
     """Back to what the caller met first on the line, by a key: the place in the queue is kept meanwhile."""
 
 
-Outside = ToVoicemail | ToMailbox | ToExternal | ToMessage | ToTone
+Outside = ToVoicemail | ToMailbox | ToExternal | ToMessage | ToTone | ToCallback
 """No agent comes after it: the dialplan carries it out alone."""
 Destination = ToQueue | Outside
 Way = Destination | ToMenu
@@ -90,5 +94,5 @@ def target_of(destination: Way) -> str:
             return destination.sound
         case ToTone():
             return destination.tone
-        case ToMenu():
+        case ToMenu() | ToCallback():
             return ""

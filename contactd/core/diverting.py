@@ -11,7 +11,7 @@ from contactd.core import inputs as inp
 from contactd.core.commands import ComparePbx, DivertCaller
 from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.decision import Decision, queued
-from contactd.core.destination import Destination, ToExternal, ToQueue
+from contactd.core.destination import Destination, ToCallback, ToExternal, ToQueue
 from contactd.core.dialling import Dialled, Number, Purpose, may_dial
 from contactd.core.events import DiversionFailure, DiversionReason
 from contactd.core.floor import LiveFloor
@@ -37,6 +37,10 @@ def arrive(
     Who was in the queue before, and comes back from an offer, the static queue or a silence, does not arrive.
     """
     into.events.append(waits)
+    if known is not None and known.calls_back and pbx in floor.steered:
+        asked = DiversionReason.ASKED
+        _send(floor, waits, asked, ToCallback(), waits.step, pbx=pbx, channel=channel, known=known, at=at, into=into)
+        return
     if waits.queue not in floor.refusing:
         return
     plan = floor.queues.get(waits.queue)
@@ -120,6 +124,16 @@ def unstaffed_sends(floor: LiveFloor, contact: Contact, plan: QueuePlan, at: Ins
         return False
     why = DiversionReason.UNSTAFFED
     return _leave(floor, contact, contact.queued_at, plan, why, plan.unstaffed, contact.step, at, into)
+
+
+def send(
+    floor: LiveFloor, contact: Contact, why: DiversionReason, to: Destination, at: Instant, into: Decision
+) -> bool:
+    """Who waits in the hold goes there, as asked; the step of the plan stays. False: there is nowhere to go."""
+    plan = floor.queues.get(contact.queue) if contact.queue is not None else None
+    if plan is None or contact.queued_at is None or not floor.can_go(contact):
+        return False
+    return _leave(floor, contact, contact.queued_at, plan, why, to, contact.step, at, into)
 
 
 def _leave(
@@ -247,4 +261,5 @@ _FAILURES = {
     "BUSY": DiversionFailure.BUSY,
     "NOANSWER": DiversionFailure.NOT_ANSWERED,
     "RETURNED": DiversionFailure.RETURNED,
+    "DECLINED": DiversionFailure.DECLINED,
 }

@@ -165,6 +165,8 @@ class DiversionReason(StrEnum):
     CLOSED = "closed"
     """By the queue's calendar."""
     CLOSED_BY_HAND = "closed_by_hand"
+    ASKED = "asked"
+    """The caller chose it."""
     FOUND = "found"
     """A comparison found the caller there: sent by somebody whose facts are lost."""
     KEY = "key"
@@ -199,6 +201,8 @@ class DiversionFailure(StrEnum):
     """Fenced by the dialplan: another writer had taken over."""
     UNSEEN = "unseen"
     """A comparison found the caller back in the hold."""
+    DECLINED = "declined"
+    """The caller was asked for a number to be called back at, and rather waits; or gave none that may be dialled."""
     RATE = "rate"
     """Too many numbers outside were dialled within the hour."""
     RETURNED = "returned"
@@ -296,6 +300,8 @@ class OfferOutcome(StrEnum):
     """By another of the agents whom the same offer rang."""
     NOT_ACCEPTED = "not_accepted"
     """At a number outside: answered, and nobody pressed the key that accepts. A box's voice, perhaps."""
+    CUSTOMER_MISSED = "customer_missed"
+    """The customer whom the agent was to talk with was not reached, or not called: CallbackFailed says why."""
     WITHDRAWN = "withdrawn"
     """A supervisor took an agent whom it rang off the floor; at once offered anew, at the old place."""
 
@@ -362,6 +368,79 @@ class ContactEnded(Event, frozen=True, kw_only=True):
     cause: int = 0
     place_until: Instant | None = None
     """Who rings back until then gets this contact's place in line; None: nobody does."""
+
+
+class CallbackWished(Event, frozen=True, kw_only=True):
+    """Chosen in a menu or a flow: asked for the number as soon as the caller stands in a queue."""
+
+    contact: ContactId
+
+
+class CallbackTaken(Event, frozen=True, kw_only=True):
+    """The caller hangs up now, and is called back at the place in line. The number stands sealed in contact_private."""
+
+    contact: ContactId
+    queue: QueueId
+    due_at: Instant
+    """Not before."""
+    until: Instant
+    """Not after."""
+    callers: tuple[str, ...] = ()
+    """By what the number is known, as in CallArrived."""
+    by: str = ""
+    """Who asked for it on the customer's behalf; empty: the caller."""
+
+
+class CallbackDue(Event, frozen=True, kw_only=True):
+    """From here on its turn may come."""
+
+    contact: ContactId
+    by: str = ""
+    """Who did not want to wait; empty: its time has come."""
+
+
+class CallbackBegun(Event, frozen=True, kw_only=True):
+    """The turn is near: the customer is called. (Where an agent is first, ContactOffered begins it.)"""
+
+    contact: ContactId
+    attempt: str
+    """The Uniqueid of its channel."""
+
+
+class CustomerDialled(Event, frozen=True, kw_only=True):
+    """The number is given to the PBX, once an attempt: the customer's telephone is about to ring."""
+
+    contact: ContactId
+    attempt: str
+    known_by: str = ""
+    """A salted commitment to the number, for the limits of the next hour."""
+
+
+class CallbackFailed(Event, frozen=True, kw_only=True):
+    """The attempt did not reach the customer, and the contact is back at its place."""
+
+    contact: ContactId
+    attempt: str
+    why: str
+    """callback.Missed, or dialling.Why."""
+    due_at: Instant
+    tries: int
+    """How often the customer's telephone has been rung."""
+
+
+class CallbackReached(Event, frozen=True, kw_only=True):
+    """The customer is on the line, and a caller like any other from now on."""
+
+    contact: ContactId
+    call: str
+    channel: str
+
+
+class CallbackWithdrawn(Event, frozen=True, kw_only=True):
+    """The caller has not hung up, and waits on the line again."""
+
+    contact: ContactId
+    channel: str
 
 
 class RecordingAnnounced(Event, frozen=True, kw_only=True):
@@ -654,6 +733,14 @@ AnyEvent = (
     | ContactConnected
     | TalkEnded
     | ContactEnded
+    | CallbackWished
+    | CallbackTaken
+    | CallbackDue
+    | CallbackBegun
+    | CustomerDialled
+    | CallbackFailed
+    | CallbackReached
+    | CallbackWithdrawn
     | RecordingAnnounced
     | RecordingStarted
     | RecordingPaused

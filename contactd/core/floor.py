@@ -9,6 +9,7 @@ from collections.abc import Container, Sequence
 
 import msgspec
 
+from contactd.core import callback as called_back
 from contactd.core import events as ev
 from contactd.core import unstaffed
 from contactd.core.agent import TRANSITIONS as AGENT_TRANSITIONS
@@ -16,7 +17,7 @@ from contactd.core.agent import Agent, AgentState, By, Engagement, Handset, Stat
 from contactd.core.announcements import Hearing
 from contactd.core.changes import CHANGES
 from contactd.core.contact import TRANSITIONS as CONTACT_TRANSITIONS
-from contactd.core.contact import Contact, ContactState, Needs
+from contactd.core.contact import Callback, Contact, ContactState, Needs
 from contactd.core.dialling import Dialled
 from contactd.core.errors import FloorBug
 from contactd.core.hearing import next_at
@@ -89,6 +90,8 @@ class LiveFloor:
         self._sending: set[QueueId] = set()
         self.announcing = False
         """Whether anything is said to anybody."""
+        self.callbacks: dict[ContactId, Contact] = {}
+        """Contacts whose caller is to be called back."""
         self.refusing: set[QueueId] = set()
         """Queues that may send somebody on who comes to them."""
         for agent in self.agents.values():
@@ -165,6 +168,8 @@ class LiveFloor:
         self.leave_line(contact)
         contact.state = state
         contact.held = held
+        if contact.callback is not None:
+            self._see_callback(contact)
         if contact.return_by is not None and state is not ContactState.FALLBACK:
             self.expect_back(contact, None)
         contact.sent = None
@@ -184,6 +189,22 @@ class LiveFloor:
         if contact.return_by is not None:
             self.routing.expect_no_more(contact.id)
             self.routing.expect(contact)
+
+    def call_back(self, contact: Contact, callback: Callback | None) -> None:
+        """Change what is to be done about calling a contact back; None: somebody is on the line."""
+        self.leave_line(contact)
+        contact.callback = callback
+        self._see_callback(contact)
+        self._join_line(contact)
+
+    def _see_callback(self, contact: Contact) -> None:
+        """It is held while it may be offered as it is; nobody holds it."""
+        contact.held = contact.state is _WAITING and called_back.routable(self, contact)
+        if contact.callback is None or contact.state is ContactState.ENDED:
+            self.callbacks.pop(contact.id, None)
+        else:
+            self.callbacks[contact.id] = contact
+        self.timers.callbacks.set(contact.id, called_back.alarm_at(contact))
 
     def expect_back(self, contact: Contact, by: Instant | None) -> None:
         """Keep the contact's place free until then; None: no longer."""
@@ -223,7 +244,7 @@ class LiveFloor:
             return
         due = next_step_at(queue, contact)
         if sends:
-            if goes_next(queue, contact) and not self.can_go(contact):
+            if goes_next(queue, contact) and not self.can_go(contact) and contact.callback is None:
                 due = None
             leaves_at = unstaffed.leaves_at(self, queue, contact)
             if leaves_at is not None:
@@ -241,10 +262,13 @@ class LiveFloor:
 
     def can_go(self, contact: Contact) -> bool:
         """Whether a waiting contact can be sent elsewhere now."""
-        return contact.held and contact.pbx in self.steered and contact.medium is _VOICE
+        stands = contact.held and contact.callback is None
+        return stands and contact.pbx in self.steered and contact.medium is _VOICE
 
     def time_hours(self) -> None:
-        """A queue has opened or closed, perhaps: whoever may not wait any more goes."""
+        """A queue has opened or closed, perhaps: whoever may not wait any more goes, and who may be called again is."""
+        for contact in self.callbacks.values():
+            self.call_back(contact, contact.callback)
         self.time_waiting({queue.id for queue in self.queues.values() if queue.closes()})
 
     def time_waiting(self, queues: Container[QueueId]) -> None:
@@ -447,7 +471,11 @@ class LiveFloor:
         self.routing = RoutingIndex(self.contacts, self.agents, self.queues)
         self.queue_limits = QueueLimits(self.queues, self.contacts.values(), self.agents.values())
         self.positions = Positions(self.queues, self.contacts.values())
+        self.timers.callbacks.reset()
+        self.callbacks = {}
         for contact in self.contacts.values():
+            if contact.callback is not None:
+                self._see_callback(contact)
             self._join_line(contact)
             if contact.return_by is not None:
                 self.routing.expect(contact)

@@ -98,7 +98,12 @@ def configured(floor: LiveFloor, plan: FloorPlan, at: Instant) -> None:
     """Who waits already hears what a new configuration says from the next time on."""
     announcing = {queue.id: queue for queue in plan.queues if queue.announcements is not None}
     for contact in floor.contacts.values() if announcing else ():
-        if contact.hears is None and contact.state is ContactState.WAITING and contact.queue in announcing:
+        if (
+            contact.hears is None
+            and contact.callback is None
+            and contact.state is ContactState.WAITING
+            and contact.queue in announcing
+        ):
             contact.hears = _late(contact, announcing[contact.queue], at)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
+from contactd.core.callbacks import called_in, end, here
 from contactd.core.commands import ReturnToHold
-from contactd.core.contact import Contact, ContactState, Needs
+from contactd.core.contact import Contact, ContactState, Needs, Outcome
 from contactd.core.decision import (
     Decision,
     adopt,
@@ -21,7 +22,7 @@ from contactd.core.decision import (
 from contactd.core.diverting import arrive, still_there
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
-from contactd.core.ids import Instant, QueueId, is_test_call
+from contactd.core.ids import ContactId, Instant, QueueId, is_test_call
 from contactd.core.keys import back_in_hold
 from contactd.core.needs import with_record
 from contactd.core.ring_back import lost_place
@@ -96,9 +97,18 @@ def call_held(floor: LiveFloor, input_: inp.CallHeld, at: Instant, into: Decisio
     if contact is not None:
         _leave_agent(floor, contact, at, into)
     queue = _queue(floor, contact, input_.queue)
-    if _begins_to_wait(contact, input_, at):
+    if contact is not None and contact.callback is not None:
+        here(contact, input_.call, input_.channel, into)
+        into.events.append(
+            ev.ContactHeld(contact=contact.id)
+            if contact.queue == queue
+            else _wait(floor, input_, contact, queue, needs, at)
+        )
+    elif _begins_to_wait(contact, input_, at):
         caller = contact or input_
         waits = _wait(floor, input_, contact, queue, needs, at)
+        if waits.resumed is not None and (promised := floor.callbacks.get(waits.resumed)) is not None:
+            end(promised, Outcome.CALLED_IN, at, into)
         arrive(floor, waits, pbx=caller.pbx, channel=caller.channel, known=contact, at=at, into=into)
     elif contact is not None and back_in_hold(floor, contact, input_, queue, at, into):
         pass
@@ -137,9 +147,15 @@ def _wait(
 ) -> ev.ContactQueued:
     """From the old place on, for who was cut off and rings back; with an estimate, where it is the first one here."""
     queued_at = min(input_.queued_at, at)
-    loss = lost_place(floor, contact, queue, at) if contact is not None and contact.queued_at is None else None
-    if loss is not None:
-        queued_at = min(queued_at, loss.queued_at)
+    before: tuple[ContactId, Instant] | None = None
+    if contact is not None and contact.queued_at is None:
+        loss = lost_place(floor, contact, queue, at)
+        before = (loss.contact, loss.queued_at) if loss is not None else None
+        promised = called_in(floor, contact, queue) if floor.callbacks else None
+        if promised is not None and promised.queued_at is not None:
+            before = promised.id, promised.queued_at
+    if before is not None:
+        queued_at = min(queued_at, before[1])
     estimate = None
     new = contact is None or contact.queued_at is None or contact.queue != queue
     if new and is_estimated(floor, at):
@@ -153,7 +169,7 @@ def _wait(
         plan=floor.queues.get(queue),
         known=contact,
         needs=needs,
-        resumed=loss.contact if loss is not None else None,
+        resumed=before[0] if before is not None else None,
         estimate=estimate,
     )
 
@@ -166,6 +182,8 @@ def call_fell_back(floor: LiveFloor, input_: inp.CallFellBack, at: Instant, into
         end_offer(contact, OfferOutcome.LOST, 0, into)
     elif contact.state not in (ContactState.MENU, ContactState.WAITING, ContactState.DIVERTED):
         return
+    if contact is not None:
+        here(contact, input_.call, input_.channel, into)
     into.events.append(
         ev.ContactFellBack(
             contact=input_.contact,

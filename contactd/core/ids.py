@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import NewType
 
 ContactId = NewType("ContactId", str)
@@ -27,6 +28,18 @@ Instant = float
 """Seconds since the Unix epoch, UTC, with microseconds."""
 
 
+_ATTEMPT = re.compile(r"\.cb[0-9]+\.[0-9]+\Z")
+
+
+def call_of_contact(call: str) -> str:
+    """The Uniqueid with which a contact began, from that of a call that we made on its behalf (callback.py).
+
+    >>> call_of_contact("pbx1-1700000000.12.cb3.77"), call_of_contact("pbx.cb1-1700000000.12")
+    ('pbx1-1700000000.12', 'pbx.cb1-1700000000.12')
+    """
+    return _ATTEMPT.sub("", call)
+
+
 def contact_id(pbx: PbxId, call: str, seen_at: Instant) -> ContactId:
     """The contact of a call, the same from whichever side it is first heard.
 
@@ -36,6 +49,7 @@ def contact_id(pbx: PbxId, call: str, seen_at: Instant) -> ContactId:
     A call may be met first by AGI, by an AMI event or by a comparison after a restart; since the id is a function
     of the PBX's own id, adopting it twice is impossible. UUIDv7 (RFC 9562): 48 bits of milliseconds, then a hash.
     """
+    call = call_of_contact(call)
     arrived = call_started(call, seen_at)
     digest = hashlib.sha256(f"{pbx}\0{call}".encode()).digest()
     millis = int(arrived * 1000) & ((1 << 48) - 1)
@@ -61,7 +75,7 @@ def is_test_call(call: str) -> bool:
     >>> is_test_call("pbx1-1700000000.test5f0c1a2bb"), is_test_call("pbx1-1700000000.12"), is_test_call("test")
     (True, False, False)
     """
-    _, dot, last = call.rpartition(".")
+    _, dot, last = call_of_contact(call).rpartition(".")
     return bool(dot) and last.startswith("test")
 
 

@@ -13,6 +13,7 @@ import msgspec
 from contactd.core.agent import Handset
 from contactd.core.contact import Known, Needs, Recorder
 from contactd.core.destination import Way
+from contactd.core.dialling import Number
 from contactd.core.ids import (
     AgentId,
     AnnouncementId,
@@ -269,6 +270,8 @@ class CallerHungUp(Input, frozen=True, kw_only=True):
     cause: int
     timed_out: bool = False
     """The dialplan sent the caller away, after the longest wait that it allows."""
+    call: str = ""
+    """Whose Uniqueid, where the PBX said it: a contact that is called back has had several."""
 
 
 class AgentHungUp(Input, frozen=True, kw_only=True):
@@ -384,6 +387,68 @@ class CommandFailed(Input, frozen=True, kw_only=True):
     why: str
 
 
+class CallbackWanted(Input, frozen=True, kw_only=True):
+    """A caller chose to be called back: by a key of a menu, a flow, or while waiting. The number is asked for next."""
+
+    contact: ContactId
+
+
+class CallbackAsked(Input, frozen=True, kw_only=True):
+    """The caller has said at which number, or somebody asks for it on a customer's behalf."""
+
+    contact: ContactId
+    number: Number
+    pbx: PbxId = PbxId("")
+    """This and the next three of a contact that is none yet."""
+    call: str = ""
+    """Made up: no channel has it."""
+    queue: QueueId | None = None
+    by: str = ""
+
+
+class CallbackCancelAsked(Input, frozen=True, kw_only=True):
+    contact: ContactId
+    by: str
+
+
+class CallbackNowAsked(Input, frozen=True, kw_only=True):
+    """Without waiting for the next try; hours and limits stay."""
+
+    contact: ContactId
+    by: str
+
+
+class CallbackMoment(Input, frozen=True, kw_only=True):
+    """A second has passed while customers wait who are to be called when their turn is near."""
+
+
+class CallbackDialAsked(Input, frozen=True, kw_only=True):
+    """The PBX is about to dial the customer, and asks whom."""
+
+    contact: ContactId
+    call: str
+    """The attempt's Uniqueid; here and below."""
+    number: Number | None
+    """None: it could not be read."""
+    gone: bool = False
+    """It is erased."""
+
+
+class CustomerAnswered(Input, frozen=True, kw_only=True):
+    contact: ContactId
+    call: str
+
+
+class CallbackOver(Input, frozen=True, kw_only=True):
+    """The attempt is over, and the customer not there."""
+
+    contact: ContactId
+    call: str
+    status: str
+    """The dialplan's word (DIALSTATUS, NOTALLOWED, NOTACCEPTED), or NOT_SENT."""
+    why: str = ""
+
+
 class RecordingWord(StrEnum):
     """What the dialplan says of a recording."""
 
@@ -493,6 +558,14 @@ AnyInput = (
     | CalendarTurned
     | SwitchAsked
     | CommandFailed
+    | CallbackWanted
+    | CallbackAsked
+    | CallbackCancelAsked
+    | CallbackNowAsked
+    | CallbackMoment
+    | CallbackDialAsked
+    | CustomerAnswered
+    | CallbackOver
     | RecordingTold
     | RecordingPauseAsked
     | RecordingMuted

@@ -27,7 +27,7 @@ _MAY_PRESS = frozenset(
 
 def key_pressed(floor: LiveFloor, input_: inp.KeyPressed, at: Instant, into: Decision) -> None:
     contact = floor.contacts.get(input_.contact)
-    if contact is None or contact.state is not ContactState.WAITING:
+    if contact is None or contact.state is not ContactState.WAITING or contact.callback is not None:
         # Not met yet, or a Redirect of ours was quicker, and the caller is there.
         return
     if not unheard(contact, input_) or contact.queue is None:
@@ -45,7 +45,7 @@ def key_pressed(floor: LiveFloor, input_: inp.KeyPressed, at: Instant, into: Dec
 def unheard(contact: Contact, told: inp.KeyPressed | inp.CallHeld | inp.CallSeen) -> bool:
     """Whether it tells of a key that the floor has not followed."""
     known = contact.pressed.number if contact.pressed is not None else 0
-    voice = contact.medium is Medium.VOICE
+    voice = contact.medium is Medium.VOICE and contact.callback is None
     return voice and key_number(told.diversion) > known and _way(told) is not None
 
 

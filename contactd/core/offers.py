@@ -8,6 +8,8 @@ from typing import Any
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import BUSY_AGAIN_S, Agent, By, Status
+from contactd.core.callback import Missed
+from contactd.core.callbacks import fail
 from contactd.core.commands import ComparePbx
 from contactd.core.contact import Contact, ContactState
 from contactd.core.decision import Decision, connect, end_legs, end_offer
@@ -30,6 +32,9 @@ def _offer_answered(floor: LiveFloor, input_: inp.OfferAnswered, at: Instant, in
     winner = _who_answered(floor, contact, input_.endpoint) if contact is not None else None
     if contact is not None and winner is not None:
         end_legs(contact, winner.id, OfferOutcome.ANSWERED_ELSEWHERE, 0, into)
+        if contact.callback is not None:
+            # The agent is there; the customer is dialled now.
+            return
         into.events.append(connect(contact, winner, at, seen_late=False))
         return
     late = floor.contacts.get(input_.contact)
@@ -123,7 +128,10 @@ def _command_failed(floor: LiveFloor, input_: inp.CommandFailed, at: Instant, in
         return
     # It is not held now: until the dialplan or a comparison says where the caller stands, it is offered to nobody,
     # or a PBX that refuses everything would be asked in a tight loop.
-    end_offer(contact, OfferOutcome.NOT_SENT, 0, into)
+    if contact.callback is not None:
+        fail(floor, contact, Missed.NOT_SENT, at, into)
+    else:
+        end_offer(contact, OfferOutcome.NOT_SENT, 0, into)
     into.commands.append(ComparePbx(pbx=contact.pbx, why=input_.why))
 
 

@@ -11,6 +11,7 @@ from contactd.core import inputs as inp
 from contactd.core.agent import By
 from contactd.core.alarms import Alarms
 from contactd.core.announcing import announcement_due
+from contactd.core.callbacks import callback_due
 from contactd.core.contact import STICKY
 from contactd.core.decision import Decision
 from contactd.core.diverting import closing_sends, step_goes, unstaffed_sends
@@ -61,7 +62,8 @@ def _step_reached(floor: LiveFloor, contact_id: ContactId, at: Instant, into: De
         return
     reached = due_step(queue, contact.step == STICKY and contact.prefers(), contact.queued_at, at)
     reached = max(reached, contact.step + 1)
-    step = before_going(queue, contact.step, reached)
+    # Whoever is to be called back goes nowhere else.
+    step = before_going(queue, contact.step, reached) if contact.callback is None else reached
     if step < reached and floor.can_go(contact):
         step_goes(floor, contact, queue, step + 1, at, into)
     else:
@@ -76,6 +78,8 @@ _DUE: tuple[tuple[Callable[[Timers], Alarms[Any]], Callable[[LiveFloor, Any, Ins
     (attrgetter("steps"), _step_reached),
     # After what sends contacts elsewhere.
     (attrgetter("announcements"), announcement_due),
+    # After what relaxes who may end now.
+    (attrgetter("callbacks"), callback_due),
     # After all that is decided on a floor where these are signed in.
     (attrgetter("limits"), limit_reached),
 )

@@ -102,6 +102,28 @@ class RecordRule(StrEnum):
     """Whatever the customer said: where the law demands it."""
 
 
+class CallbackFirst(StrEnum):
+    """Who is on the line first when somebody is called back."""
+
+    AGENT = "agent"
+    """An agent is offered the contact in its turn, and waits while the customer's telephone rings."""
+    CUSTOMER = "customer"
+    """The customer, shortly before the turn comes, who then waits in the queue, at its head."""
+
+
+class CallbackPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How a queue calls back."""
+
+    first: CallbackFirst = CallbackFirst.AGENT
+    ring_s: int = 30
+    """How long the customer's telephone rings."""
+    tries: int = 3
+    retry_s: int = 900
+    """Between two of them."""
+    expires_s: int = 14400
+    """After which nobody is called any more."""
+
+
 class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     """How a queue's contacts are offered."""
 
@@ -156,6 +178,8 @@ class QueuePlan(msgspec.Struct, frozen=True, kw_only=True):
     """What callers hear before their first talk that is recorded; empty: nothing."""
     announcements: Announcements | None = None
     """None: nothing is ever said to who waits."""
+    callback: CallbackPlan | None = None
+    """None: as CallbackPlan() has it."""
 
     def closes(self) -> bool:
         """Whether it says where callers go while it is closed."""

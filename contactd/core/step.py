@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from contactd.core import events as ev
+from contactd.core.callback import plan_of
 from contactd.core.commands import Command, RingAgent
 from contactd.core.contact import Contact
 from contactd.core.decide import decide
@@ -12,7 +15,7 @@ from contactd.core.errors import FloorBug
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import Instant, OfferId, offer_id
 from contactd.core.inputs import Input
-from contactd.core.plan import Medium, Strategy
+from contactd.core.plan import Medium, QueuePlan, Strategy
 from contactd.core.recording import Verdict, verdict
 from contactd.core.ring_all import others_to_ring
 from contactd.core.routing.route import route
@@ -84,6 +87,7 @@ def step(floor: LiveFloor, input_: Input, at: Instant) -> Step:
                         ring_s=ring_s,
                         record=offered.record == Verdict.YES,
                         announcement=queue.record_announcement if queue and offered.record == Verdict.YES else "",
+                        **(_calling_back(contact, queue) if contact.callback is not None else {}),
                     )
                 )
         for contact, offer, number in ring_all:
@@ -98,6 +102,13 @@ def step(floor: LiveFloor, input_: Input, at: Instant) -> Step:
         if floor.mixed and len(events) > decided:
             _follow(floor, events, decided, at)
     return Step(input_, at, first_seq, events, commands)
+
+
+def _calling_back(contact: Contact, queue: QueuePlan | None) -> dict[str, Any]:
+    """Of a RingAgent after whose answer the customer is dialled."""
+    attempt = contact.callback.attempt if contact.callback is not None else ""
+    ring_s = plan_of(queue).ring_s
+    return {"attempt": attempt, "queue": contact.queue, "dnis": contact.dnis, "customer_ring_s": ring_s}
 
 
 def _follow(floor: LiveFloor, events: list[ev.Event], since: int, at: Instant) -> None:

@@ -12,7 +12,18 @@ from contactd.core.opening import SwitchKey
 class Timers:
     """Follows from the floor's state, and is kept true by it."""
 
-    __slots__ = ("_all", "announcements", "limits", "offers", "pauses", "returning", "steps", "switches", "wrap_ups")
+    __slots__ = (
+        "_all",
+        "announcements",
+        "callbacks",
+        "limits",
+        "offers",
+        "pauses",
+        "returning",
+        "steps",
+        "switches",
+        "wrap_ups",
+    )
 
     def __init__(self) -> None:
         self.wrap_ups: Alarms[AgentId] = Alarms()
@@ -31,9 +42,11 @@ class Timers:
         """When the time of who may not stay as they are is over."""
         self.announcements: Alarms[ContactId] = Alarms()
         """When something is said next to who stands in the hold."""
+        self.callbacks: Alarms[ContactId] = Alarms()
+        """When whoever is to be called back may be called, or is no longer."""
         self._all: tuple[Alarms[Any], ...] = (
             *(self.wrap_ups, self.offers, self.pauses, self.returning, self.steps, self.switches, self.limits),
-            self.announcements,
+            *(self.announcements, self.callbacks),
         )
 
     def first(self) -> Instant | None:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contactd.core.destination import Destination
+from contactd.ctl import callback_words
 from contactd.ctl.durations import duration, local
 from contactd.ctl.words import REASONS, caller_words, destination
 
@@ -83,6 +84,14 @@ def show_queues(queues: list[dict[str, Any]]) -> None:
         said += [Text("new callers: ").append_text(_new_callers(q["new_callers"]))] if q["new_callers"] else []
         if said:
             console().print(Text(f"{q['id']}: ") + Text("; ").join(said), soft_wrap=True)
+
+
+def show_callbacks(callbacks: list[dict[str, Any]]) -> None:
+    table = table_of(*("contact", "queue", "first", "now", "waited>", "rung", "expires in>", "agent"))
+    for one in callbacks:
+        id_, *others = callback_words.row(one, time.time())
+        table.add_row(str(id_)[:SHORT], *others)
+    print_table(table, "nobody is to be called back")
 
 
 def _new_callers(sends: list[dict[str, Any]]) -> Text:

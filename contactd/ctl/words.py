@@ -20,6 +20,7 @@ from contactd.core.events import (
 )
 from contactd.core.listener import ListeningEnd, Mode
 from contactd.core.text import Author, FoundBy
+from contactd.ctl import callback_words
 from contactd.ctl.durations import duration
 from contactd.store.history import ContactRow
 
@@ -33,6 +34,7 @@ _OFFER = {
     OfferOutcome.LOST: "was found to have ended unseen",
     OfferOutcome.ANSWERED_ELSEWHERE: "was answered by another",
     OfferOutcome.NOT_ACCEPTED: "was answered at the number outside and not accepted",
+    OfferOutcome.CUSTOMER_MISSED: "ended before the customer was there",
     OfferOutcome.WITHDRAWN: "was called off by a supervisor",
 }
 _OUTCOME = {
@@ -47,6 +49,11 @@ _OUTCOME = {
     Outcome.ABANDONED_WAITING: "the caller hung up while waiting",
     Outcome.ABANDONED_RINGING: "the caller hung up while a handset rang",
     Outcome.TIMED_OUT: "sent away after the longest wait",
+    Outcome.CALLED_IN: "called again before being called back: see the contact that has the place",
+    Outcome.CALLBACK_FAILED: "called back as often as the queue tries, and not reached",
+    Outcome.CALLBACK_EXPIRED: "not reached in time to be called back",
+    Outcome.CALLBACK_REFUSED: "not called back: the rules of dialling forbid it, or the number is erased",
+    Outcome.CALLBACK_CANCELLED: "the callback was cancelled",
     Outcome.PBX_LOST: "the PBX restarted and lost the call",
     Outcome.UNSEEN: "it ended unseen, while it rang or the static queue may have served it",
 }
@@ -189,6 +196,7 @@ _WHY_DIVERTED = {
     DiversionReason.UNSTAFFED: "nobody was signed in who serves it",
     DiversionReason.CLOSED: "it was closed",
     DiversionReason.CLOSED_BY_HAND: "a supervisor had closed it",
+    DiversionReason.ASKED: "the caller chose so",
     DiversionReason.FOUND: "found there by a comparison",
     DiversionReason.KEY: "the caller pressed a key",
 }
@@ -200,6 +208,7 @@ _FAILURE = {
     DiversionFailure.NOT_SENT: "the PBX did not carry it out",
     DiversionFailure.STALE: "another contactd had taken over",
     DiversionFailure.UNSEEN: "found back in the hold",
+    DiversionFailure.DECLINED: "the caller rather waits, or gave no number that may be dialled",
     DiversionFailure.RATE: "too many numbers outside were dialled within the hour (all_an_hour of [dialling])",
     DiversionFailure.RETURNED: "left no message, or has heard it to the end",
 }
@@ -218,6 +227,7 @@ _PLACES = {
     "message": "the message {}",
     "hang_up": "the {} tone",
     "menu": "the menu",
+    "callback": "being called back",
 }
 
 
@@ -336,6 +346,7 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.DiversionFailed: lambda e: f"comes back to the queue: {_FAILURE[e.failure]}",
     ev.ContactAnnounced: _announced,
     ev.AnnouncementEnded: lambda e: _ANNOUNCEMENT_END[e.end],
+    **callback_words.WORDS,
     ev.ContactHeld: lambda e: "waits again, at the old place",
     ev.ReturnOverdue: lambda e: "not back from the static queue yet; those behind no longer give way",
     ev.ContactFellBack: lambda e: f"nobody steered: the PBX's static queue took over, for {e.queue}",

@@ -14,8 +14,10 @@ from contactd import __version__
 from contactd.core import events as ev
 from contactd.core.agent import NO_REASON, SYSTEM_REASONS, Agent, AgentState, Status
 from contactd.core.announcements import kind_of as said_kind
+from contactd.core.callback import Missed
 from contactd.core.contact import IN_LINE, ContactState, Outcome
 from contactd.core.destination import kind_of
+from contactd.core.dialling import Why
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import ContactId, Instant, PbxId, QueueId
 from contactd.core.inputs import PbxCompared
@@ -41,6 +43,15 @@ _UNANSWERED = {
     **{outcome: "diverted" for outcome in Outcome if outcome.startswith("diverted_")},
 }
 """Of a wait that ended without a talk: its result."""
+
+
+_CALLBACK_WORDS: dict[type[ev.Event], str] = {
+    ev.CallbackTaken: "taken",
+    ev.CustomerDialled: "dialled",
+    ev.CallbackReached: "reached",
+    ev.CallbackWithdrawn: "withdrawn",
+}
+_MISSED = frozenset({*map(str, Missed), *map(str, Why)})
 
 
 class FloorMetrics(Collector):
@@ -130,6 +141,14 @@ class FloorMetrics(Collector):
         queue = self._queue_of[event.contact] = self._queue(event.queue)
         reason = _one_of(ev.DiversionReason, event.why)
         self._child(r.DIVERTED, queue, reason, kind_of(event.to)).inc()
+
+    def _called_back(self, event: ev.Event, _: Instant) -> None:
+        queue = self._queue_of.get(ContactId(getattr(event, "contact", "")), "")
+        self._child(r.CALLBACKS, queue, _CALLBACK_WORDS[type(event)]).inc()
+
+    def _callback_failed(self, event: ev.CallbackFailed, _: Instant) -> None:
+        reason = event.why if event.why in _MISSED else OTHER
+        self._child(r.CALLBACKS_MISSED, self._queue_of.get(event.contact, ""), reason).inc()
 
     def _diversion_failed(self, event: ev.DiversionFailed, _: Instant) -> None:
         queue = self._queue_of.get(event.contact, "")
@@ -248,6 +267,7 @@ class FloorMetrics(Collector):
         waiting = dict.fromkeys(floor.queues, 0)
         talking = dict.fromkeys(floor.queues, 0)
         longest = dict.fromkeys(floor.queues, 0.0)
+        promised = dict.fromkeys(floor.queues, 0)
         for contact in floor.contacts.values():
             if contact.test:
                 continue
@@ -255,7 +275,10 @@ class FloorMetrics(Collector):
             live[state] += 1
             if queue not in waiting:
                 continue
-            if state is ContactState.CONNECTED:
+            if contact.callback is not None:
+                # Nobody is on the line who could lose patience.
+                promised[queue] += 1
+            elif state is ContactState.CONNECTED:
                 talking[queue] += 1
             elif state in IN_LINE and contact.queued_at is not None:
                 waiting[queue] += 1
@@ -266,6 +289,7 @@ class FloorMetrics(Collector):
                 contacts.add_metric([state], live[state])
         yield contacts
         yield _by_queue("contactd_waiting", "Contacts that wait or ring, in each queue.", waiting)
+        yield _by_queue("contactd_callbacks_waiting", "Customers who are to be called back, of each queue.", promised)
         yield _by_queue("contactd_talking", "Contacts that talk, of each queue.", talking)
         yield _by_queue("contactd_longest_wait_seconds", "The longest running wait in each queue.", longest)
 
@@ -350,6 +374,8 @@ _COUNT: dict[type[ev.Event], Callable[[FloorMetrics, Any, Instant], None]] = {
     ev.ContactFellBack: FloorMetrics._queued,
     ev.ContactDiverted: FloorMetrics._diverted,
     ev.DiversionFailed: FloorMetrics._diversion_failed,
+    **dict.fromkeys(_CALLBACK_WORDS, FloorMetrics._called_back),
+    ev.CallbackFailed: FloorMetrics._callback_failed,
     ev.ContactAnnounced: FloorMetrics._announced,
     ev.AnnouncementEnded: FloorMetrics._announcement_ended,
     ev.ContactOffered: FloorMetrics._offered,

@@ -53,6 +53,18 @@ DIVERSIONS_FAILED = Counter(
     ["queue", "reason"],
     registry=REGISTRY,
 )
+CALLBACKS = Counter(
+    "contactd_callbacks",
+    "Callbacks: taken, dialled (the customer's telephone), reached, withdrawn (the caller stayed).",
+    ["queue", "what"],
+    registry=REGISTRY,
+)
+CALLBACKS_MISSED = Counter(
+    "contactd_callbacks_missed",
+    "Attempts to call a customer back that did not reach them, by why.",
+    ["queue", "reason"],
+    registry=REGISTRY,
+)
 ANNOUNCED = Counter(
     "contactd_announcements",
     "What was said to waiting callers: welcome, position, wait, message; unsaid: what was due and could not be said.",

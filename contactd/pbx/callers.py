@@ -56,6 +56,12 @@ class Callers:
         asked = self._salts[:1] if self._now() - self._salts[0].made_at > _OVERLAP_S else self._salts
         return tuple(hmac.new(one.salt, digits.encode(), hashlib.sha256).hexdigest()[:32] for one in asked)
 
+    def commitments(self, number: str) -> tuple[str, ...]:
+        """By both salts, the newest first: of a number that we dial, whoever is behind it."""
+        self.change_salt()
+        digits = digits_of(number).encode()
+        return tuple(hmac.new(one.salt, digits, hashlib.sha256).hexdigest()[:32] for one in self._salts)
+
     async def run(self) -> None:
         """Until cancelled: a salt goes in time though nobody calls."""
         while True:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from contactd.core.commands import DivertCaller
 from contactd.core.destination import (
+    ToCallback,
     ToExternal,
     ToMailbox,
     ToMenu,
@@ -72,6 +73,7 @@ _KINDS: dict[str, Callable[[str], Way | None]] = {
     "voicemail": lambda target: ToVoicemail(box=target),
     "mailbox": lambda target: ToMailbox(queue=QueueId(target)) if target else None,
     "external": lambda target: ToExternal(number=target),
+    "callback": lambda _: ToCallback(),
     "message": lambda target: ToMessage(sound=target),
     "hang_up": _tone,
 }

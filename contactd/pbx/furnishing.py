@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from contactd.config.destinations import as_way
-from contactd.config.sections import Queue
+from contactd.config.sections import Announcements, Queue
 from contactd.core.destination import kind_of, target_of
 from contactd.core.ids import QueueId
 
@@ -21,8 +21,11 @@ WAIT = "w*"
 class Furnishing:
     """Made anew for each configuration."""
 
-    def __init__(self, queues: Mapping[QueueId, Queue]) -> None:
+    def __init__(self, queues: Mapping[QueueId, Queue], words: Announcements | None = None) -> None:
+        words = words or Announcements()
         self._holds: Mapping[QueueId, str] = {queue_id: _hold(queue) for queue_id, queue in queues.items()}
+        self._callbacks = {queue_id: _hold(queue, first=words.callback_whisper) for queue_id, queue in queues.items()}
+        self._usual = _hold(Queue(), first=words.callback_whisper)
         self.any = any(self._holds.values())
         """Whether any queue's hold is not the usual one."""
 
@@ -30,8 +33,12 @@ class Furnishing:
         """Empty: the usual one."""
         return self._holds.get(queue, "") if queue is not None else ""
 
+    def callback_of(self, queue: QueueId | None) -> str:
+        """Where an agent is called for somebody who is then called back: the agent hears so first."""
+        return self._callbacks.get(queue, self._usual) if queue is not None else self._usual
 
-def _hold(queue: Queue) -> str:
+
+def _hold(queue: Queue, first: tuple[str, ...] = ()) -> str:
     """
     >>> _hold(Queue(music="jazz")), _hold(Queue(whisper=("custom/sales",), whisper_wait=True)), _hold(Queue())
     ('jazz', '|custom/sales&w*', '')
@@ -39,7 +46,7 @@ def _hold(queue: Queue) -> str:
     >>> _hold(Queue(keys={"1": KeyTable(voicemail="100@sales"), "*": KeyTable(menu=True)}))
     '||1=voicemail*100@sales&*=menu*'
     """
-    whisper = "&".join((*queue.whisper, *((WAIT,) if queue.whisper_wait else ())))
+    whisper = "&".join((*first, *queue.whisper, *((WAIT,) if queue.whisper_wait else ())))
     ways = {key: as_way(table) for key, table in queue.keys.items()}
     keys = "&".join(f"{key}={kind_of(to)}*{target_of(to)}" for key, to in ways.items())
     return f"{queue.music}|{whisper}|{keys}".rstrip("|")

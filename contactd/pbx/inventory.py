@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.contact import Recorder
-from contactd.core.ids import AnnouncementId, Instant, OfferId, PbxId, QueueId, contact_id
+from contactd.core.ids import AnnouncementId, Instant, OfferId, PbxId, QueueId, call_of_contact, contact_id
 from contactd.core.listener import ListeningSeen
 from contactd.pbx import announcing, diversions, furnishing, listening, ringing
 from contactd.pbx.translate import CALLERS_CONTEXTS, HANDSETS, endpoint_of, instant, needs_said
@@ -56,7 +58,9 @@ def calls_seen(pbx: PbxId, statuses: Sequence[Message], now: Instant) -> tuple[i
             callers.append((status, values))
         elif status.get("BridgeID"):
             legs.setdefault(status["BridgeID"], []).append((status, values))
+    bridged = {status.get("Channel", "") for status in statuses if status.get("BridgeID")}
     seen = [_seen(pbx, status, values, legs, now) for status, values in callers]
+    seen = [_stand_in(call, bridged) for call in seen]
     return tuple(sorted(seen, key=lambda call: (call.queued_at or now, call.contact)))
 
 
@@ -94,6 +98,16 @@ def _seen(
         recorder=_recorder(*leg) if leg is not None and place is inp.Place.TALK else None,
         announced=AnnouncementId(values[announcing.HEARD]) if values.get(announcing.HEARD) else None,
     )
+
+
+def _stand_in(call: inp.CallSeen, bridged: set[str]) -> inp.CallSeen:
+    """A channel that stands in for a customer talks with the agent from the answer on: the customer is there when the
+    other half of it is in a bridge as well."""
+    name, _, half = call.channel.rpartition(";")
+    if call.place is not inp.Place.TALK or call.call == call_of_contact(call.call) or half not in ("1", "2"):
+        return call
+    other = f"{name};{'2' if half == '1' else '1'}"
+    return call if other in bridged else msgspec.structs.replace(call, place=inp.Place.OFFER)
 
 
 def _recorder(leg: Message, values: dict[str, str]) -> Recorder | None:

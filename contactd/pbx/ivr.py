@@ -57,6 +57,8 @@ class Menu:
     tries: int
     needs: Mapping[str, Needs] = field(default_factory=dict)
     """By the key."""
+    callbacks: frozenset[str] = frozenset()
+    """Keys of callers who want to be called back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def entries_of(settings: Settings) -> dict[str, Entry]:
                     timeout_s=menu.timeout_s,
                     tries=menu.tries,
                     needs=settings.needs_of(line.target),
+                    callbacks=frozenset(key for key, needs in menu.needs.items() if needs.callback),
                 )
             case "flow":
                 found[number] = FlowEntry(flows[line.target], flows, partial(place_of, settings.speech))
@@ -215,7 +218,7 @@ class Reception:
             if isinstance(entry, Menu):
                 choice, queue = await self._menu(session, entry)
                 chosen = entry.needs.get(choice)
-                self._circle.put(inp.MenuAnswered(contact=contact, menu=entry.id, choice=choice, queue=queue))
+                self._chose(inp.MenuAnswered(contact=contact, menu=entry.id, choice=choice, queue=queue), entry)
             elif isinstance(entry, FlowEntry):
                 call: dict[str, Value] = {
                     "dialled": dnis,
@@ -251,6 +254,11 @@ class Reception:
         except (AgiRefused, AgiTimedOut, AgiBroken) as error:
             # The dialplan goes on into the hold, with the default queue; or asks again, with the place in a flow.
             log.warning("menu_broke_off", contact=contact, error=str(error))
+
+    def _chose(self, answer: inp.MenuAnswered, menu: Menu) -> None:
+        if answer.choice in menu.callbacks:
+            self._circle.put(inp.CallbackWanted(contact=answer.contact))
+        self._circle.put(answer)
 
     async def _ask(self, session: AgiSession, contact: ContactId, said: str, chosen: Needs | None) -> None:
         """Tell the floor what the caller needs, and the channel, which outlives us.

@@ -16,9 +16,11 @@ from contactd.core import ring_all
 from contactd.core.agent import Handset
 from contactd.core.commands import (
     Announce,
+    CallCustomer,
     Command,
     ComparePbx,
     DivertCaller,
+    EndAttempt,
     MoveToHold,
     PauseRecording,
     ReturnToHold,
@@ -36,6 +38,7 @@ from contactd.metrics import AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS, PbxRe
 from contactd.pbx import announcing, diversions, furnishing, listening, recording, ringing
 from contactd.pbx.ami import AmiLink, AmiSettings
 from contactd.pbx.caller_id import caller_in, callers_in
+from contactd.pbx.dialling import Dialler
 from contactd.pbx.furnishing import Furnishing
 from contactd.pbx.inventory import VARIABLES, calls_seen, handsets_seen, listening_seen, variables
 from contactd.pbx.lag import EventLag
@@ -60,7 +63,7 @@ _NO_ANNOUNCE = (
     "the dialplan has no [contactd-announce], or func_dialplan.so is not loaded: the caller hears music only."
     " Run contactctl doctor."
 )
-_Sent = RingAgent | WithdrawOffer | ReturnToHold | MoveToHold | DivertCaller | Announce
+_Sent = RingAgent | CallCustomer | WithdrawOffer | ReturnToHold | MoveToHold | DivertCaller | Announce
 _NO_RING_ALL = (
     "the dialplan has no [contactd-ring-all], or func_dialplan.so is not loaded: the caller stays in the queue."
     " Run contactctl doctor."
@@ -121,6 +124,7 @@ class Steering:
         self.acting = True
         """False: fenced. Nothing is sent to the PBX any more, the heartbeat least of all."""
         self.link = AmiLink(settings, self._on_event, on_up=self._on_up, on_down=self._on_down, events=EVENTS)
+        self.dialler = Dialler(self.link, lambda: self.holds, lambda: self.remotes, self._failed, lambda: self.acting)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -343,11 +347,15 @@ class Steering:
 
     # --- out --------------------------------------------------------------------------------------------------------
 
-    def act(self, command: Command) -> None:
+    def act(self, command: Command) -> None:  # noqa: PLR0912 - one line a command
         """Carry out a command; what becomes of it comes back as an input."""
         if not self.acting:
             return
         match command:
+            case CallCustomer() | EndAttempt():
+                self.dialler.act(command)
+            case RingAgent() if command.attempt:
+                self.dialler.act(command)
             case RingAgent() if ringing.by_variable(command):
                 self._ring_all(command)
             case RingAgent():
@@ -458,6 +466,10 @@ class Steering:
                     inp.AnnouncementTold(
                         contact=command.contact, announcement=command.announcement, status=inp.NOT_SENT, why=why
                     )
+                )
+            case CallCustomer():
+                self._circle.put(
+                    inp.CallbackOver(contact=command.contact, call=command.call, status=inp.NOT_SENT, why=why)
                 )
             case DivertCaller():
                 self._circle.put(

@@ -60,6 +60,8 @@ def stamped(message: Message) -> Instant | None:
     return at if isfinite(at) else None
 
 
+DIALS = "contactd-dial-call"
+"""Where the half of a channel stands that dials a customer."""
 CALLERS_CONTEXTS = diversions.CONTEXTS | {
     *("contactd-agi", "contactd-hold", "contactd-offer", "contactd-ring-all", "contactd-after"),
     *("contactd-fallback", "contactd-return", "contactd-key", announcing.CONTEXT),
@@ -144,9 +146,14 @@ def _key(contact: ContactId, message: Message) -> inp.Input | None:
     return inp.KeyPressed(contact=contact, diversion=diversion, to=to)
 
 
+def _dial_over(contact: ContactId, message: Message) -> inp.Input:
+    return inp.CallbackOver(contact=contact, call=message.get("Call", ""), status=message.get("Status", ""))
+
+
 _TELLS: dict[str, Callable[[ContactId, Message], inp.Input | None]] = {
     "ContactdOfferEnd": _offer_end,
     "ContactdDivertEnd": _divert_end,
+    "ContactdDialOver": _dial_over,
     "ContactdRecording": _recording,
     "ContactdSaid": _said,
     "ContactdKey": _key,
@@ -184,6 +191,8 @@ def _user_event(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
 
 
 def _dial_end(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
+    if message.get("Context") == DIALS:
+        return _customer_answered(pbx, message, now)
     # Failures come as ContactdOfferEnd, with the cause that DialEnd lacks.
     # Who answers at a destination is no agent's handset.
     if message.get("DialStatus") != "ANSWER" or message.get("Context") in diversions.CONTEXTS:
@@ -200,13 +209,21 @@ def _dial_end(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
     )
 
 
+def _customer_answered(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
+    call = call_of(message)
+    if not call or message.get("DialStatus") != "ANSWER":
+        return None
+    return inp.CustomerAnswered(contact=contact_id(pbx, call, now), call=call)
+
+
 def _hangup(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:
     # The agent's leg inherits the variable, and hangs up before the caller's when the caller did.
     call = caller_of(message)
     if not call:
         return _leg_hung_up(pbx, message, now)
     timed_out = (message.get("Context"), message.get("Exten")) == ("contactd-after", "max-wait")
-    return inp.CallerHungUp(contact=contact_id(pbx, call, now), cause=number(message.get("Cause")), timed_out=timed_out)
+    contact, cause = contact_id(pbx, call, now), number(message.get("Cause"))
+    return inp.CallerHungUp(contact=contact, cause=cause, timed_out=timed_out, call=call)
 
 
 def _leg_hung_up(pbx: PbxId, message: Message, now: Instant) -> inp.Input | None:

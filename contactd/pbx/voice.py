@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 from contactd.config import Settings
+from contactd.core.callback import OF_CALLBACKS
 from contactd.core.commands import Command
-from contactd.core.events import ContactQueued
-from contactd.core.ids import ContactId, PbxId
+from contactd.core.events import CallbackReached, CallbackWithdrawn, ContactEnded, ContactQueued
+from contactd.core.ids import ContactId, PbxId, QueueId
 from contactd.core.step import Step
 from contactd.engine.circle import Circle
 from contactd.metrics import PbxReading
 from contactd.pbx.agi_probe import VERB, answer_probe, probe
 from contactd.pbx.ami import AmiSettings
 from contactd.pbx.audiosocket import AudioSocketServer
+from contactd.pbx.callbacks import Callbacks
 from contactd.pbx.callers import Callers
 from contactd.pbx.codes import FeatureCodes
 from contactd.pbx.fastagi import FastAgiServer
@@ -28,6 +31,7 @@ from contactd.pbx.ivr import Reception, TokenCheck, audio_numbers, entries_of
 from contactd.pbx.probe import Probe
 from contactd.pbx.steering import Steering
 from contactd.pbx.supervising import SupervisorCodes
+from contactd.services.crm.calling import Calling
 from contactd.services.crm.recogniser import Recogniser
 from contactd.store.audit import Entry
 
@@ -48,10 +52,12 @@ class Voice:
         settings: Settings,
         circle: Circle,
         recogniser: Recogniser,
+        calling: Calling,
         *,
         accepting: Callable[[], bool],
         audit: Callable[[Entry], None] = lambda _: None,
     ) -> None:
+        self._calls_back = False
         self._recogniser = recogniser
         self._settings = settings
         self._circle = circle
@@ -64,7 +70,17 @@ class Voice:
             allow=networks(settings.audiosocket.allow),
         )
         self._callers = Callers(Path(settings.state_dir), settings.shared_numbers)
-        self._holds = Furnishing(settings.queues)
+        self._holds = Furnishing(settings.queues, settings.announcements)
+        self.callbacks = Callbacks(
+            self._pbx_of,
+            circle,
+            self._callers,
+            calling,
+            words=settings.announcements,
+            lines=lambda: frozenset(self._reception.lines),
+            emergency=settings.emergency_numbers,
+            wall=time.time,
+        )
         self._reception = Reception(
             self._pbx_of,
             circle,
@@ -88,6 +104,8 @@ class Voice:
             {
                 "menu": self._reception,
                 "probe": self._probe,
+                "callback": self.callbacks.ask,
+                "dial": self.callbacks.dial,
                 "agent/sign-in": self._codes.sign_in,
                 "agent/sign-out": self._codes.sign_out,
                 "agent/ready": self._codes.ready,
@@ -128,7 +146,7 @@ class Voice:
             )
 
     def tasks(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
-        return [*(link.run for link in self._links.values()), self._callers.run]
+        return [*(link.run for link in self._links.values()), self._callers.run, self.callbacks.run]
 
     def act(self, command: Command) -> None:
         link = self._links.get(command.pbx)
@@ -137,13 +155,31 @@ class Voice:
 
     def publish(self, steps: Sequence[Step]) -> None:
         """The hold of whoever came into a queue becomes that queue's, before anything else is commanded."""
-        for step in steps if self._holds.any else ():
+        watched = self._holds.any or self._circle.floor.callbacks or self._calls_back
+        self._calls_back = bool(self._circle.floor.callbacks)
+        for step in steps if watched else ():
             for event in step.events:
-                if isinstance(event, ContactQueued):
+                if isinstance(event, CallbackReached | CallbackWithdrawn) or (
+                    isinstance(event, ContactEnded) and event.outcome in OF_CALLBACKS
+                ):
+                    self._settle(event)
+                elif isinstance(event, ContactQueued) and self._holds.any:
                     contact = self._circle.floor.contacts.get(event.contact)
                     link = self._links.get(contact.pbx) if contact is not None else None
                     if link is not None and contact is not None:
                         link.furnish(contact.channel, event.queue)
+
+    async def promise(self, number: str, queue: QueueId) -> tuple[str, str, ContactId | None]:
+        """A callback that somebody asks for on a customer's behalf, at the first PBX whose agents serve the queue."""
+        serving = (agent.profile.pbx for agent in self._circle.floor.agents.values() if queue in agent.profile.queues)
+        return await self.callbacks.promise(next(serving, next(iter(self._settings.pbx))), number, queue)
+
+    def _settle(self, event: CallbackReached | CallbackWithdrawn | ContactEnded) -> None:
+        self.callbacks.calling.forget(event.contact)
+        contact = self._circle.floor.contacts.get(event.contact)
+        link = self._links.get(contact.pbx) if contact is not None else None
+        if link is not None and isinstance(event, CallbackReached):
+            link.dialler.settle(event.channel)
 
     async def probe(self) -> None:
         """One FastAGI session with ourselves. Raises a ContactdError."""
@@ -163,7 +199,10 @@ class Voice:
         self._settings = settings
         self.agi.gate.allow = networks(settings.agi.allow)
         self.audio.gate.allow = networks(settings.audiosocket.allow)
-        self._holds = self._reception.holds = Furnishing(settings.queues)
+        self._holds = self._reception.holds = Furnishing(settings.queues, settings.announcements)
+        self.callbacks.words = settings.announcements
+        self.callbacks.emergency = settings.emergency_numbers
+        self.callbacks.calling.reload(settings)
         self._reception.lines = entries_of(settings)
         self._reception.default = settings.default_queue
         self._callers.shared = settings.shared_numbers

@@ -15,6 +15,7 @@ from contactd import __version__, metrics
 from contactd.core.errors import ContactdError
 from contactd.web import configuration, peers, views
 from contactd.web.acting import add_acting, only_what_is_kept
+from contactd.web.callbacks import add_callbacks
 from contactd.web.doors import open_door
 from contactd.web.health import Check, Level, worst
 from contactd.web.requests import contact_of, json, peer_of_request
@@ -122,6 +123,7 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
     app.router.add_get("/facts", facts)
     add_acting(app, surface)
     add_supervising(app, surface)
+    add_callbacks(app, surface)
 
     async def stop(_: web.Application) -> None:
         surface.tail.stop()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from contactd.config import Settings
 from contactd.core.errors import ContactdError
-from contactd.core.ids import Instant
+from contactd.core.ids import ContactId, Instant, QueueId
 from contactd.core.inputs import TimePassed
 from contactd.metrics import Readings
 from contactd.reload import Reload
@@ -40,6 +41,19 @@ class Face(Protocol):
     async def ready(self) -> list[Check]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """What came of somebody's wish that a customer be called. contact: of the callback, where it was promised."""
+
+    code: str
+    reason: str = ""
+    contact: ContactId | None = None
+
+
+Promise = Callable[[str, QueueId], Awaitable[Promised]]
+"""A number as somebody writes it, and the queue in which it is to wait."""
+
+
 class Trail(Protocol):
     """Who acted, as store.audit keeps it."""
 
@@ -56,6 +70,7 @@ class Surface:
 
     trail: keeps who acted; nobody waits for it. probes: by the names of their checks. tail: told what is kept.
     recogniser: who knows the customers. wipe_spool: removes what PostgreSQL has from the local disk; True: all of it.
+    promise: makes a callback on a customer's behalf.
     """
 
     role = "active"
@@ -71,7 +86,9 @@ class Surface:
         tail: Tail | None = None,
         recogniser: Recogniser | None = None,
         wipe_spool: Callable[[], bool] = lambda: False,
+        promise: Promise | None = None,
     ) -> None:
+        self.promise = promise
         self.recogniser = recogniser
         self.wipe_spool = wipe_spool
         self.engine = engine

@@ -72,10 +72,13 @@ def agent_view(agent: Agent, settings: Settings, now: Instant) -> dict[str, Any]
 def queues_view(floor: LiveFloor, settings: Settings, now: Instant) -> list[dict[str, Any]]:
     in_line: dict[QueueId, list[Contact]] = {queue: [] for queue in floor.queues}
     talking: Counter[str] = Counter()
+    callbacks: Counter[str] = Counter()
     for contact in floor.contacts.values():
         if contact.queue is None or contact.queue not in in_line:
             continue
-        if contact.state in IN_LINE:
+        if contact.callback is not None:
+            callbacks[contact.queue] += 1
+        elif contact.state in IN_LINE:
             in_line[contact.queue].append(contact)
         elif contact.state is ContactState.CONNECTED:
             talking[contact.queue] += 1
@@ -90,6 +93,7 @@ def queues_view(floor: LiveFloor, settings: Settings, now: Instant) -> list[dict
                 "label": (section.label if section else "") or queue,
                 "waiting": sum(contact.state is not ContactState.OFFERED for contact in contacts),
                 "ringing": sum(contact.state is ContactState.OFFERED for contact in contacts),
+                "callbacks": callbacks[queue],
                 "talking": talking[queue],
                 "longest_wait_s": round(max(0.0, now - min(starts)), 1) if starts else 0.0,
                 "agents_available": sum(agent.available() for agent in serving),

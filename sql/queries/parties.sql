@@ -211,3 +211,16 @@ WHERE (one = ANY ($1::text[]::uuid[]) AND other = ANY ($2::text[]::uuid[]))
 -- $1 id of the audit row 'erase' bigint, $2 party text (a uuid), $3 the ways to write their numbers text[], $4 the hashes that
 -- these are found by bytea[]
 SELECT parties, private FROM erase_party($1, $2::text::uuid, $3::text[], $4::bytea[]);
+
+-- name: refuses_calls
+-- Whether somebody whose number this is, or this party, has said since then that they do not want calls, and nothing else since.
+-- $1 hashes tried bytea[], $2 party text (a uuid) or null, $3 since double precision (Unix s)
+SELECT EXISTS (
+    SELECT FROM (
+        SELECT found AS party FROM match_party($1::bytea[]) AS found UNION SELECT party_root($2::text::uuid)
+    ) AS whose CROSS JOIN LATERAL (
+        SELECT s.given, s.at FROM party_family(whose.party) AS member JOIN party_consent s ON s.party = member
+        WHERE s.purpose = 'calls' ORDER BY s.at DESC, s.id DESC LIMIT 1
+    ) AS said
+    WHERE whose.party IS NOT NULL AND NOT said.given AND said.at > to_timestamp($3::float8)
+) AS refused;

@@ -19,7 +19,7 @@ from contactd.config.reference import FILES_OF_THEIR_OWN, NOT_IN_FORCE
 from contactd.config.sections import SecretSections, Sections
 from contactd.core.contact import Needs
 from contactd.core.ids import AgentId, GroupId, QueueId, SkillId
-from contactd.core.plan import VOICE_ONLY, Capacity, Medium, MediumLoad, QueuePlan, RoutingStep, Strategy
+from contactd.core.plan import VOICE_ONLY, CallbackPlan, Capacity, Medium, MediumLoad, QueuePlan, RoutingStep, Strategy
 from tests.config.files import DOCS, dump, sample, sample_secrets, write
 
 
@@ -511,7 +511,8 @@ def test_the_plan_has_the_routing_of_the_sections_with_the_steps_by_time(tmp_pat
         RoutingStep(after_s=20, strategy=Strategy.BEST_SKILL, also_groups=(GroupId("reserve"),)),
         RoutingStep(after_s=100, lower_by=2),
     )
-    assert service == QueuePlan(id=QueueId("service"), ring_s=25, wrap_up_s=60, wrap_up_extend_s=60)
+    usual = CallbackPlan()
+    assert service == QueuePlan(id=QueueId("service"), ring_s=25, wrap_up_s=60, wrap_up_extend_s=60, callback=usual)
     alice, bob = plan.agents
     assert bob.capacity == VOICE_ONLY
     assert alice.capacity == Capacity(

@@ -9,7 +9,7 @@ import pytest
 
 from contactd.config import ConfigErrors, load
 from contactd.config.summary import summary
-from contactd.core.destination import ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
+from contactd.core.destination import ToCallback, ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
 from contactd.core.ids import AgentId, QueueId
 from contactd.core.plan import Strategy
 from contactd.pbx.furnishing import Furnishing
@@ -63,7 +63,8 @@ def test_a_step_that_goes_is_else_like_the_queue_when_it_is_the_first(tmp_path: 
     ("given", "key", "words"),
     [
         ({"queue": "nowhere"}, "unstaffed.queue", 'no queue "nowhere"'),
-        ({"callback": "yes"}, "unstaffed.callback", "cannot call back yet"),
+        ({"callback": "yes"}, "unstaffed.callback", "Give"),
+        ({"callback": False}, "unstaffed.callback", "leads nowhere"),
         ({}, "unstaffed", "leads nowhere"),
         ("voicemail:100", "unstaffed", 'Give a destination: { queue = "<id>" }'),
         ({"voicemail": "100", "queue": "b"}, "unstaffed", "queue and voicemail, and a caller can go to one only"),
@@ -278,3 +279,19 @@ def test_keys_lead_where_other_destinations_do_and_to_the_menu(tmp_path: Path) -
 def test_a_key_that_leads_nowhere_is_refused(tmp_path: Path, keys: dict[str, Any], says: str) -> None:
     whisper = ["w" * 100] * 3 if len(keys) > 5 else []
     assert any(says in error for error in refused(tmp_path, {"a": {"keys": keys, "whisper": whisper}, "b": {}}))
+
+
+def test_nobody_is_called_back_without_a_country_and_not_with_an_announcement_that_would_not_be_heard(
+    tmp_path: Path,
+) -> None:
+    back = {"unstaffed": {"callback": True}}
+    (told,) = refused(tmp_path, {"a": back}, customers={})
+    assert "no country's numbers" in told
+    recorded = {**back, "record": "always", "record_announcement": "custom/recorded"}
+    told, *_ = refused(tmp_path, {"a": recorded}, customers={"country": "DE"})
+    assert "queues.a.callback_first:" in told
+    queues = {"a": {**back, "callback_first": "customer", "callback_tries": 5, "callback_retry_s": 60}}
+    made = table(queues, customers={"country": "DE"})
+    (queue,) = load(write(tmp_path, made, {"pbx": {"pbx1": {"secret": "x"}}})).plan().queues
+    assert queue.unstaffed == ToCallback() and queue.callback is not None
+    assert (queue.callback.first, queue.callback.tries, queue.callback.retry_s) == ("customer", 5, 60)

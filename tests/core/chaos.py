@@ -15,6 +15,7 @@ from contactd.core.announcements import Announcements, Message, Times
 from contactd.core.contact import Contact, ContactState, Known, KnownBy, Needs, Recorder
 from contactd.core.destination import (
     Destination,
+    ToCallback,
     ToExternal,
     ToMailbox,
     ToMenu,
@@ -25,7 +26,7 @@ from contactd.core.destination import (
     ToVoicemail,
     Way,
 )
-from contactd.core.dialling import DialRules, NumberKind
+from contactd.core.dialling import DialRules, Number, NumberKind
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import (
     AgentId,
@@ -49,6 +50,8 @@ from contactd.core.plan import (
     VOICE_ONLY,
     AgentProfile,
     AtClosing,
+    CallbackFirst,
+    CallbackPlan,
     Capacity,
     FloorPlan,
     Medium,
@@ -88,6 +91,7 @@ def some_destination(dice: random.Random) -> Destination:
         ToExternal(number="030"),
         ToMessage(sound="x"),
         ToTone(tone=Tone.BUSY),
+        *(ToCallback(), ToCallback()),
     )
     return ToQueue(queue=dice.choice(QUEUES)) if dice.random() < 0.6 else dice.choice(others)
 
@@ -113,6 +117,7 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
             closed=closed,
             closed_by_hand=by_hand,
             record=dice.choice(tuple(RecordRule)),
+            callback=some_callback(dice),
         )
     limited = dice.random() < 0.4
     return QueuePlan(
@@ -128,6 +133,7 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
         at_closing=at_closing,
         ring_back_s=ring_back_s,
         ring_all_most=dice.choice((1, 2, 3, 8)),
+        callback=some_callback(dice),
         ring_all_not_ready=dice.random() < 0.5,
         closed=closed,
         closed_by_hand=by_hand,
@@ -151,6 +157,17 @@ def some_queue(dice: random.Random, queue: QueueId) -> QueuePlan:
             )
             for after_s in sorted(dice.sample((1, 2, 5, 20, 60, 300), dice.randint(0, 3)))
         ),
+    )
+
+
+def some_callback(dice: random.Random) -> CallbackPlan | None:
+    if dice.random() < 0.2:
+        return None
+    return CallbackPlan(
+        first=dice.choice(list(CallbackFirst)),
+        tries=dice.choice((1, 2, 4)),
+        retry_s=dice.choice((5, 60)),
+        expires_s=dice.choice((30, 600, 7200)),
     )
 
 
@@ -223,7 +240,7 @@ def some_dial_rules(dice: random.Random) -> DialRules:
         countries=("DE",),
         kinds=(NumberKind.MOBILE, NumberKind.FIXED_LINE),
         number_an_hour=dice.choice((1, 2, 50)),
-        queue_an_hour=dice.choice((1, 3, 50)),
+        queue_an_hour=dice.choice((1, 50, 50)),
         all_an_hour=dice.choice((None, None, 1, 4, 50)),
     )
 
@@ -297,7 +314,15 @@ class Chaos:
             (8, self._answered),
             (6, self._failed),
             (4, self._leg_failed),
-            (4, lambda: inp.CallerHungUp(contact=self._contact(), cause=dice.choice((0, 16, 38)))),
+            (4, self._caller_hung_up),
+            (3, lambda: inp.CallbackWanted(contact=self._contact())),
+            (6, self._callback_asked),
+            (0.5, lambda: inp.CallbackCancelAsked(contact=self._promised(), by="supervisor")),
+            (2, lambda: inp.CallbackNowAsked(contact=self._promised(), by="supervisor")),
+            (4, inp.CallbackMoment),
+            (8, self._dial_asked),
+            (5, self._customer_answered),
+            (3, self._callback_over),
             (6, self._agent_hung_up),
             (3, self._transfer_completed),
             (10, self._handset),
@@ -354,6 +379,81 @@ class Chaos:
         return inp.VerificationTold(
             contact=contact.id if contact is not None else self._contact(), party=party, method="question", by="anna"
         )
+
+    def _caller_hung_up(self) -> inp.Input:
+        contact = self._known()
+        if contact is None or self.dice.random() < 0.2:
+            return inp.CallerHungUp(contact=self._contact(), cause=16, call=self._attempt(contact))
+        call = self.dice.choice((contact.call, self._attempt(contact)))
+        return inp.CallerHungUp(contact=contact.id, cause=self.dice.choice((0, 16, 38)), call=call)
+
+    def _attempt(self, contact: Contact | None) -> str:
+        """Of the attempt under way, mostly."""
+        if contact is not None and contact.callback is not None and self.dice.random() < 0.9:
+            return contact.callback.attempt
+        return self.dice.choice(("", "pbx1-1700000000.1.cb1.1"))
+
+    def _promised(self) -> ContactId:
+        """Somebody who is to be called back, mostly."""
+        contact = self._of_callbacks()
+        return contact.id if contact is not None and self.dice.random() < 0.9 else self._contact()
+
+    def _of_callbacks(self, *, attempt: bool = False) -> Contact | None:
+        found = [c for c in self.floor.callbacks.values() if not attempt or (c.callback and c.callback.attempt)]
+        return self.dice.choice(found) if found else None
+
+    def _number(self) -> Number:
+        """Mostly one that may be dialled."""
+        dice = self.dice
+        if dice.random() < 0.7:
+            return Number(country="DE", kind=NumberKind.MOBILE, known_by=(f"n{dice.randrange(40)}",), clocks=(600,))
+        return Number(
+            country=dice.choice(("DE", "DE", "DE", "CU")),
+            kind=dice.choice((NumberKind.MOBILE, NumberKind.MOBILE, NumberKind.FIXED_LINE, NumberKind.PREMIUM)),
+            emergency=dice.random() < 0.03,
+            ours=dice.random() < 0.03,
+            known_by=tuple(dice.sample(CALLERS, dice.choice((0, 1, 2)))),
+            clocks=dice.choice(((), (600,), (600,), (600, 700), (60,))),
+            refused=dice.random() < 0.03,
+            unasked=dice.random() < 0.05,
+        )
+
+    def _callback_asked(self) -> inp.Input:
+        """By a caller who is asked for a number, mostly; on behalf of somebody new; of anybody."""
+        dice = self.dice
+        asked = [c for c in self.floor.contacts.values() if isinstance(c.diverted_to, ToCallback)]
+        if asked and dice.random() < 0.8:
+            return inp.CallbackAsked(contact=dice.choice(asked).id, number=self._number())
+        pbx = dice.choice(PBXES)
+        call = f"{pbx}-{int(self.now)}.made{len(self.said)}"
+        new = contact_id(pbx, call, self.now)
+        return inp.CallbackAsked(
+            contact=dice.choice((new, new, self._contact())),
+            number=self._number(),
+            pbx=pbx,
+            call=call,
+            queue=dice.choice((*QUEUES, None)),
+            by=dice.choice(("supervisor", "supervisor", "")),
+        )
+
+    def _dial_asked(self) -> inp.Input:
+        contact = self._of_callbacks(attempt=True)
+        number = self._number() if self.dice.random() < 0.95 else None
+        who = contact.id if contact is not None else self._contact()
+        return inp.CallbackDialAsked(
+            contact=who, call=self._attempt(contact), number=number, gone=number is None and self.dice.random() < 0.3
+        )
+
+    def _customer_answered(self) -> inp.Input:
+        contact = self._of_callbacks(attempt=True)
+        who = contact.id if contact is not None else self._contact()
+        return inp.CustomerAnswered(contact=who, call=self._attempt(contact))
+
+    def _callback_over(self) -> inp.Input:
+        contact = self._of_callbacks(attempt=True)
+        who = contact.id if contact is not None else self._contact()
+        status = self.dice.choice(("BUSY", "NOANSWER", "NOTACCEPTED", "NOTALLOWED", "CONGESTION", inp.NOT_SENT, ""))
+        return inp.CallbackOver(contact=who, call=self._attempt(contact), status=status)
 
     def _wrapping_up(self) -> AgentId:
         """Somebody in wrap-up, if there is one."""
@@ -434,6 +534,19 @@ class Chaos:
     def _held(self) -> inp.Input:
         call = self._call()
         keyed = self._key(self.floor.contacts.get(call.contact)) if self.dice.random() < 0.3 else None
+        called = self._of_callbacks(attempt=True)
+        if called is not None and self.dice.random() < 0.3:
+            # Pressed the key.
+            attempt, queue = self._attempt(called), called.queue
+            return inp.CallHeld(
+                contact=called.id,
+                pbx=called.pbx,
+                call=attempt,
+                channel="Local/s@contactd-dial-1;1",
+                dnis="",
+                queue=queue,
+                queued_at=self.now,
+            )
         return inp.CallHeld(
             contact=call.contact,
             pbx=call.pbx,
@@ -631,7 +744,7 @@ class Chaos:
         dice = self.dice
         pbx = dice.choice(PBXES)
         listed = [c for c in self.floor.contacts.values() if dice.random() < 0.7]
-        seen = [self._seen(c.id, c.call, c.channel, c) for c in listed]
+        seen = [self._seen(c.id, self.dice.choice((c.call, self._attempt(c) or c.call)), c.channel, c) for c in listed]
         others = [self._call() for _ in range(dice.randint(0, 2))]
         seen += [self._seen(c.contact, c.call, c.channel, None) for c in others]
         dice.shuffle(seen)
@@ -702,12 +815,17 @@ class Desks(Chaos):
             (20, self._answered),
             (3, self._failed),
             (3, self._leg_failed),
-            (3, lambda: inp.CallerHungUp(contact=self._contact(), cause=16)),
+            (3, self._caller_hung_up),
             (8, self._agent_hung_up),
             (4, self._handset),
             (8, lambda: inp.SignInAsked(agent=dice.choice(AGENTS), pin_right=True)),
             (2, lambda: inp.ReadyAsked(agent=dice.choice(AGENTS))),
             (1, lambda: inp.NotReadyAsked(agent=dice.choice(AGENTS), reason="break")),
+            (3, self._callback_asked),
+            (4, inp.CallbackMoment),
+            (8, self._dial_asked),
+            (4, self._customer_answered),
+            (1, self._callback_over),
             (6, inp.TimePassed),
         )
         return dice.choices([make for _, make in kinds], [weight for weight, _ in kinds])[0](), self.now
@@ -722,6 +840,7 @@ class Desks(Chaos):
                     wrap_up_s=self.dice.choice((0, 5, 30)),
                     strategy=self.dice.choice((Strategy.LONGEST_IDLE, Strategy.RING_ALL)),
                     ring_all_most=self.dice.choice((2, 8)),
+                    callback=some_callback(self.dice),
                 )
                 for queue in queues
             ),
@@ -736,6 +855,7 @@ class Desks(Chaos):
                 for n, name in enumerate(AGENTS)
             ),
             default_queue=queues[0],
+            dialling=some_dial_rules(self.dice),
         )
 
     def _called(self) -> inp.Input:
@@ -826,7 +946,7 @@ class Hostile(Chaos):
                 lie = self.dice.choice((-1, 0, 21, 2**31, 10**8))
             case dict() | None if name == "skills":
                 lie = self._skills()
-            case _ if name in ("diverted_to", "recorder", "to"):
+            case _ if name in ("diverted_to", "recorder", "to", "number"):
                 # Parsed: what is none of ours is None.
                 return told
             case Needs() | None if name == "needs":

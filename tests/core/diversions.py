@@ -10,7 +10,7 @@ from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.commands import DivertCaller, MoveToHold
 from contactd.core.contact import Contact, ContactState
-from contactd.core.destination import Destination, ToExternal, ToQueue
+from contactd.core.destination import Destination, ToCallback, ToExternal, ToQueue
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.ids import QueueId
 from contactd.core.plan import QueuePlan
@@ -60,6 +60,8 @@ def _limit(floor: LiveFloor, event: ev.ContactQueued, index: int, made: Step) ->
     pbx = floor.contacts[event.contact].pbx
     if plan is None or pbx not in floor.state.steered or not _arrives(floor, event, index, made):
         return None
+    if floor.contacts[event.contact].calls_back:
+        return "asked", ToCallback()
     closed = closed_way(floor, plan, made.at if event.passed else event.queued_at, event.passed)
     if closed is not None:
         return closed
@@ -130,7 +132,7 @@ def _check_steps(floor: LiveFloor, made: Step) -> None:
             assert isinstance(event, ev.ContactDiverted), event
             assert (event.why, event.to, event.step) == ("unstaffed", left[1], contact.step)
             continue
-        ways = list(_ways(queue, contact, made.at))
+        ways = list(_ways(queue, contact, made.at)) if contact.callback is None else []
         can_go = movable(floor, contact)
         if not ways:
             behind = sum(contact.queued_at + step.after_s <= made.at for step in queue.steps)

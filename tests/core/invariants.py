@@ -19,6 +19,7 @@ from contactd.core.plan import Medium, QueuePlan, Strategy
 from contactd.core.routing.demand import target_of
 from contactd.core.step import Step
 from tests.core.announcements import check_heard, heard_at
+from tests.core.promises import check_promises, times
 from tests.core.rules import (
     allowed,
     available,
@@ -63,6 +64,7 @@ def check_floor(floor: LiveFloor) -> None:
     check_heard(floor)
     _check_nobody_idles_while_somebody_waits(floor)
     _check_who_is_ahead(floor)
+    check_promises(floor)
 
 
 def _check_contacts(floor: LiveFloor) -> None:
@@ -158,7 +160,7 @@ def _check_indexes(floor: LiveFloor) -> None:
     assert floor.timers.limits.times == limits
     timers = (
         *(*timed.values(), *taken_by.values(), *back.values(), *steps.values(), *paused.values()),
-        *(*switched, *limits.values(), *said.values()),
+        *(*switched, *limits.values(), *said.values(), *times(floor).values()),
     )
     due = [until for until in timers if until is not None]
     assert floor.wake_at() == min(due, default=None)
@@ -406,7 +408,15 @@ class Places:
                 self._ended(event, *before[event.contact], made.at)
             elif isinstance(event, ev.ContactQueued) and event.contact not in came:
                 came.add(event.contact)
-                self._queued(event, before.get(event.contact), made, floor)
+                promised = _promised(event, before) if isinstance(made.input, inp.CallHeld) else None
+                if promised is None:
+                    self._queued(event, before.get(event.contact), made, floor)
+                    continue
+                # Was to be called back, and has called: that place goes before one that was lost.
+                assert event.resumed == promised.id and promised.queued_at is not None
+                assert event.queued_at <= promised.queued_at
+                ends = [one for one in made.events if isinstance(one, ev.ContactEnded) and one.contact == promised.id]
+                assert [one.outcome for one in ends] == ["called_in"]
             elif isinstance(event, ev.ContactQueued):
                 # Sent on at once: the place was asked for where the wait began.
                 assert event.resumed is None
@@ -446,6 +456,21 @@ class Places:
         assert event.resumed == lost.id and lost.queued_at is not None and event.queued_at <= lost.queued_at
         self.given += 1
         del self.lost[caller]
+
+
+def _promised(event: ev.ContactQueued, before: Mapping[str, Ended]) -> Contact | None:
+    """Whose callback who comes into a queue needs no more."""
+    if event.contact not in before or before[event.contact][0].queued_at is not None:
+        return None
+    came = before[event.contact][0]
+    found = []
+    for one, _ in before.values():
+        alike = any(caller in one.callers for caller in came.callers)
+        if came.known is not None and one.known is not None and came.known.party is not None:
+            alike = alike or came.known.party == one.known.party
+        if one.callback is not None and alike and (one.queue == event.queue or one.dnis == came.dnis):
+            found.append(one)
+    return min(found, key=lambda one: (one.queued_at, one.id)) if found else None
 
 
 class Staffing:

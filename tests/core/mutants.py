@@ -138,8 +138,8 @@ MUTANTS = (
     Mutant(
         "needs that change on the way back count",
         FLOOR,
-        "            self.routing.expect(contact)\n\n    def expect_back",
-        "\n    def expect_back",
+        "            self.routing.expect(contact)\n\n    def call_back",
+        "\n    def call_back",
     ),
     Mutant(
         "a lone agent is not offered past the older on the way back",
@@ -327,7 +327,12 @@ MUTANTS = (
         "{*queue.also_groups, *(group for step in queue.steps for group in step.also_groups)}",
         "{*queue.also_groups}",
     ),
-    Mutant("nobody is sent from a PBX that is not steered", DIVERTING, " and pbx in floor.steered:", ":"),
+    Mutant(
+        "nobody is sent from a PBX that is not steered",
+        DIVERTING,
+        "plan is not None and pbx in floor.steered:",
+        "plan is not None:",
+    ),
     Mutant(
         "who rings is in line", "contact.py", "{_S.WAITING, _S.OFFERED, _S.FALLBACK})\n", "{_S.WAITING, _S.FALLBACK})\n"
     ),
@@ -345,14 +350,14 @@ MUTANTS = (
     Mutant(
         "a step that goes does so from the hold only",
         FLOOR,
-        "return contact.held and contact.pbx in self.steered and",
-        "return contact.pbx in self.steered and",
+        "stands = contact.held and contact.callback is None",
+        "stands = contact.callback is None",
     ),
     Mutant(
         "a step that goes does so by the PBX's hand only",
         FLOOR,
-        "return contact.held and contact.pbx in self.steered and",
-        "return contact.held and",
+        "return stands and contact.pbx in self.steered and",
+        "return stands and",
     ),
     Mutant(
         "steps that go wait for the PBX",
@@ -629,7 +634,7 @@ MUTANTS = (
     Mutant("who did not wait lost no place", "ring_back.py", "    if not waits and not", "    if False and not"),
     Mutant("losses are bounded in number", "ring_back.py", "len(losses) <= MOST and ", ""),
     Mutant("losses are bounded in time", "ring_back.py", " and losses[oldest].until >= at", ""),
-    Mutant("who rings back has the old place", HOLD, "queued_at = min(queued_at, loss.queued_at)", "pass"),
+    Mutant("who rings back has the old place", HOLD, "queued_at = min(queued_at, before[1])", "pass"),
     Mutant("the old place outlives the static queue", HOLD, "at, *_kept_place(contact)),", "at),"),
     Mutant(
         "a record adds to what was asked", NEEDS, "together(record, asked) if record != Needs()", "record if record"
@@ -870,8 +875,8 @@ MUTANTS = (
     Mutant(
         "who waits hears a new configuration",
         HEARING,
-        "contact.hears is None and contact.state is",
-        "contact.state is None and contact.state is",
+        "contact.hears is None\n            and contact.callback is None",
+        "contact.callback is None",
     ),
     Mutant("an announcement lasts three minutes at most", HEARING, "LONGEST_S = 180.0", "LONGEST_S = 1800.0"),
     Mutant(

@@ -211,7 +211,8 @@ def kept(floor: LiveFloor, agent: Agent, contact: Contact) -> bool:
 
 def movable(floor: LiveFloor, contact: Contact) -> bool:
     """Whether contact can be sent elsewhere: a caller in the hold of a PBX that is steered."""
-    return contact.medium == "voice" and contact.held and contact.pbx in floor.state.steered
+    there = contact.held and contact.callback is None
+    return contact.medium == "voice" and there and contact.pbx in floor.state.steered
 
 
 def next_step_at(floor: LiveFloor, contact: Contact) -> float | None:
@@ -224,7 +225,7 @@ def next_step_at(floor: LiveFloor, contact: Contact) -> float | None:
     later = queue.steps[contact.step :] if contact.step != STICKY else ()
     if contact.step == STICKY:
         times.append(contact.queued_at + queue.sticky_s)
-    elif later and (later[0].go is None or movable(floor, contact)):
+    elif later and (later[0].go is None or movable(floor, contact) or contact.callback is not None):
         times.append(contact.queued_at + later[0].after_s)
     left = left_alone(floor, contact)
     return min([*times, left[0]] if left is not None else times, default=None)

@@ -549,5 +549,5 @@ def test_an_agent_is_not_offered_who_is_at_a_destination() -> None:
 
 
 def test_the_kinds_are_those_of_the_configuration() -> None:
-    assert (*DestinationTable.__struct_fields__, "menu") == KINDS
     assert set(KeyTable.__struct_fields__) == set(KINDS)
+    assert {*DestinationTable.__struct_fields__, "menu"} == set(KINDS)

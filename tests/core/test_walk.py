@@ -32,6 +32,7 @@ from tests.core.invariants import (
 )
 from tests.core.listeners import Listeners
 from tests.core.pressed import check_keys
+from tests.core.promises import Promises
 
 LONG = os.environ.get("CONTACTD_LONG") == "1"
 SEEDS, STEPS = (400, 3000) if LONG else (12, 400)
@@ -60,6 +61,7 @@ class Walk:
         self.listeners = Listeners()
         self.staffing = Staffing()
         self.dial_outs = DialOuts()
+        self.promises = Promises()
         self.kinds: set[str] = set()
 
     def go(self, steps: int) -> None:
@@ -95,6 +97,7 @@ class Walk:
         self.listeners.follow(made, self.live)
         self.staffing.follow(made, self.live)
         self.dial_outs.follow(made, self.live)
+        self.promises.follow(made, self.live)
         if not made.events:
             assert frozen(self.live) == before
             return

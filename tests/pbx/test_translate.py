@@ -77,13 +77,14 @@ def test_a_decline_is_told_of_the_handset_and_of_the_offer_and_the_caller_is_hel
 def test_an_agent_who_hangs_up_leaves_and_then_the_caller_ends() -> None:
     left, ended = said("agent_hung_up")
     assert isinstance(left, inp.AgentHungUp) and not left.transferred
-    assert ended == inp.CallerHungUp(contact=left.contact, cause=16)
+    assert isinstance(ended, inp.CallerHungUp) and contact_id(PBX, ended.call, NOW) == left.contact
+    assert ended == inp.CallerHungUp(contact=left.contact, cause=16, call=ended.call)
 
 
 def test_a_caller_who_hangs_up_waiting() -> None:
     (ended,) = said("hang_up_waiting")
     call = first("hang_up_waiting", "Hangup")["Uniqueid"]
-    assert ended == inp.CallerHungUp(contact=contact_id(PBX, call, NOW), cause=0)
+    assert ended == inp.CallerHungUp(contact=contact_id(PBX, call, NOW), cause=0, call=call)
 
 
 def test_a_caller_who_was_sent_away_did_not_give_up() -> None:
@@ -122,7 +123,8 @@ def test_an_attended_transfer_names_the_caller_and_the_handset_that_was_asked() 
     # Afterwards the caller goes on as before: the end of the second talk is told by the first offer.
     left, ended = said("attended_transfer")[-2:]
     assert left == inp.AgentHungUp(contact=wanted.contact, offer=wanted.offer)
-    assert ended == inp.CallerHungUp(contact=wanted.contact, cause=16)
+    call = event["TransfereeUniqueid"]
+    assert ended == inp.CallerHungUp(contact=wanted.contact, cause=16, call=call)
 
 
 def test_a_handset_may_refer_either_of_its_calls() -> None:

@@ -89,3 +89,18 @@ class Announcements(Struct, frozen=True, kw_only=True):
     """After a wait of one minute."""
     wait_minutes: tuple[words.Sound, ...] = ("queue-minutes",)
     """After any other wait."""
+    callback_number: tuple[words.Sound, ...] = ("vm-num-i-have",)
+    """Before the number at which a caller would be called back, which is then said digit by digit."""
+    callback_keys: tuple[words.Sound, ...] = ("vm-tocallnum", "vm-calldiffnum", "vm-star-cancel")
+    """After it: 1 takes it, 2 gives another number, the star waits on."""
+    callback_enter: Annotated[tuple[words.Sound, ...], Meta(min_length=1, description="sounds, at least one")] = (
+        "vm-enter-num-to-call",
+        "vm-then-pound",
+    )
+    """Asks for another number, ended by the hash key."""
+    callback_wrong: tuple[words.Sound, ...] = ("invalid",)
+    """After a number that is none, or may not be dialled."""
+    callback_taken: tuple[words.Sound, ...] = ("auth-thankyou", "vm-goodbye")
+    """After the number was taken; then the call ends."""
+    callback_whisper: tuple[words.Sound, ...] = ("vm-dialout",)
+    """What an agent hears after answering, alone, before the customer is called."""

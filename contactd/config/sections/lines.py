@@ -14,6 +14,8 @@ class MenuNeeds(Struct, frozen=True, kw_only=True):
 
     boost_s: words.Boost = 0
     """The caller goes before those who have waited for up to so much longer."""
+    callback: bool = False
+    """The caller is asked for a number and called back, instead of waiting on the line (docs/callback.rst)."""
     agent: words.Agent | None = None
     """The agent whom the caller prefers, and waits for alone while the queue's ``sticky_s`` lasts."""
     skills: dict[words.Skill, words.Level] = {}

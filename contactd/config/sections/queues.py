@@ -23,6 +23,8 @@ class DestinationTable(Struct, frozen=True, kw_only=True):
     """A number outside, one of ``external_numbers``; the PBX's own list must have it too."""
     message: words.Message | None = None
     """A sound, and the call ends."""
+    callback: Annotated[bool, Meta(description="true")] | None = None
+    """The caller is asked for a number, hangs up, and is called back at the place in line (docs/callback.rst)."""
     hang_up: Annotated[Literal["busy", "congestion"], Meta(description='"busy" or "congestion"')] | None = None
     """The call ends with this tone."""
 
@@ -145,6 +147,17 @@ class Queue(Struct, frozen=True, kw_only=True):
     listen: Literal["no", "announced", "yes"] = "yes"
     """Whether supervisors may be at the queue's talks. announced: only where the caller has heard the
     ``record_announcement`` in this call, which should say so. Who may be there: docs/supervising.rst."""
+    callback_first: Literal["agent", "customer"] = "agent"
+    """Who is called first when a customer is called back. agent: in its turn an agent is offered it, and waits while
+    the customer's telephone rings. customer: shortly before the turn comes, and whoever presses 1 waits at the head."""
+    callback_ring_s: Annotated[int, Meta(ge=10, le=120, description="seconds, 10 to 120")] = 30
+    """How long the customer's telephone rings."""
+    callback_tries: Annotated[int, Meta(ge=1, le=10, description="a number of times, 1 to 10")] = 3
+    """How often it is rung, at most."""
+    callback_retry_s: Annotated[int, Meta(ge=10, le=86400, description="seconds, 10 to 86400")] = 900
+    """From one time to the next, which costs no place."""
+    callback_expires_s: Annotated[int, Meta(ge=60, le=604800, description="seconds, 60 to 604800")] = 14400
+    """After which nobody is called any more."""
     music: MusicClass = ""
     """The music on hold of those who wait here. Empty: the PBX's own choice (CONTACTD_MOH)."""
     whisper: tuple[words.Sound, ...] = ()

@@ -55,7 +55,7 @@ class Recogniser:
     def __init__(
         self, directory: Directory, settings: Settings, tell: Callable[[inp.Input, Private | None], None]
     ) -> None:
-        self._directory = directory
+        self.directory = directory
         self._tell = tell
         self._lookup = CrmLookup(settings)
         self._answered: dict[ContactId, None] = {}
@@ -116,7 +116,7 @@ class Recogniser:
 
     async def known(self, party: PartyId) -> Known | None:
         """Of a party that somebody named; None: there is none. Raises StoreAway."""
-        record = await self._directory.known(party, days=self._customers.sticky_days)
+        record = await self.directory.known(party, days=self._customers.sticky_days)
         return known_of([record], self._customers, KnownBy.PERSON) if record is not None else None
 
     async def close(self) -> None:
@@ -132,7 +132,7 @@ class Recogniser:
         elsewhere = self._lookup.ask(identity.value)
         try:
             async with asyncio.timeout(ANSWER_S):
-                found = await self._directory.arrives(
+                found = await self.directory.arrives(
                     self._vault,
                     identity.kind,
                     identity.value,
@@ -192,22 +192,20 @@ class Recogniser:
         numbered = [record.party for record in found]
         try:
             async with asyncio.timeout(ANSWER_S):
-                party = await self._directory.on(
+                party = await self.directory.on(
                     lambda connection: learnt(connection, vault, Who.me(), source, numbered, answer.external)
                 )
                 if party is None:
                     return
                 if self._learnt.get(party) != answer.edit:
-                    await self._directory.on(
+                    await self.directory.on(
                         lambda connection: change(connection, vault, Who.me(), party, answer.edit, via=source)
                     )
                     self._learnt[party] = answer.edit
                     if len(self._learnt) > _MOST_REMEMBERED:
                         del self._learnt[next(iter(self._learnt))]
                 record = (
-                    None
-                    if numbered == [party]
-                    else await self._directory.known(party, days=self._customers.sticky_days)
+                    None if numbered == [party] else await self.directory.known(party, days=self._customers.sticky_days)
                 )
         except (StoreAway, TimeoutError, Held) as error:
             log.warning("customer_lookup_not_kept", contact=contact, error=str(error) or "no answer in time")
