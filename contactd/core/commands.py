@@ -125,6 +125,20 @@ class TurnListening(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
     """The supervisor's."""
     mode: Mode
+    take: bool = False
+    """As if the supervisor had pressed the key that takes the caller over."""
+
+
+class TakeOver(msgspec.Struct, frozen=True, kw_only=True):
+    """Give the caller to the supervisor who listens; the agent's leg ends. Not repeated: it would end the new talk."""
+
+    pbx: PbxId
+    contact: ContactId
+    channel: str
+    """The caller's."""
+    taker: str
+    """The supervisor's channel."""
+    offer: OfferId
 
 
 class StopListening(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +180,7 @@ Command = (
     | Announce
     | PauseRecording
     | TurnListening
+    | TakeOver
     | StopListening
     | ComparePbx
 )

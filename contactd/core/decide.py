@@ -32,7 +32,7 @@ from contactd.core.hold import call_arrived, call_fell_back, call_held, flow_wen
 from contactd.core.hours import calendar_turned, switch_asked
 from contactd.core.ids import Instant
 from contactd.core.keys import key_pressed
-from contactd.core.listening import LISTENING_ASKED
+from contactd.core.listening import listening_told, turn_asked
 from contactd.core.messages import message_told, text_found
 from contactd.core.offers import OFFERS
 from contactd.core.passing import time_passed
@@ -40,6 +40,7 @@ from contactd.core.plan import Medium
 from contactd.core.presence import PRESENCE
 from contactd.core.recording import passed_on, pause_asked, recording_muted, recording_told
 from contactd.core.ring_back import place_kept_until
+from contactd.core.take_over import caller_taken
 from contactd.core.written import received
 
 
@@ -215,6 +216,8 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.RecordingMuted: recording_muted,
     inp.TextFound: text_found,
     inp.MessageTold: message_told,
-    **LISTENING_ASKED,
+    inp.ListeningTold: listening_told,
+    inp.ListeningTurnAsked: turn_asked,
+    inp.CallerTaken: caller_taken,
     inp.TimePassed: time_passed,
 }

@@ -350,7 +350,7 @@ class TalkEnded(Event, frozen=True, kw_only=True):
     contact: ContactId
     agent: AgentId
     by: str
-    """caller, agent, transfer, or unseen."""
+    """caller, agent, transfer, supervisor (who took the caller over), or unseen."""
     talk_s: float
     wrap_up_until: Instant | None
     extend_s: int = 0
@@ -548,6 +548,18 @@ class ListeningEnded(Event, frozen=True, kw_only=True):
     lasted_s: float
     why: str
     """ListeningEnd."""
+
+
+class TakeOverBegun(Event, frozen=True, kw_only=True):
+    """The supervisor at a talk takes the caller over: the PBX is told. What it does follows: this talk ends, and the
+    next begins; or the agent keeps the caller."""
+
+    contact: ContactId
+    agent: AgentId
+    supervisor: AgentId
+    listening: ListeningId
+    offer: OfferId
+    """Names the talk to be."""
 
 
 class AgentSignedIn(Event, frozen=True, kw_only=True):
@@ -751,6 +763,7 @@ AnyEvent = (
     | ListeningBegan
     | ListeningTurned
     | ListeningEnded
+    | TakeOverBegun
     | AgentSignedIn
     | AgentSignedOut
     | AgentRefused

@@ -21,6 +21,7 @@ from contactd.core.ids import (
     ContactId,
     DiversionId,
     Instant,
+    ListeningId,
     OfferId,
     PartyId,
     PbxId,
@@ -512,12 +513,23 @@ class ListeningTold(Input, frozen=True, kw_only=True):
     """Of one that has ended (ListeningEnd)."""
 
 
+class CallerTaken(Input, frozen=True, kw_only=True):
+    """The supervisor at a talk has its caller from now on; the agent is out of it."""
+
+    contact: ContactId
+    offer: OfferId
+    """As TakeOverBegun named it."""
+    listening: ListeningId
+
+
 class ListeningTurnAsked(Input, frozen=True, kw_only=True):
     """A supervisor who listens is to do so in another mode, or no longer."""
 
     supervisor: AgentId
     mode: Mode | None
     """None: no longer."""
+    take: bool = False
+    """The supervisor is to have the caller; mode says nothing then."""
 
 
 class TimePassed(Input, frozen=True, kw_only=True):
@@ -572,6 +584,7 @@ AnyInput = (
     | TextFound
     | MessageTold
     | ListeningTold
+    | CallerTaken
     | ListeningTurnAsked
     | TimePassed
 )

@@ -73,15 +73,13 @@ def back_in_hold(
         _goes(contact, contact.queue, call, into)
         if isinstance(to, ToQueue):
             _moves(floor, contact, to, at, into)
-        elif isinstance(to, ToMenu):
+        elif isinstance(to, ToMenu) and contact.queued_at is not None:
             _from_menu(floor, contact, contact.queue, queue, at, into)
+        elif isinstance(to, ToMenu):
+            _waits_on(floor, contact, queue, at, into)
         else:
             into.events.append(_failed(contact, call))
-            # Its queue may have left the configuration while the caller was out of the hold.
-            there = queue_or_default(floor, contact.queue)
-            same = there == contact.queue
-            waits = ev.ContactHeld(contact=contact.id) if same else _waits(floor, contact, there, contact.passed, at)
-            into.events.append(waits)
+            _waits_on(floor, contact, queue_or_default(floor, contact.queue), at, into)
         return True
     if left is not None:
         _from_menu(floor, contact, left, queue, at, into)
@@ -141,7 +139,7 @@ def _moves(floor: LiveFloor, contact: Contact, to: ToQueue, at: Instant, into: D
     queue = queue_or_default(floor, to.queue)
     if contact.queue is None or queue == contact.queue:
         if not contact.held:
-            into.events.append(ev.ContactHeld(contact=contact.id))
+            _waits_on(floor, contact, queue, at, into)
         return
     _arrives(floor, contact, contact.queue, queue, at, into)
 
@@ -151,6 +149,14 @@ def _from_menu(floor: LiveFloor, contact: Contact, left: QueueId, queue: QueueId
     if queue != left:
         _arrives(floor, contact, left, queue, at, into)
     elif contact.queue == left:
+        into.events.append(ev.ContactHeld(contact=contact.id))
+    else:
+        into.events.append(_waits(floor, contact, queue, contact.passed, at))
+
+
+def _waits_on(floor: LiveFloor, contact: Contact, queue: QueueId, at: Instant, into: Decision) -> None:
+    """From the old place; or from now on, for who came here from the menu, or whose queue left the configuration."""
+    if contact.queue == queue and contact.queued_at is not None:
         into.events.append(ev.ContactHeld(contact=contact.id))
     else:
         into.events.append(_waits(floor, contact, queue, contact.passed, at))

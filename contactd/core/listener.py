@@ -29,6 +29,8 @@ class ListeningEnd(StrEnum):
     """The talk was over, or the agent left it."""
     SUPERVISOR = "supervisor"
     """The supervisor hung up, or was told to stop."""
+    TAKEN_OVER = "taken_over"
+    """The supervisor has the caller now."""
     UNSEEN = "unseen"
     """A comparison found it gone."""
 
@@ -46,6 +48,8 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The supervisor's, by which the PBX is told what to do with it."""
     mode: Mode
     since: Instant
+    taking_at: Instant | None = None
+    """When the supervisor asked for the caller; None: never."""
 
 
 class ListeningSeen(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,15 +15,18 @@ import msgspec
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.commands import StopListening, TurnListening
+from contactd.core.commands import StopListening, TakeOver, TurnListening
+from contactd.core.contact import ContactState
 from contactd.core.errors import FloorBug
-from contactd.core.ids import AgentId, ContactId, Instant
+from contactd.core.ids import AgentId, ContactId, Instant, offer_id
 from contactd.core.listener import Listening, ListeningEnd, ListeningSeen, Mode
 
 if TYPE_CHECKING:
     from contactd.core.decision import Decision
     from contactd.core.floor import LiveFloor
 
+_ONCE_S = 5.0
+"""For so long a second key changes nothing: the first may be on its way, and a second Redirect would end the talk."""
 EDITION = 4
 """The first edition of the dialplan that has listeners."""
 
@@ -31,6 +34,8 @@ EDITION = 4
 class ListeningWord(StrEnum):
     """What the dialplan says of one."""
 
+    TAKES = "takes"
+    """The supervisor asks for the caller."""
     HEARS = "hears"
     """It has begun, or turned."""
     ENDED = "ended"
@@ -54,6 +59,9 @@ def listening_told(floor: LiveFloor, input_: inp.ListeningTold, at: Instant, int
     if input_.word == ListeningWord.ENDED:
         if known is not None:
             into.events.append(_ended(known, input_.why, at))
+    elif input_.word == ListeningWord.TAKES:
+        if known is not None:
+            _takes(floor, known, at, into)
     else:
         _hears(floor, input_.seen, known, into)
 
@@ -127,10 +135,46 @@ def turn_asked(floor: LiveFloor, input_: inp.ListeningTurnAsked, at: Instant, in
     known = listening_of(floor, input_.supervisor)
     if known is None:
         return
-    if input_.mode is None:
+    if input_.take:
+        into.commands.append(
+            TurnListening(pbx=known.pbx, listening=known.id, channel=known.channel, mode=known.mode, take=True)
+        )
+    elif input_.mode is None:
         into.commands.append(StopListening(pbx=known.pbx, listening=known.id, channel=known.channel))
     elif input_.mode is not known.mode and input_.mode is not Mode.SILENT:
         into.commands.append(TurnListening(pbx=known.pbx, listening=known.id, channel=known.channel, mode=input_.mode))
+
+
+def _takes(floor: LiveFloor, known: Listening, at: Instant, into: Decision) -> None:
+    """The supervisor asks for the caller. Not while something is said that nobody is to hear."""
+    contact, supervisor = floor.contacts.get(known.contact), floor.agents.get(known.supervisor)
+    if contact is None or supervisor is None or contact.state is not ContactState.CONNECTED:
+        return
+    asked = known.taking_at is not None and at < known.taking_at + _ONCE_S
+    paused = contact.recorder is not None and contact.recorder.paused
+    if asked or paused or known.mode is Mode.SILENT or contact.agent != known.agent:
+        return
+    if supervisor.on_voice() is not None or contact.pbx not in floor.steered:
+        return
+    offer = offer_id(floor.epoch, floor.seq + len(into.events) + 1)
+    into.events.append(
+        ev.TakeOverBegun(
+            contact=contact.id,
+            agent=known.agent,
+            supervisor=known.supervisor,
+            listening=known.id,
+            offer=offer,
+        )
+    )
+    into.commands.append(
+        TakeOver(
+            pbx=contact.pbx,
+            contact=contact.id,
+            channel=contact.channel,
+            taker=known.channel,
+            offer=offer,
+        )
+    )
 
 
 def _ended(known: Listening, why: str, at: Instant) -> ev.ListeningEnded:
@@ -142,12 +186,6 @@ def _ended(known: Listening, why: str, at: Instant) -> ev.ListeningEnded:
         lasted_s=round(max(0.0, at - known.since), 6),
         why=why,
     )
-
-
-LISTENING_ASKED: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], None]] = {
-    inp.ListeningTold: listening_told,
-    inp.ListeningTurnAsked: turn_asked,
-}
 
 
 # --- changed ---------------------------------------------------------------------------------------------------------
@@ -177,8 +215,14 @@ def _over(floor: LiveFloor, event: ev.ListeningEnded, at: Instant) -> None:
     del floor.state.listening[event.listening]
 
 
+def _taking(floor: LiveFloor, event: ev.TakeOverBegun, at: Instant) -> None:
+    known = floor.state.listening[event.listening]
+    floor.state.listening[event.listening] = msgspec.structs.replace(known, taking_at=at)
+
+
 LISTENING: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.ListeningBegan: _began,
     ev.ListeningTurned: _turned,
     ev.ListeningEnded: _over,
+    ev.TakeOverBegun: _taking,
 }

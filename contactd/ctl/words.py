@@ -68,6 +68,7 @@ _ENDED_BY = {
     "caller": "the caller hung up",
     "agent": "the agent hung up",
     "transfer": "the caller was transferred",
+    "supervisor": "a supervisor took the caller over",
     "unseen": "seen later",
 }
 
@@ -154,6 +155,7 @@ _MODE = {
 _LISTENED = {
     ListeningEnd.TALK: "the talk was over",
     ListeningEnd.SUPERVISOR: "hung up",
+    ListeningEnd.TAKEN_OVER: "has the caller now",
     ListeningEnd.UNSEEN: "found gone by a comparison",
 }
 
@@ -361,6 +363,7 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.MessageAdded: lambda e: f"{e.agent or _AUTHOR[e.author]} wrote {e.characters} characters",
     ev.ListeningBegan: _listening,
     ev.ListeningTurned: lambda e: f"the supervisor {e.supervisor} now {_MODE[e.mode]}",
+    ev.TakeOverBegun: lambda e: f"the supervisor {e.supervisor} takes the caller over from {e.agent}",
     ev.ListeningEnded: lambda e: (
         f"the supervisor {e.supervisor} left after {duration(e.lasted_s)}: {_LISTENED.get(e.why, e.why)}"
     ),

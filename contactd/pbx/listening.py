@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contactd.core.agent import REMOTE, Agent
-from contactd.core.commands import StopListening, TurnListening
+from contactd.core.commands import StopListening, TakeOver, TurnListening
 from contactd.core.contact import Contact
-from contactd.core.ids import AgentId, Instant, ListeningId, PbxId, contact_id
-from contactd.core.inputs import ListeningTold
+from contactd.core.ids import AgentId, ContactId, Instant, ListeningId, OfferId, PbxId, contact_id
+from contactd.core.inputs import CallerTaken, ListeningTold
 from contactd.core.listener import ListeningEnd, ListeningSeen, Mode
 from contactd.core.listening import ListeningWord
 from contactd.protocols.ami import Message
@@ -23,11 +23,15 @@ HEARS = "CONTACTD_HEARS"
 """The mode that was told last."""
 USER_EVENT = "ContactdListening"
 _NORMAL_CLEARING = "16"
+TAKEN_CONTEXT = "contactd-taken"
+"""Where a caller stands who was taken over."""
+TAKER = "CONTACTD_TAKER"
+_MODES = frozenset(map(str, Mode))
 _WORDS = frozenset(map(str, ListeningWord))
 _ENDS = frozenset((ListeningEnd.TALK, ListeningEnd.SUPERVISOR))
 
 
-def program(contact: Contact, agent: Agent, supervisor: AgentId, keys: str, mode: Mode) -> dict[str, str]:
+def program(contact: Contact, agent: Agent, supervisor: AgentId, keys: str, mode: str) -> dict[str, str]:
     """What the supervisor's channel must carry when it comes to [contactd-listen]."""
     seat = agent.endpoint
     at = f"Local/{seat.removeprefix(REMOTE)}*" if agent.remote else f"PJSIP/{seat}-"
@@ -35,7 +39,8 @@ def program(contact: Contact, agent: Agent, supervisor: AgentId, keys: str, mode
         VARIABLE: f"{contact.call}*{agent.id}*{supervisor}*{keys}",
         "CONTACTD_HEARD": contact.channel,
         "CONTACTD_SEAT": at,
-        "CONTACTD_MODE": str(mode),
+        "CONTACTD_MODE": mode if mode in _MODES else Mode.LISTEN,
+        "CONTACTD_FIRST": "" if mode in _MODES else mode,
     }
 
 
@@ -49,12 +54,26 @@ def told(pbx: PbxId, message: Message, now: Instant) -> ListeningTold | None:
     return ListeningTold(seen=seen, word=word, why=why if why in _ENDS else ListeningEnd.SUPERVISOR)
 
 
+def taken(contact: ContactId, message: Message) -> CallerTaken:
+    return CallerTaken(
+        contact=contact,
+        offer=OfferId(message.get("Offer", "")),
+        listening=ListeningId(message.get("Listening", "")),
+    )
+
+
+def exten_of(command: TakeOver) -> str:
+    epoch, _, seq = command.offer.partition("-")
+    return f"{epoch}*{seq}"
+
+
 def found(pbx: PbxId, statuses: Sequence[tuple[Message, dict[str, str]]], now: Instant) -> tuple[ListeningSeen, ...]:
     """Those that have begun, among the channels with their variables."""
     seen = []
     for status, values in statuses:
         of, mode = values.get(VARIABLE, ""), values.get(HEARS, "")
-        if of and mode and status.get("Context") == CONTEXT:
+        # In a bridge it is with the caller whom it took over.
+        if of and mode and status.get("Context") == CONTEXT and not status.get("BridgeID"):
             one = _seen(pbx, status, of, mode, now)
             if one is not None:
                 seen.append(one)
@@ -80,5 +99,5 @@ def action(command: TurnListening | StopListening) -> dict[str, str]:
     """For AMI. What the dialplan is sent to is there, since the channel is in its context already."""
     if isinstance(command, StopListening):
         return {"Action": "Hangup", "Channel": command.channel, "Cause": _NORMAL_CLEARING}
-    exten = "look" if command.mode is Mode.SILENT else KEYS[command.mode]
+    exten = KEYS["take_over"] if command.take else "look" if command.mode is Mode.SILENT else KEYS[command.mode]
     return {"Action": "Redirect", "Channel": command.channel, "Context": CONTEXT, "Exten": exten, "Priority": "1"}

@@ -26,6 +26,7 @@ from contactd.core.commands import (
     ReturnToHold,
     RingAgent,
     StopListening,
+    TakeOver,
     TurnListening,
     WithdrawOffer,
 )
@@ -63,11 +64,12 @@ _NO_ANNOUNCE = (
     "the dialplan has no [contactd-announce], or func_dialplan.so is not loaded: the caller hears music only."
     " Run contactctl doctor."
 )
-_Sent = RingAgent | CallCustomer | WithdrawOffer | ReturnToHold | MoveToHold | DivertCaller | Announce
+_Sent = RingAgent | CallCustomer | WithdrawOffer | ReturnToHold | MoveToHold | DivertCaller | Announce | TakeOver
 _NO_RING_ALL = (
     "the dialplan has no [contactd-ring-all], or func_dialplan.so is not loaded: the caller stays in the queue."
     " Run contactctl doctor."
 )
+_NO_TAKING = "the dialplan has no [contactd-taken]: the agent keeps the caller. Run contactctl doctor."
 _SOON_S = 1.0
 _TOLD_S = 0.05
 _REMEMBERED = 1000
@@ -376,9 +378,8 @@ class Steering:
                 asyncio.get_running_loop().call_later(_AFTER_TRANSFER_S, self._move_to_hold, command)
             case PauseRecording():
                 recording.pause(self.link, command, self._circle.put)
-            case TurnListening() | StopListening():
-                # What becomes of it the dialplan tells; one that is gone has told so.
-                self.link.post(listening.action(command), lambda _: None)
+            case TurnListening() | StopListening() | TakeOver():
+                self._supervise(command)
             case ComparePbx():
                 log.debug("compare_wanted", pbx=self.pbx, why=command.why)
                 self._compare_wanted.set()
@@ -427,7 +428,18 @@ class Steering:
             recording.wanted(self.link, command)
         self._redirect_if_there(command, ringing.CONTEXT, ringing.exten_of(command), _NO_RING_ALL)
 
-    def _redirect_if_there(self, command: RingAgent | DivertCaller, context: str, exten: str, without: str) -> None:
+    def _supervise(self, command: TurnListening | StopListening | TakeOver) -> None:
+        """What becomes of it the dialplan tells. Refused, the agent keeps the caller, and the supervisor listens."""
+        if not isinstance(command, TakeOver):
+            self.link.post(listening.action(command), lambda _: None)
+            return
+        fields = {"Action": "Setvar", "Channel": command.channel, "Variable": listening.TAKER, "Value": command.taker}
+        self.link.post(fields, lambda _: None)
+        self._redirect_if_there(command, listening.TAKEN_CONTEXT, listening.exten_of(command), _NO_TAKING)
+
+    def _redirect_if_there(
+        self, command: RingAgent | DivertCaller | TakeOver, context: str, exten: str, without: str
+    ) -> None:
         """A Redirect to what is not there succeeds, and hangs the caller up: so it is looked for first."""
 
         def looked(result: Message | ContactdError) -> None:

@@ -38,9 +38,10 @@ class SupervisorCodes:
             "agent/listen": lambda session: self._begin(session, Mode.LISTEN),
             "agent/whisper": lambda session: self._begin(session, Mode.WHISPER),
             "agent/barge": lambda session: self._begin(session, Mode.BARGE),
+            "agent/take_over": lambda session: self._begin(session, "take_over"),
         }
 
-    async def _begin(self, session: AgiSession, mode: Mode) -> None:
+    async def _begin(self, session: AgiSession, mode: str) -> None:
         """Leaves on the channel what [contactd-listen] needs; without it the dialplan hangs up."""
         arguments = session.request.args
         pbx, endpoint = self._pbx_of(session.request.uniqueid), arguments[3] if len(arguments) > 3 else ""

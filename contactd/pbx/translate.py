@@ -64,7 +64,7 @@ DIALS = "contactd-dial-call"
 """Where the half of a channel stands that dials a customer."""
 CALLERS_CONTEXTS = diversions.CONTEXTS | {
     *("contactd-agi", "contactd-hold", "contactd-offer", "contactd-ring-all", "contactd-after"),
-    *("contactd-fallback", "contactd-return", "contactd-key", announcing.CONTEXT),
+    *("contactd-fallback", "contactd-return", "contactd-key", announcing.CONTEXT, listening.TAKEN_CONTEXT),
 }
 """Only callers run these: an agent's leg stands in the context of its handset, even while it talks."""
 
@@ -156,6 +156,7 @@ _TELLS: dict[str, Callable[[ContactId, Message], inp.Input | None]] = {
     "ContactdDialOver": _dial_over,
     "ContactdRecording": _recording,
     "ContactdSaid": _said,
+    "ContactdTaken": listening.taken,
     "ContactdKey": _key,
 }
 

@@ -17,7 +17,7 @@ CONTEXTS = (
     *("contactd-leave", "contactd-leave-to", "contactd-external-call"),
     *("contactd-dial", "contactd-dial-call", "contactd-called"),
     *("contactd-far", "contactd-far-call", "contactd-accept"),
-    *("contactd-fallback", "contactd-return", "contactd-codes", "contactd-code", "contactd-listen"),
+    *("contactd-fallback", "contactd-return", "contactd-codes", "contactd-code", "contactd-listen", "contactd-taken"),
     *("contactd-emergency", "contactd-emergency-call", "contactd-callback", "contactd-test"),
 )
 

@@ -26,7 +26,7 @@ _STOP = "stop"
 _HERE = {
     "unknown_handset": "Nobody has the handset {handset}, or is signed in there.",
     "unknown_agent": "There is no agent {agent}; contactctl agents lists them.",
-    "unknown_mode": "That is none of listen, whisper, barge, stop.",
+    "unknown_mode": "That is none of listen, whisper, barge, take_over, stop.",
     "not_listening": "{supervisor} is at nobody's talk.",
     "elsewhere": "{supervisor} is at another talk: stop that first.",
     "already": "It is so already.",
@@ -109,8 +109,9 @@ def add_supervising(app: web.Application, surface: Surface) -> None:
             exten = f"{CODES[asked.mode]}{asked.agent}"
             place = {"pbx": asked.pbx, "endpoint": asked.handset, "exten": exten}
             return json({"code": "place", "supervisor": asked.supervisor, **place})
-        mode = None if asked.mode == _STOP else Mode(asked.mode)
-        await surface.engine.ask(ListeningTurnAsked(supervisor=asked.supervisor, mode=mode))
+        take = asked.mode == "take_over"
+        mode = None if take or asked.mode == _STOP else Mode(asked.mode)
+        await surface.engine.ask(ListeningTurnAsked(supervisor=asked.supervisor, mode=mode, take=take))
         return json({"code": acts.DONE, "supervisor": asked.supervisor})
 
     app.router.add_get("/supervising", listed)

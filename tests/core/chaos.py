@@ -347,6 +347,7 @@ class Chaos:
             (2, self._text),
             (3, self._message),
             (5, self._listening_told),
+            (2, self._caller_taken),
             (1, lambda: inp.ListeningTurnAsked(supervisor=dice.choice(AGENTS), mode=dice.choice((None, *Mode)))),
             (8, inp.TimePassed),
         )
@@ -708,6 +709,16 @@ class Chaos:
                 mode=dice.choice(list(Mode)),
             )
         return inp.ListeningTold(seen=seen, word=word, why=dice.choice(list(ListeningEnd)))
+
+    def _caller_taken(self) -> inp.Input:
+        """By a supervisor who listens, as often as not; told twice as well."""
+        known = list(self.floor.state.listening.values())
+        one = self.dice.choice(known) if known else None
+        return inp.CallerTaken(
+            contact=one.contact if one is not None and self.dice.random() < 0.9 else self._contact(),
+            offer=OfferId(f"1-{self.floor.seq}-{self.dice.randint(0, 9)}"),
+            listening=one.id if one is not None else ListeningId("pbx1-1.1"),
+        )
 
     def _listener(self, known: Listening) -> ListeningSeen:
         return ListeningSeen(

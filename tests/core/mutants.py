@@ -44,7 +44,7 @@ STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
 )
 KEYS = "keys.py"
 HOLD, PASSING, RECORDING = "hold.py", "passing.py", "recording.py"
-LISTENING = "listening.py"
+LISTENING, TAKE_OVER = "listening.py", "take_over.py"
 HEARING, ANNOUNCING, POSITIONS = "hearing.py", "announcing.py", "positions.py"
 UNSTAFFED = "unstaffed.py"
 RING_ALL, OFFERS = "ring_all.py", "offers.py"
@@ -79,7 +79,26 @@ MUTANTS = (
         "the same mode twice is no fact", LISTENING, "        if known.mode is not seen.mode:\n", "        if True:\n"
     ),
     Mutant("nobody listens to nobody", LISTENING, "    elif _is_here(floor, seen.contact, into) and {", "    elif {"),
-    Mutant("who is told to stop stops", LISTENING, "    if input_.mode is None:\n", "    if False:\n"),
+    Mutant(
+        "a caller is taken over once", LISTENING, "    if asked or paused or known.mode", "    if paused or known.mode"
+    ),
+    Mutant(
+        "nobody is taken over in a pause",
+        LISTENING,
+        "    if asked or paused or known.mode",
+        "    if asked or known.mode",
+    ),
+    Mutant("who talks takes nobody over", LISTENING, "if supervisor.on_voice() is not None or", "if"),
+    Mutant(
+        "the agent is out of a talk that was taken over",
+        TAKE_OVER,
+        "    end_talk(floor, contact, BY_SUPERVISOR, at, into)\n",
+        "",
+    ),
+    Mutant(
+        "a take-over is told twice", TAKE_OVER, "contact is None or contact.offer == input_.offer:", "contact is None:"
+    ),
+    Mutant("who is told to stop stops", LISTENING, "    elif input_.mode is None:\n", "    elif False:\n"),
     Mutant("the first in line goes first, for one agent", INDEX, "place < best", "place > best"),
     Mutant("the first in line goes first, for several", ROUTE, "    heapify(line)\n", "    line.reverse()\n"),
     Mutant("a boost counts as waiting", INDEX, "return queued_at - boost if", "return queued_at + boost if"),

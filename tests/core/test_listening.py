@@ -7,9 +7,9 @@ import msgspec
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import By
-from contactd.core.commands import PauseRecording, StopListening, TurnListening
+from contactd.core.commands import ComparePbx, PauseRecording, StopListening, TakeOver, TurnListening
 from contactd.core.contact import Recorder
-from contactd.core.ids import ListeningId
+from contactd.core.ids import ListeningId, OfferId
 from contactd.core.inputs import CallArrived, Place, RecordingWord
 from contactd.core.listener import ListeningSeen, Mode
 from contactd.core.listening import ListeningWord
@@ -150,3 +150,61 @@ def test_contactctl_turns_and_stops_what_a_supervisor_listens_to() -> None:
     assert world.kinds() == []
     world.put(inp.ListeningTurnAsked(supervisor=BILAL, mode=None))
     assert [type(one) for one in world.commands] == [StopListening]
+
+
+def asks(world: World, call: CallArrived) -> list[str]:
+    world.wait(1).put(inp.ListeningTold(seen=heard(call), word=ListeningWord.TAKES))
+    return world.kinds()
+
+
+def steered() -> tuple[World, CallArrived]:
+    world, call = talking()
+    hears(world, heard(call))
+    return world, call
+
+
+def test_a_supervisor_has_the_caller_and_the_agent_wraps_up() -> None:
+    world, call = steered()
+    assert asks(world, call) == ["TakeOverBegun"]
+    (command,) = world.commands
+    assert isinstance(command, TakeOver) and (command.channel, command.taker) == (call.channel, BOSS)
+    assert command.offer == f"1-{world.floor.seq}"
+    # Nothing has happened yet, and a second key is the same one.
+    assert world.agent(ANNA).contact == call.contact and asks(world, call) == []
+    world.wait(1).put(inp.CallerTaken(contact=call.contact, offer=command.offer, listening=ListeningId("pbx1-9.1")))
+    assert world.kinds() == ["TalkEnded", "ListeningEnded", "ContactConnected"]
+    assert [event.by for event in world.steps[-1].events if isinstance(event, ev.TalkEnded)] == ["supervisor"]
+    assert world.agent(ANNA).state == "wrap_up" and world.agent(BILAL).contact == call.contact
+    world.put(inp.CallerTaken(contact=call.contact, offer=command.offer, listening=ListeningId("pbx1-9.1")))
+    assert world.kinds() == [] and world.commands == []
+    world.wait(9).put(inp.AgentHungUp(contact=call.contact, offer=command.offer))
+    assert world.agent(BILAL).state == "wrap_up"
+
+
+def test_a_take_over_that_came_to_nothing_may_be_asked_for_again() -> None:
+    world, call = steered()
+    asks(world, call)
+    world.wait(5)
+    assert asks(world, call) == ["TakeOverBegun"]
+
+
+def test_nobody_is_taken_over_in_a_pause() -> None:
+    world, call = steered()
+    contact = world.contact(call)
+    assert contact.offer is not None
+    world.put(inp.RecordingMuted(contact=call.contact, offer=contact.offer, paused=True, by=By.AGENT))
+    assert asks(world, call) == [] and world.commands == []
+
+
+def test_a_supervisor_with_a_contact_of_their_own_takes_nobody_over() -> None:
+    world, call = steered()
+    world.sign_in(BILAL)
+    other = world.arrive(SALES)
+    world.take(other.contact)
+    assert asks(world, call) == [] and world.commands == []
+
+
+def test_a_caller_who_was_taken_by_nobody_who_is_known_is_looked_for() -> None:
+    world, call = talking()
+    world.put(inp.CallerTaken(contact=call.contact, offer=OfferId("1-99"), listening=ListeningId("pbx1-9.1")))
+    assert world.kinds() == [] and [type(one) for one in world.commands] == [ComparePbx]

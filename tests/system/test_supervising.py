@@ -295,3 +295,50 @@ async def test_contactctl_rings_the_supervisor_turns_the_listening_and_ends_it(c
     assert (await ctl("listen", "anna", "--on", "1999", check=False)).startswith("4: ")
     assert await ctl("list") == "nobody\n"
     await talk(call, at_anna)
+
+
+@pytest.mark.parametrize("how", ["key", "code", "contactctl"])
+async def test_a_supervisor_takes_the_caller_over_and_the_agent_wraps_up(centre: Centre, how: str) -> None:
+    _, call, at_anna = await talking(centre)
+    carla = await boss(centre)
+    at_boss = await (await carla.dial("*341001" if how == "code" else "*311001")).wait("confirmed")
+    began = await centre.until_fact("ListeningBegan", agent="anna", supervisor="carla")
+    if how == "key":
+        await at_boss.dtmf("7")
+    elif how == "contactctl":
+        await asyncio.to_thread(centre.stack.daemon.ctl, "supervise", "take-over", "anna", "--on", "1003")
+    await at_anna.wait("disconnected")
+    await ears(caller=(call, (BOSS_HZ,)), boss=(at_boss, (CALLER_HZ,)))
+    await centre.until_agent("anna", state="wrap_up")
+    taken = await centre.until_fact("ContactConnected", agent="carla")
+    assert not taken.body["seen_late"] and centre.now("carla")["state"] == "busy"
+    assert (await centre.until_fact("ListeningEnded", listening=began.body["listening"])).body["why"] == "taken_over"
+    await centre.until_agent("anna", state="idle", status="ready")
+    if how == "key":
+        # contactd and the PBX agree: what they say differently would be a fact.
+        await asyncio.sleep(5.5)
+        daemon = centre.stack.daemon
+        await asyncio.to_thread(daemon.kill)
+        await asyncio.to_thread(daemon.start)
+        await centre.until(lambda: centre.now("carla")["state"] == "busy", "carla to be known again")
+    await (call if how == "code" else at_boss).hangup()
+    await at_boss.wait("disconnected")
+    await call.wait("disconnected")
+    story = await centre.story()
+    assert [(f.body["agent"], f.body["by"]) for f in story if f.kind == "TalkEnded"] == [
+        ("anna", "supervisor"),
+        ("carla", "caller" if how == "code" else "agent"),
+    ]
+    assert kinds(story).count("ContactConnected") == 2 and story[-1].body["outcome"] == "handled"
+    assert kinds(story)[-1] == "ContactEnded"
+
+
+async def test_a_supervisor_who_may_not_take_over_listens_on(centre: Centre) -> None:
+    _, call, at_anna = await talking(centre, "5002")
+    david = await boss(centre, "david")
+    at_boss = await (await david.dial("*311001")).wait("confirmed")
+    await centre.until_fact("ListeningBegan", supervisor="david")
+    await at_boss.dtmf("7")
+    await asyncio.sleep(1)  # as long as it would take, and more
+    await ears(caller=(call, LISTEN["caller"]), agent=(at_anna, LISTEN["agent"]), boss=(at_boss, LISTEN["boss"]))
+    assert not centre.facts("kind = 'TakeOverBegun'")

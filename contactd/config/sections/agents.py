@@ -84,8 +84,9 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     """Talks of contacts of these queues only. Empty: of all queues."""
     groups: tuple[words.Group, ...] = ()
     """Talks of agents of these groups only. Empty: of all agents."""
-    modes: tuple[Literal["listen", "whisper", "barge"], ...] = ("listen", "whisper", "barge")
-    """listen: nobody hears the supervisor. whisper: the agent does. barge: both do."""
+    modes: tuple[Literal["listen", "whisper", "barge", "take_over"], ...] = ("listen", "whisper", "barge", "take_over")
+    """listen: nobody hears the supervisor. whisper: the agent does. barge: both do. take_over: the supervisor gets the
+    caller, and the agent is out of it."""
 
 
 class AgentSection(Struct, frozen=True, kw_only=True):

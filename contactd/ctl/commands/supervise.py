@@ -14,10 +14,10 @@ _on = click.option("--on", "handset", required=True, metavar="HANDSET", help="Th
 
 @click.group("supervise")
 def command() -> None:
-    """Be at an agent's talk: listen, whisper to the agent, speak with both.
+    """Be at an agent's talk: listen, whisper to the agent, speak with both, take the caller over.
 
     The supervisor's handset rings, and whoever answers is there. Who may, and what is written down of it:
-    docs/supervising.rst. During it the keys 4, 5 and 6 turn it, as the commands do.
+    docs/supervising.rst. During it the keys 4, 5, 6 and 7 turn it, as the commands do.
     """
 
 
@@ -42,6 +42,7 @@ def _mode(name: str, text: str) -> Command:
 _mode("listen", "Hear AGENT's talk, and be heard by nobody.")
 _mode("whisper", "Hear AGENT's talk, and be heard by AGENT alone.")
 _mode("barge", "Hear AGENT's talk, and be heard by both.")
+_mode("take-over", "Get AGENT's caller; AGENT is out of it.")
 
 
 @_added("stop")
@@ -53,7 +54,7 @@ def stop(door: Door, handset: str) -> None:
 
 
 def _supervise(door: Door, agent: str, mode: str, handset: str) -> None:
-    answer = door.ask("POST", "/supervising", {"agent": agent, "mode": mode, "handset": handset})
+    answer = door.ask("POST", "/supervising", {"agent": agent, "mode": mode.replace("-", "_"), "handset": handset})
     if answer["code"] == "place":
         from contactd.ctl.placing import ring
 

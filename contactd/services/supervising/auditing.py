@@ -13,6 +13,7 @@ _VIA = "talk"
 _TOLD: dict[type[ev.Event], Callable[[Any], tuple[str, str]]] = {
     ev.ListeningBegan: lambda e: (e.mode, f"begun by {e.supervisor}{', seen late' if e.seen_late else ''}"),
     ev.ListeningTurned: lambda e: (e.mode, f"turned by {e.supervisor}"),
+    ev.TakeOverBegun: lambda e: ("take_over", f"asked by {e.supervisor}"),
     ev.ListeningEnded: lambda e: ("listen-end", f"ended by {e.supervisor} after {e.lasted_s:.1f} s: {e.why}"),
 }
 """What was done, and what came of it."""

@@ -15,10 +15,10 @@ from contactd.core.contact import Contact
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import AgentId
 
-KEYS = {"listen": "4", "whisper": "5", "barge": "6"}
+KEYS = {"listen": "4", "whisper": "5", "barge": "6", "take_over": "7"}
 """What a supervisor presses during a listening, by mode."""
 
-CODES = {"listen": "*31", "whisper": "*32", "barge": "*33"}
+CODES = {"listen": "*31", "whisper": "*32", "barge": "*33", "take_over": "*34"}
 """What a supervisor dials, by mode; [contactd-codes] has them."""
 
 REFUSALS = {
