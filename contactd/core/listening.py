@@ -154,7 +154,7 @@ def _takes(floor: LiveFloor, known: Listening, at: Instant, into: Decision) -> N
     paused = contact.recorder is not None and contact.recorder.paused
     if asked or paused or known.mode is Mode.SILENT or contact.agent != known.agent:
         return
-    if supervisor.on_voice() is not None or contact.pbx not in floor.steered:
+    if supervisor.on_voice() is not None:
         return
     offer = offer_id(floor.epoch, floor.seq + len(into.events) + 1)
     into.events.append(

@@ -23,6 +23,8 @@ def caller_taken(floor: LiveFloor, input_: inp.CallerTaken, at: Instant, into: D
     contact, known = floor.contacts.get(input_.contact), floor.state.listening.get(input_.listening)
     if contact is None or contact.offer == input_.offer:
         return
+    if known is not None and known.contact != contact.id:
+        known = None
     supervisor = floor.agents.get(known.supervisor) if known is not None else None
     free = supervisor is not None and supervisor.on_voice() is None
     if known is None or supervisor is None or not free or contact.state is not ContactState.CONNECTED:

@@ -347,7 +347,8 @@ class Chaos:
             (2, self._text),
             (3, self._message),
             (5, self._listening_told),
-            (2, self._caller_taken),
+            (3, self._caller_taken),
+            (3, self._takes),
             (1, lambda: inp.ListeningTurnAsked(supervisor=dice.choice(AGENTS), mode=dice.choice((None, *Mode)))),
             (8, inp.TimePassed),
         )
@@ -710,9 +711,41 @@ class Chaos:
             )
         return inp.ListeningTold(seen=seen, word=word, why=dice.choice(list(ListeningEnd)))
 
+    def _heard(self) -> list[Listening]:
+        """Those at talks that still go on, of supervisors who have none themselves."""
+        floor = self.floor
+        return [
+            one
+            for one in floor.state.listening.values()
+            if (contact := floor.contacts.get(one.contact)) is not None
+            and contact.state is ContactState.CONNECTED
+            and (supervisor := floor.agents.get(one.supervisor)) is not None
+            and supervisor.on_voice() is None
+        ]
+
+    def _takes(self) -> inp.Input:
+        """Of a talk that goes on; where nobody is at one, somebody comes to one."""
+        known = self._heard()
+        contact = self._known(ContactState.CONNECTED)
+        if not known and contact is not None and contact.agent is not None:
+            free = [a.id for a in self.floor.agents.values() if a.on_voice() is None]
+            seen = ListeningSeen(
+                id=ListeningId(f"pbx1-{int(self.now)}.{self.dice.randint(100, 199)}"),
+                pbx=contact.pbx,
+                contact=contact.id,
+                agent=contact.agent,
+                supervisor=self.dice.choice(free or AGENTS),
+                channel="PJSIP/1003-00000001",
+                mode=Mode.LISTEN,
+            )
+            return inp.ListeningTold(seen=seen, word=ListeningWord.HEARS)
+        if not known:
+            return self._listening_told()
+        return inp.ListeningTold(seen=self._listener(self.dice.choice(known)), word=ListeningWord.TAKES)
+
     def _caller_taken(self) -> inp.Input:
         """By a supervisor who listens, as often as not; told twice as well."""
-        known = list(self.floor.state.listening.values())
+        known = self._heard() or list(self.floor.state.listening.values())
         one = self.dice.choice(known) if known else None
         return inp.CallerTaken(
             contact=one.contact if one is not None and self.dice.random() < 0.9 else self._contact(),

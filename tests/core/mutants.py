@@ -88,7 +88,12 @@ MUTANTS = (
         "    if asked or paused or known.mode",
         "    if asked or known.mode",
     ),
-    Mutant("who talks takes nobody over", LISTENING, "if supervisor.on_voice() is not None or", "if"),
+    Mutant(
+        "who talks takes nobody over",
+        LISTENING,
+        "    if supervisor.on_voice() is not None:\n        return\n    offer",
+        "    offer",
+    ),
     Mutant(
         "the agent is out of a talk that was taken over",
         TAKE_OVER,
