@@ -163,6 +163,7 @@ class Daemon:
             surface = Surface(
                 *(circle, reload, read, circle.clock.now, trail, probes, tail, recogniser, appender.wipe_spool),
                 promise=lambda number, queue: _promised(voice, number, queue),
+                texts=voice.texts,
             )
             lobby.surface = surface
             if not opened:

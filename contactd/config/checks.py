@@ -25,6 +25,7 @@ from contactd.config.sections import (
     Sections,
     Web,
 )
+from contactd.config.tty import check_tty
 from contactd.config.webhooks import check_webhook_secrets, check_webhooks
 from contactd.core.agent import SYSTEM_REASONS
 from contactd.core.ids import CalendarId
@@ -52,6 +53,7 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     _reasons(sections, into)
     entries = _lines(sections, into)
     check_flows(sections, entries.values(), into)
+    check_tty(sections, entries, into)
     return entries
 
 

@@ -35,6 +35,8 @@ class AudioSession:
     ) -> None:
         self.dropped = 0
         """Frames that the handler was too slow to take."""
+        self.lead_s = 0.0
+        """So much goes out before its time: for a peer that plays at its own pace, and must not run dry."""
         self._reader = reader
         self._writer = writer
         self._parser = parser
@@ -174,11 +176,11 @@ class AudioSession:
             if len(self._said) < step and not self._ending:
                 self._says.clear()
                 await self._says.wait()
-                due = max(due, loop.time())
+                due = max(due, loop.time() - self.lead_s)
                 continue
             if not self._said:
                 break
-            due = max(due, loop.time() - CATCH_UP_S)
+            due = max(due, loop.time() - CATCH_UP_S - self.lead_s)
             await asyncio.sleep(due - loop.time())
             frame = bytes(self._said[:step]).ljust(step, b"\0")
             del self._said[:step]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from calendar import timegm
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from time import strptime
@@ -57,11 +58,15 @@ async def go_through(
     put: Callable[[inp.Input], None],
     keeper: PlaceKeeper,
     left: str = "",
+    carry_out: Callable[[Step], Awaitable[str]] | None = None,
 ) -> End:
     """To the flow's end. put: the way to the floor. left: what keeper left on the channel, of a caller who was here.
+    carry_out: does a step in another way than by sounds and keys, and tells the key that came of it.
 
     Raises what the session raises, with the way so far told.
     """
+    if carry_out is None:
+        carry_out = functools.partial(_carry_out, session, file_of=entry.file_of)
     run = _again(entry, facts, keeper.opened(session.request.uniqueid, left)) or Run(entry.flows, entry.flow, facts)
     told = 0
     kept = bool(left)
@@ -89,7 +94,7 @@ async def go_through(
                 if place or kept:
                     await session.set_variable(VARIABLE, place)
                 kept = bool(place)
-            step = steps.send(await _carry_out(session, step, entry.file_of))
+            step = steps.send(await carry_out(step))
     except StopIteration as stopped:
         end: End = stopped.value
         tell(served=isinstance(end, Over))

@@ -14,6 +14,8 @@ from contactd.core.destination import kind_of, target_of
 from contactd.core.ids import QueueId
 
 VARIABLE = "CONTACTD_HOLD"
+SILENCE = "contactd-silence"
+"""The music class of callers who read: what is written to them is mixed into silence, and needs it."""
 WAIT = "w*"
 """In a whisper: how long the caller has waited."""
 
@@ -29,9 +31,10 @@ class Furnishing:
         self.any = any(self._holds.values())
         """Whether any queue's hold is not the usual one."""
 
-    def hold_of(self, queue: QueueId | None) -> str:
-        """Empty: the usual one."""
-        return self._holds.get(queue, "") if queue is not None else ""
+    def hold_of(self, queue: QueueId | None, *, text: bool = False) -> str:
+        """Empty: the usual one. text: who waits there reads, and hears nothing."""
+        hold = self._holds.get(queue, "") if queue is not None else ""
+        return f"{SILENCE}|{hold.partition('|')[2]}".rstrip("|") if text else hold
 
     def callback_of(self, queue: QueueId | None) -> str:
         """Where an agent is called for somebody who is then called back: the agent hears so first."""

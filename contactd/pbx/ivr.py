@@ -24,6 +24,7 @@ from contactd.core.ids import ContactId, Instant, PbxId, QueueId, contact_id, is
 from contactd.core.ivr.expressions import Value
 from contactd.core.ivr.run import Over
 from contactd.core.needs import as_text, together
+from contactd.core.text import FoundBy
 from contactd.engine.circle import Circle
 from contactd.engine.inbox import Private
 from contactd.pbx import furnishing
@@ -35,6 +36,8 @@ from contactd.pbx.flow_place import PlaceKeeper
 from contactd.pbx.flows import Entry as FlowEntry
 from contactd.pbx.flows import Facts, go_through
 from contactd.pbx.needs import NeedsReader
+from contactd.pbx.text.desk import TextDesk
+from contactd.pbx.text.office import Texts
 from contactd.protocols.agi import AgiRequest
 from contactd.protocols.sip import unescape
 from contactd.services.crm.recogniser import Recogniser
@@ -163,8 +166,10 @@ class Reception:
         audio_host: str,
         recogniser: Recogniser,
         places: PlaceKeeper,
+        texts: Texts,
         holds: furnishing.Furnishing = furnishing.USUAL,
     ) -> None:
+        self._texts = texts
         self._recogniser = recogniser
         self._places = places
         self.holds = holds
@@ -206,7 +211,6 @@ class Reception:
             private=Private(contact, ani, printable(unescape(request.env.get("agi_calleridname", "")))),
         )
         said = request.args[4] if len(request.args) > 4 else ""
-        chosen: Needs | None = None
         try:
             # After the arrival, so that a caller who hangs up meanwhile is known to have been here; before the menu and
             # the hold, so that nothing is decided without it.
@@ -215,32 +219,26 @@ class Reception:
             language = self._recogniser.prompts_in(known.language) if known is not None else None
             if language is not None:
                 await session.set_variable("CHANNEL(language)", language)
-            if isinstance(entry, Menu):
-                choice, queue = await self._menu(session, entry)
-                chosen = entry.needs.get(choice)
-                self._chose(inp.MenuAnswered(contact=contact, menu=entry.id, choice=choice, queue=queue), entry)
-            elif isinstance(entry, FlowEntry):
-                call: dict[str, Value] = {
-                    "dialled": dnis,
-                    "language": known.language if known is not None else None,
-                    "caller.withheld": withheld(presentation),
-                    "party.known": known is not None and known.party is not None,
-                    "party.vip": known is not None and known.vip,
-                    "party.language": known.language if known is not None else None,
-                }
-                facts = Facts(self._circle.floor, pbx, self._circle.clock.now, call)
-                left = request.args[5] if len(request.args) > 5 else ""
-                end = await go_through(session, entry, contact, facts, self._circle.put, self._places, left)
-                if isinstance(end, Over):
-                    await session.command("HANGUP")
-                    return
-                queue, chosen = end.queue, end.needs
-                self._circle.put(inp.MenuAnswered(contact=contact, menu=entry.flow.id, choice="", queue=queue))
-            else:
-                queue = entry
+            desk = await self._text_desk(session, contact, pbx, dnis)
+            call: dict[str, Value] = {
+                "dialled": dnis,
+                "language": known.language if known is not None else None,
+                "caller.withheld": withheld(presentation),
+                "party.known": known is not None and known.party is not None,
+                "party.vip": known is not None and known.vip,
+                "party.language": known.language if known is not None else None,
+            }
+            facts = Facts(self._circle.floor, pbx, self._circle.clock.now, call)
+            went = await self._through(session, entry, contact, facts, desk)
+            if went is None:
+                return
+            queue, chosen = went
+            if desk is not None:
+                await desk.close()
+                chosen = together(chosen, self._texts.needs())
             await self._ask(session, contact, said, chosen)
-            if self.holds.any:
-                await session.set_variable(furnishing.VARIABLE, self.holds.hold_of(queue))
+            if self.holds.any or desk is not None:
+                await session.set_variable(furnishing.VARIABLE, self.holds.hold_of(queue, text=desk is not None))
             await session.set_variable("CONTACTD_QUEUE", queue)
         except SessionClosed:
             # Not an abandon: a PBX that dies closes all of them at once. AMI's Hangup or the comparison tells.
@@ -259,6 +257,44 @@ class Reception:
         if answer.choice in menu.callbacks:
             self._circle.put(inp.CallbackWanted(contact=answer.contact))
         self._circle.put(answer)
+
+    async def _through(
+        self,
+        session: AgiSession,
+        entry: Menu | FlowEntry | QueueId,
+        contact: ContactId,
+        facts: Facts,
+        desk: TextDesk | None,
+    ) -> tuple[QueueId, Needs | None] | None:
+        """What the caller meets, to the queue and what they need there; None: the call is over."""
+        if isinstance(entry, Menu):
+            labels = {queue: section.label for queue, section in self._texts.settings.queues.items()}
+            choice, queue = await (desk.menu(entry, labels) if desk is not None else self._menu(session, entry))
+            self._chose(inp.MenuAnswered(contact=contact, menu=entry.id, choice=choice, queue=queue), entry)
+            return queue, entry.needs.get(choice)
+        if not isinstance(entry, FlowEntry):
+            return entry, None
+        carry_out = desk.carry_out if desk is not None else None
+        left = session.request.args[5] if len(session.request.args) > 5 else ""
+        end = await go_through(session, entry, contact, facts, self._circle.put, self._places, left, carry_out)
+        if isinstance(end, Over):
+            if desk is not None:
+                await desk.close()
+            await session.command("HANGUP")
+            return None
+        self._circle.put(inp.MenuAnswered(contact=contact, menu=entry.flow.id, choice="", queue=end.queue))
+        return end.queue, end.needs
+
+    async def _text_desk(self, session: AgiSession, contact: ContactId, pbx: PbxId, dnis: str) -> TextDesk | None:
+        """Of a number for text; None for all others, and where the text leg did not come about."""
+        if not self._texts.is_text(dnis):
+            return None
+        talk = await self._texts.open(session, contact, pbx, FoundBy.NUMBER)
+        if talk is None:
+            return None
+        desk = TextDesk(session, talk, self._texts)
+        desk.greet()
+        return desk
 
     async def _ask(self, session: AgiSession, contact: ContactId, said: str, chosen: Needs | None) -> None:
         """Tell the floor what the caller needs, and the channel, which outlives us.

@@ -44,6 +44,7 @@ from contactd.pbx.furnishing import Furnishing
 from contactd.pbx.inventory import VARIABLES, calls_seen, handsets_seen, listening_seen, variables
 from contactd.pbx.lag import EventLag
 from contactd.pbx.needs import NeedsReader
+from contactd.pbx.text.office import Texts
 from contactd.pbx.translate import EVENTS, contact_of, number, stamped, translate
 from contactd.protocols.ami import Message
 from contactd.services.crm.recogniser import Recogniser
@@ -95,6 +96,7 @@ class Steering:
         accepting: Callable[[], bool],
         words: Announcements,
         holds: Furnishing,
+        texts: Texts,
         remotes: Mapping[str, str],
         compare_s: float = 30,
     ) -> None:
@@ -106,6 +108,7 @@ class Steering:
         self.words = words
         """The sounds around the numbers that waiting callers hear."""
         self.holds = holds
+        self._texts = texts
         self.remotes = remotes
         """The seats of agents outside, to their numbers."""
         self._compare_s = compare_s
@@ -330,13 +333,14 @@ class Steering:
             contact = self._circle.floor.contacts.get(call.contact)
             if contact is None or call.place is not inp.Place.HOLD:
                 continue
-            if found.get(call.call, "") != self.holds.hold_of(contact.queue):
-                self.furnish(call.channel, contact.queue)
+            text = contact.text is not None
+            if found.get(call.call, "") != self.holds.hold_of(contact.queue, text=text):
+                self.furnish(call.channel, contact.queue, text=text)
 
-    def furnish(self, channel: str, queue: QueueId | None) -> None:
+    def furnish(self, channel: str, queue: QueueId | None, *, text: bool = False) -> None:
         """Say on the caller's channel what the queue's hold is like. When it fails, the next comparison does it."""
         if self.acting:
-            value = self.holds.hold_of(queue)
+            value = self.holds.hold_of(queue, text=text)
             action = {"Action": "Setvar", "Channel": channel, "Variable": furnishing.VARIABLE, "Value": value}
             self.link.post(action, lambda _: None)
 
@@ -387,6 +391,11 @@ class Steering:
     def _announce(self, command: Announce) -> None:
         """A Redirect to what is not there hangs the caller up: it is looked for first. Meanwhile an agent may have
         become free, and the offer is not to be cut off by what it was to cut off."""
+        if self._texts.announce(command.contact, command.said):
+            # To who reads it is written, where they stand.
+            told = inp.AnnouncementTold(contact=command.contact, announcement=command.announcement, status="SUCCESS")
+            self._circle.put(told)
+            return
         exten = announcing.exten_of(command.announcement)
         channel, program = command.channel, announcing.program(command.said, self.words)
 

@@ -12,6 +12,7 @@ from typing import Any
 from contactd.config import Settings
 from contactd.core.callback import OF_CALLBACKS
 from contactd.core.commands import Command
+from contactd.core.errors import ContactdError
 from contactd.core.events import CallbackReached, CallbackWithdrawn, ContactEnded, ContactQueued
 from contactd.core.ids import ContactId, PbxId, QueueId
 from contactd.core.step import Step
@@ -31,6 +32,8 @@ from contactd.pbx.ivr import Reception, TokenCheck, audio_numbers, entries_of
 from contactd.pbx.probe import Probe
 from contactd.pbx.steering import Steering
 from contactd.pbx.supervising import SupervisorCodes
+from contactd.pbx.text import loudness
+from contactd.pbx.text.office import Texts
 from contactd.services.crm.calling import Calling
 from contactd.services.crm.recogniser import Recogniser
 from contactd.store.audit import Entry
@@ -81,6 +84,8 @@ class Voice:
             emergency=settings.emergency_numbers,
             wall=time.time,
         )
+        self.texts = Texts(circle, self.audio, settings.audiosocket_host, settings)
+        self.texts.turn_up = self._turn_up
         self._reception = Reception(
             self._pbx_of,
             circle,
@@ -93,6 +98,7 @@ class Voice:
             audio_host=settings.audiosocket_host,
             recogniser=recogniser,
             places=PlaceKeeper(key_in(Path(settings.state_dir))),
+            texts=self.texts,
             holds=self._holds,
         )
         self._probe = Probe(settings.sounds, self.audio, settings.audiosocket_host)
@@ -103,6 +109,7 @@ class Voice:
             settings.agi.port,
             {
                 "menu": self._reception,
+                "text": self.texts.attach,
                 "probe": self._probe,
                 "callback": self.callbacks.ask,
                 "dial": self.callbacks.dial,
@@ -141,12 +148,14 @@ class Voice:
                 accepting=self._accepting,
                 words=self._settings.announcements,
                 holds=self._holds,
+                texts=self.texts,
                 remotes=self._settings.remotes_of(name),
                 compare_s=section.compare_s,
             )
 
     def tasks(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
-        return [*(link.run for link in self._links.values()), self._callers.run, self.callbacks.run]
+        own = (self._callers.run, self.callbacks.run, self.texts.run)
+        return [*(link.run for link in self._links.values()), *own]
 
     def act(self, command: Command) -> None:
         link = self._links.get(command.pbx)
@@ -155,6 +164,7 @@ class Voice:
 
     def publish(self, steps: Sequence[Step]) -> None:
         """The hold of whoever came into a queue becomes that queue's, before anything else is commanded."""
+        self.texts.publish(steps)
         watched = self._holds.any or self._circle.floor.callbacks or self._calls_back
         self._calls_back = bool(self._circle.floor.callbacks)
         for step in steps if watched else ():
@@ -167,7 +177,13 @@ class Voice:
                     contact = self._circle.floor.contacts.get(event.contact)
                     link = self._links.get(contact.pbx) if contact is not None else None
                     if link is not None and contact is not None:
-                        link.furnish(contact.channel, event.queue)
+                        link.furnish(contact.channel, event.queue, text=contact.text is not None)
+
+    async def _turn_up(self, pbx: PbxId, channel: str, hears: bool, speaks: bool) -> None:
+        link = self._links.get(pbx)
+        if link is None or not link.acting:
+            raise ContactdError("The PBX is not connected; try again when it is.")
+        await loudness.turn_up(link.link, channel, hears=hears, speaks=speaks)
 
     async def promise(self, number: str, queue: QueueId) -> tuple[str, str, ContactId | None]:
         """A callback that somebody asks for on a customer's behalf, at the first PBX whose agents serve the queue."""
@@ -212,7 +228,7 @@ class Voice:
             link.holds = self._holds
             link.tell("CONTACTD_TEST_LINES", audio_numbers(self._reception.lines))
         self._probe.sounds = settings.sounds
-        self._codes.settings = self._supervisors.settings = settings
+        self._codes.settings = self._supervisors.settings = self.texts.settings = settings
 
     def readings(self) -> dict[PbxId, PbxReading]:
         return {name: link.reading() for name, link in self._links.items()}

@@ -14,6 +14,7 @@ CONTEXTS = (
         "contactd-answered",
         "contactd-whisper",
     ),
+    "contactd-text",
     *("contactd-leave", "contactd-leave-to", "contactd-external-call"),
     *("contactd-dial", "contactd-dial-call", "contactd-called"),
     *("contactd-far", "contactd-far-call", "contactd-accept"),
@@ -57,7 +58,15 @@ RECORD_MODULES = {
     "app_record.so": "messages",
 }
 REMOTE_MODULES = {"app_read.so": "the key by which an agent outside accepts", "func_dialplan.so": "DIALPLAN_EXISTS()"}
-AUDIO_MODULES = {"res_audiosocket.so": "echo lines", "app_audiosocket.so": "echo lines"}
+TEXT_MODULES = {
+    "app_chanspy.so": "the text leg of a text telephone",
+    "app_originate.so": "the text leg of a text telephone",
+    "func_volume.so": "agents who do not hear a text telephone's tones",
+}
+AUDIO_MODULES = {
+    "res_audiosocket.so": "echo lines, text telephones",
+    "app_audiosocket.so": "echo lines, text telephones",
+}
 
 OLDEST_PBX, NEWEST_PBX, FIRST_WITH_AUDIOSOCKET = 16, 22, 18
 """Major versions of Asterisk: those that the drop-ins were tried with lie between."""

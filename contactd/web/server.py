@@ -22,6 +22,7 @@ from contactd.web.requests import contact_of, json, peer_of_request
 from contactd.web.supervising import add_supervising
 from contactd.web.surface import Face, Lobby, Surface
 from contactd.web.tail_page import tail_page
+from contactd.web.texts import add_texts
 
 log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -124,6 +125,7 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
     add_acting(app, surface)
     add_supervising(app, surface)
     add_callbacks(app, surface)
+    add_texts(app, surface)
 
     async def stop(_: web.Application) -> None:
         surface.tail.stop()

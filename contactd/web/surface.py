@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from contactd.config import Settings
 from contactd.core.errors import ContactdError
@@ -70,7 +70,7 @@ class Surface:
 
     trail: keeps who acted; nobody waits for it. probes: by the names of their checks. tail: told what is kept.
     recogniser: who knows the customers. wipe_spool: removes what PostgreSQL has from the local disk; True: all of it.
-    promise: makes a callback on a customer's behalf.
+    promise: makes a callback on a customer's behalf. texts: the calls of text, as web.texts.Texts has them.
     """
 
     role = "active"
@@ -87,8 +87,10 @@ class Surface:
         recogniser: Recogniser | None = None,
         wipe_spool: Callable[[], bool] = lambda: False,
         promise: Promise | None = None,
+        texts: Any = None,
     ) -> None:
         self.promise = promise
+        self.texts = texts
         self.recogniser = recogniser
         self.wipe_spool = wipe_spool
         self.engine = engine

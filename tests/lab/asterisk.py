@@ -344,6 +344,9 @@ class Asterisk:
         music = share / "moh/tune.ulaw"
         if not music.exists():
             music.write_bytes(tune())
+        silence = share / "contactd-silence/silence.ulaw"
+        silence.parent.mkdir(exist_ok=True)
+        silence.write_bytes(b"\xff" * 480_000)
 
 
 class _Session:

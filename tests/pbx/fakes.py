@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from types import SimpleNamespace
 
 from contactd.core.contact import Known
 from contactd.core.ids import ContactId
@@ -23,6 +24,15 @@ async def until(condition: Callable[[], object], timeout_s: float = 5.0) -> None
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 - what is waited for signals nothing
             await asyncio.sleep(0.001)
+
+
+class NoTexts:
+    """Nobody writes."""
+
+    settings = SimpleNamespace(queues={})
+
+    def is_text(self, dnis: str) -> bool:
+        return False
 
 
 class Strangers:

@@ -13,7 +13,7 @@ from contactd.pbx.flow_place import PlaceKeeper
 from contactd.pbx.ivr import AudioLine, Reception, echo
 from contactd.protocols import audiosocket as wire
 from tests.pbx.audio import FRAME, Line
-from tests.pbx.fakes import House, Strangers
+from tests.pbx.fakes import House, NoTexts, Strangers
 
 SAID_YES = b"200 result=1\n"
 
@@ -33,6 +33,7 @@ async def reception(audio: Line) -> House:
         audio=audio.server,
         audio_host="cc.example.org",
         recogniser=Strangers(),  # type: ignore[arg-type]
+        texts=NoTexts(),  # type: ignore[arg-type]
         places=PlaceKeeper(Fernet.generate_key()),
     )
     await home.server.start()

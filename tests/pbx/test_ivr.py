@@ -24,7 +24,7 @@ from contactd.pbx.flow_place import PlaceKeeper
 from contactd.pbx.ivr import AudioLine, Entry, Menu, Reception, TokenCheck, audio_numbers, echo
 from contactd.pbx.needs import NeedsReader
 from contactd.protocols.agi import AgiRequest, parse_request
-from tests.pbx.fakes import Strangers
+from tests.pbx.fakes import NoTexts, Strangers
 
 PBX, NOW = PbxId("pbx1"), 1_800_000_000.0
 CALL = "pbx1-1799999990.7"
@@ -112,6 +112,7 @@ def reception(entry: Entry = MENU, *, accepting: bool = True, hung_up: int | Non
         audio=None,  # type: ignore[arg-type]
         audio_host="127.0.0.1",
         recogniser=Strangers(),  # type: ignore[arg-type]
+        texts=NoTexts(),  # type: ignore[arg-type]
         places=PlaceKeeper(Fernet.generate_key()),
     )
     return made, circle

@@ -42,6 +42,7 @@ from contactd.config.sections.machine import (
 from contactd.config.sections.queues import DestinationTable, KeyTable, Queue, QueueStep
 from contactd.config.sections.recording import Recording, RecordingSecrets
 from contactd.config.sections.speech import Speech
+from contactd.config.sections.tty import Tty
 from contactd.config.sections.webhooks import EVENTS, Webhook, WebhookSecrets
 from contactd.config.sections.whole import SECRETS_FILE, SecretSections, Sections
 
@@ -99,6 +100,7 @@ __all__ = [
     "Spool",
     "Supervisor",
     "TimesTable",
+    "Tty",
     "Web",
     "Webhook",
     "WebhookSecrets",

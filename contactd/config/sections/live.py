@@ -21,6 +21,8 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("flows",),
     ("speech",),
     ("lines",),
+    ("tty",),
+    ("glossary",),
     ("sign_in",),
     ("handsets",),
     ("reasons",),

@@ -33,6 +33,7 @@ from contactd.config.sections.machine import (
 from contactd.config.sections.queues import Queue
 from contactd.config.sections.recording import Recording, RecordingSecrets
 from contactd.config.sections.speech import Speech
+from contactd.config.sections.tty import Short, TextLine, Tty
 from contactd.config.sections.webhooks import Webhook, WebhookSecrets
 
 SECRETS_FILE = "secrets.toml"
@@ -88,6 +89,9 @@ class Sections(Struct, frozen=True, kw_only=True):
     """The dialled number = where it leads. A number that is not here goes to ``default_queue``. echo: callers hear what
     they say, by way of contactd, for five minutes at most; to try a headset and the network. It is no contact: neither
     the journal nor a report knows of it."""
+    tty: Tty = Tty()
+    glossary: dict[Short, TextLine] = {}
+    """Abbreviation = what it means, as agents are shown it beside what a caller has written."""
     sign_in: SignIn = SignIn()
     handsets: Handsets = Handsets()
     reasons: dict[words.Reason, Reason] = {}

@@ -18,7 +18,7 @@ from contactd.ctl.doctor.daemon import check_daemon
 from contactd.ctl.doctor.database import check_database
 from contactd.ctl.doctor.findings import Findings, Subject
 from contactd.ctl.doctor.listeners import PortTaken, StandIn
-from contactd.protocols.dialplan import LISTEN_MODULES, RECORD_MODULES, REMOTE_MODULES
+from contactd.protocols.dialplan import AUDIO_MODULES, LISTEN_MODULES, RECORD_MODULES, REMOTE_MODULES, TEXT_MODULES
 from contactd.services.recording.watching import records
 
 
@@ -78,6 +78,7 @@ def modules_for(settings: Settings, remotes: list[str]) -> dict[str, dict[str, s
     asked = {
         "record-modules": (records(settings), RECORD_MODULES),
         "remote-modules": (bool(remotes), REMOTE_MODULES),
+        "text-modules": (bool(settings.tty.numbers), TEXT_MODULES | AUDIO_MODULES),
         "listen-modules": (bool(settings.supervisors), LISTEN_MODULES),
     }
     return {finding: modules for finding, (wanted, modules) in asked.items() if wanted}

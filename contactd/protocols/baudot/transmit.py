@@ -55,6 +55,13 @@ class Transmitter:
         self._waiting.clear()
         return left
 
+    def take_back(self, most: int) -> int:
+        """Give up so many characters that have not begun, the last first; how many there were."""
+        count = min(most, len(self._waiting))
+        for _ in range(count):
+            self._waiting.pop()
+        return count
+
     def read(self, samples: int, *, may_begin: bool = True) -> bytes:
         """The next samples, signed 16-bit little-endian. may_begin: False keeps a silent line silent."""
         line = np.zeros(samples)

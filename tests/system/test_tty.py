@@ -1,0 +1,154 @@
+"""A deaf caller on a real call, minimodem at their end: answered in text, queued, and written with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from contactd.ctl.client import ask
+from tests.system.centre import AGENT_HZ, CALLER_HZ, Centre
+from tests.system.telling import kinds
+from tests.system.texting import Terminal, TtyCaller
+
+TTY, VOICE = "5000", "5001"
+
+
+@pytest.fixture(scope="module")
+async def texting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Centre]:
+    """The menu is for text; bilal alone may serve it."""
+    queues = {"sales": (5, 0), "support": (5, 0)}
+    async with Centre(tmp_path_factory.mktemp("texting"), queues=queues, agents=2, compare_s=5) as centre:
+        daemon = centre.stack.daemon
+        toml = daemon.config.read_text()
+        toml = toml.replace("[agents.bilal]\n", "[agents.bilal]\nskills = { tty = 5 }\n")
+        texts = '"hello" = "HELLO."\n"digits/1" = "FOR SALES TYPE 1."\n"digits/2" = "FOR SUPPORT TYPE 2."\n'
+        toml += f'[tty]\nnumbers = ["{TTY}"]\nskill = "tty"\n[tty.texts]\n{texts}[glossary]\nTMW = "tomorrow"\n'
+        daemon.write(toml)
+        daemon.hup()
+        await centre.until(lambda: "configuration_loaded" in daemon.log.read_text(), "text to be configured")
+        yield centre
+
+
+@pytest.fixture
+async def centre(texting: Centre) -> AsyncIterator[Centre]:
+    await texting.clear()
+    yield texting
+    await texting.clear()
+
+
+async def test_a_deaf_caller_chooses_waits_and_writes_with_an_agent(centre: Centre, tmp_path: Path) -> None:
+    await centre.duty("anna")
+    caller = await TtyCaller.dial(centre, TTY, tmp_path)
+    await caller.reads("WELCOME. HELLO. FOR SALES TYPE 1. FOR SUPPORT TYPE 2. GA")
+    await caller.types("2 GA")
+    await caller.reads("PLEASE HOLD FOR AN AGENT.")
+    (contact,) = await centre.until_queued(1)  # anna has no such skill
+    (bilal,) = await centre.duty("bilal")
+    at_bilal = await (await bilal.next_call(timeout_s=15)).wait("confirmed")
+    await caller.reads("AN AGENT IS HERE.")
+    terminal = Terminal(centre, contact, tmp_path)
+    try:
+        terminal.types("good morning, this is Bilal. How can I help")
+        await caller.reads("GOOD MORNING, THIS IS BILAL. HOW CAN I HELP GA")
+        await terminal.shows(lambda one: one.state().get("turn") == "theirs", "turn given away")
+        # What is typed while the caller types waits for the GA.
+        typing = asyncio.create_task(caller.types("MY ORDER XYZZY COMES TMW GA"))
+        await terminal.shows(lambda one: "ORDER" in one.wrote("caller"), "what the caller writes")
+        terminal.types("I will look")
+        await terminal.shows(lambda one: one.state().get("held") == "I will look\n", "what is held")
+        await typing
+        await terminal.shows(lambda one: "MY ORDER XYZZY COMES TMW GA" in one.wrote("caller"), "all of it")
+        await caller.reads("I WILL LOOK GA")
+        # The agent hears nothing of the tones, and the caller nothing of the agent.
+        assert not (await at_bilal.listen()).peaks
+        assert not (await caller.call.listen()).has(AGENT_HZ)
+        await at_bilal.hangup()
+        await caller.call.wait("disconnected")
+        await terminal.shows(lambda one: one.notices()[-1]["kind"] == "ended", "the end")
+    finally:
+        terminal.close()
+    story = await centre.story()
+    assert kinds(story)[:2] == ["ContactArrived", "TextBegun"] and kinds(story)[-1] == "ContactEnded"
+    assert story[1].body["found_by"] == "number"
+    wrote = [fact.body for fact in story if fact.kind == "MessageAdded"]
+    assert {one["author"] for one in wrote} == {"caller", "agent", "system"}
+    assert {one["agent"] for one in wrote if one["author"] == "agent"} == {"bilal"}
+    shown = centre.stack.daemon.ctl("transcript", contact).stdout
+    assert "caller  MY ORDER XYZZY COMES TMW GA\n" in shown and "agent   I WILL LOOK GA\n" in shown
+    for path in (centre.stack.daemon.log,):
+        assert "XYZZY" not in path.read_text()
+    assert not [fact for fact in centre.facts() if "XYZZY" in str(fact.body)]
+
+
+async def test_a_talk_outlives_contactd_and_the_text_finds_back(centre: Centre, tmp_path: Path) -> None:
+    """Killed in the middle of a talk: nobody is cut off, the words are kept, and they write on."""
+    (bilal,) = await centre.duty("bilal")
+    caller = await TtyCaller.dial(centre, TTY, tmp_path)
+    await caller.reads("FOR SUPPORT TYPE 2. GA")
+    await caller.types("SALES GA")
+    at_bilal = await (await bilal.next_call(timeout_s=30)).wait("confirmed")
+    await caller.reads("AN AGENT IS HERE.")
+    (contact,) = [one["id"] for one in centre.contacts()]
+    first = Terminal(centre, contact, tmp_path)
+    first.types("what is your name")
+    await caller.reads("WHAT IS YOUR NAME GA")
+    await caller.types("MY NAME IS XYZZY GA")
+    await first.shows(lambda one: "XYZZY GA" in one.wrote("caller"), "the name")
+    names = "SELECT count(*) FROM transcript WHERE author = 'caller' AND body LIKE '%XYZZY GA%'"
+    await centre.until(lambda: centre.psql(names) == ["1"], "the name to be kept")
+    await asyncio.to_thread(centre.stack.daemon.kill)
+    first.close()
+    await asyncio.to_thread(centre.stack.daemon.start)
+    assert at_bilal.state == "confirmed" and caller.call.state == "confirmed"
+    await caller.reads("SORRY, THE LINE WAS INTERRUPTED. PLEASE REPEAT YOUR LAST LINE GA")
+    await caller.types("STILL XYZZY GA")
+    second = Terminal(centre, contact, tmp_path)
+    try:
+        await second.shows(lambda one: "STILL XYZZY GA" in one.wrote("caller"), "what was repeated")
+        second.types("thank you")
+        await caller.reads("THANK YOU GA")
+        await caller.call.hangup()
+        await second.shows(lambda one: one.notices()[-1]["kind"] == "ended", "the end")
+    finally:
+        second.close()
+    await centre.until_ended(1)
+    shown = centre.stack.daemon.ctl("transcript", contact).stdout
+    assert "caller  MY NAME IS XYZZY GA\n" in shown and "caller  STILL XYZZY GA\n" in shown
+
+
+async def test_an_agent_hears_who_speaks_and_is_heard_by_who_types(centre: Centre, tmp_path: Path) -> None:
+    """Voice and hearing carry-over."""
+    (bilal,) = await centre.duty("bilal")
+    caller = await TtyCaller.dial(centre, TTY, tmp_path)
+    await caller.reads("FOR SUPPORT TYPE 2. GA")
+    await caller.types("SALES GA")
+    at_bilal = await (await bilal.next_call(timeout_s=30)).wait("confirmed")
+    await caller.reads("AN AGENT IS HERE.")
+    (contact,) = [one["id"] for one in centre.contacts()]
+    socket = str(centre.stack.daemon.socket)
+    await caller.call.play(CALLER_HZ)  # the caller speaks
+    ask(socket, "POST", f"/texts/{contact}/voice", {"hears": True, "speaks": False})
+    await at_bilal.hears(CALLER_HZ)
+    assert not (await caller.call.listen()).has(AGENT_HZ)
+    await caller.call.play(0)
+    ask(socket, "POST", f"/texts/{contact}/voice", {"hears": False, "speaks": True})
+    await caller.call.hears(AGENT_HZ)
+    ask(socket, "POST", f"/texts/{contact}/voice", {"hears": False, "speaks": False})
+    await caller.call.hears(0)
+    await at_bilal.hangup()
+    await caller.call.wait("disconnected")
+    acts = [line for line in centre.stack.daemon.ctl("audit", contact).stdout.splitlines() if "voice" in line]
+    assert len(acts) == 3
+
+
+async def test_whose_number_is_not_for_text_hears_everything_as_before(centre: Centre) -> None:
+    await centre.duty("anna", "bilal")
+    call = await centre.dial(VOICE)
+    await call.hears(AGENT_HZ)
+    story = centre.facts("kind IN ('TextBegun', 'MessageAdded')")
+    assert not story
+    await call.hangup()
+    await centre.until_ended(1)
