@@ -74,7 +74,7 @@ MOVED = {
     ("jobs", "keep_days"),
 }
 """Still read where they stood; the sample shows them as comments, and their new place as a value."""
-INSTEAD = {("agents", "*", "remote_number")}
+INSTEAD = {("agents", "*", "remote_number"), ("tty", "skill")}
 """Never beside the key in whose place it stands."""
 
 
