@@ -25,6 +25,10 @@ def wrong_in(text: str, found: str) -> int:
     return min(row)
 
 
+def nearly(text: str, found: str) -> bool:
+    return wrong_in(text, found) <= max(2, len(text) // 3)
+
+
 class TtyCaller:
     """call: confirmed. What it hears is on tape from the beginning, and read by minimodem."""
 
@@ -47,9 +51,9 @@ class TtyCaller:
         return peer.receive(samples_of(tape[: len(tape) // 2 * 2])) if len(tape) > RATE_HZ else ""
 
     async def reads(self, text: str, timeout_s: float = 30.0) -> str:
-        """Until this has come; a busy machine's telephones and PBX tear a tone now and then, so nearly will do."""
+        """Until this has come; the telephones and the PBX of a busy machine tear tones, so nearly will do."""
         deadline = asyncio.get_running_loop().time() + timeout_s
-        while wrong_in(text, found := await asyncio.to_thread(self.read)) > max(2, len(text) // 10):
+        while not nearly(text, found := await asyncio.to_thread(self.read)):
             assert asyncio.get_running_loop().time() < deadline, f"{text!r} did not come, but {found!r}"
             await asyncio.sleep(0.5)
         return found
@@ -75,6 +79,28 @@ class TtyCaller:
             file.writeframes(bytes_of(samples))
         await self.call.say(path)
         await asyncio.sleep(len(samples) / RATE_HZ)
+
+    async def answers(self, centre: Centre, text: str) -> None:
+        """To the menu, which asks again when it was torn."""
+        for _ in range(3):
+            await self.types(text)
+            deadline = asyncio.get_running_loop().time() + 6
+            while asyncio.get_running_loop().time() < deadline:
+                if centre.last_of("MenuChosen"):
+                    return
+                await asyncio.sleep(0.2)
+        raise AssertionError(f"the menu never took {text!r}; the caller reads {self.read()!r}")
+
+    async def gives_turn(self, terminal: Terminal, text: str) -> None:
+        """Written again when it was torn, as people do."""
+        for _ in range(3):
+            await self.types(text)
+            deadline = asyncio.get_running_loop().time() + 6
+            while asyncio.get_running_loop().time() < deadline:
+                if nearly(text, terminal.wrote("caller")) and terminal.wrote("caller").rstrip().endswith("GA"):
+                    return
+                await asyncio.sleep(0.2)
+        raise AssertionError(f"{text!r} never came, but {terminal.wrote('caller')!r}")
 
 
 class Terminal:
