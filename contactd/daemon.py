@@ -32,6 +32,7 @@ from contactd.engine.notices import Notices
 from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool, SpoolBroken
 from contactd.log import flood, lost_lines, watch_memory
+from contactd.mail.mailboxes import Mailboxes
 from contactd.metrics import (
     STANDBY,
     CaseMetrics,
@@ -145,8 +146,19 @@ class Daemon:
             tail = Tail(floor)
             listened = ListeningAudit(trail.put)
             notices, kept = Notices(), RecordingWatch(lambda: reload.settings)
+            mailboxes = Mailboxes(settings, may=lambda: not spool.full)
             read = functools.partial(
-                _readings, circle, spool, appender, voice, watch, tail, recogniser, settings.spool.max_mb << 20, kept
+                _readings,
+                circle,
+                spool,
+                appender,
+                voice,
+                watch,
+                tail,
+                recogniser,
+                settings.spool.max_mb << 20,
+                kept,
+                mailboxes,
             )
             measured = FloorMetrics(floor, read, circle.clock.now)
             stack.callback(measured.close)
@@ -157,7 +169,9 @@ class Daemon:
             for pbx in sorted(floor.steered):
                 circle.put(inp.PbxAbsent(pbx=pbx, why="contactd started"))
 
-            reload = self._reloading(settings, circle, voice, recogniser, keeper, hours, journal, teller, trail)
+            reload = self._reloading(
+                settings, circle, voice, (recogniser, keeper, mailboxes), hours, journal, teller, trail
+            )
             await voice.open(stack, self._insist)
             probes = {"agi": voice.probe, "disk": spool.probe}
             surface = Surface(
@@ -180,6 +194,7 @@ class Daemon:
                 hours.run,
                 trail.run,
                 kept.run,
+                mailboxes.run,
                 reload.run,
                 flood.tell_every_period,
                 functools.partial(History(pool, settings.floor).run, appended),
@@ -228,8 +243,7 @@ class Daemon:
         settings: Settings,
         circle: Circle,
         voice: Voice,
-        recogniser: Recogniser,
-        keeper: CallerKeeper,
+        parts: tuple[Recogniser, CallerKeeper, Mailboxes],
         hours: Hours,
         journal: Journal,
         teller: Teller,
@@ -240,8 +254,8 @@ class Daemon:
         def take(new: Settings) -> None:
             logging.set_level(new.log_level)
             voice.reload(new)
-            recogniser.reload(new)
-            keeper.reload(new)
+            for part in parts:
+                part.reload(new)
             circle.put(inp.ConfigurationLoaded(plan=new.plan()))
             hours.take(calendars_of(new.calendars))
 
@@ -432,6 +446,7 @@ def _readings(
     recogniser: Recogniser,
     spool_max_bytes: int,
     kept: RecordingWatch,
+    mailboxes: Mailboxes,
 ) -> Readings:
     """What the parts say of themselves."""
     return Readings(
@@ -461,6 +476,8 @@ def _readings(
         recording_trouble=kept.last.trouble,
         recording_remedy=kept.last.remedy,
         recordings_waiting=kept.last.waiting,
+        mailboxes=mailboxes.count,
+        mailbox_trouble=mailboxes.trouble,
         pbx=voice.readings(),
         agi_sessions=voice.agi.active,
         agi_failures=voice.agi.stats.failures,

@@ -939,6 +939,15 @@ BEGIN
         IF really THEN
             DELETE FROM audit a WHERE a.id = ANY (rows);
         END IF;
+    WHEN 'mails' THEN
+        ids := ARRAY(SELECT m.id FROM mail m
+                     WHERE m.id > coalesce(place::uuid, '00000000-0000-0000-0000-000000000000') AND m.kept_at < before
+                     ORDER BY m.id LIMIT most);
+        looked := cardinality(ids);
+        next := ids[looked];
+        IF really THEN
+            DELETE FROM mail m WHERE m.id = ANY (ids);
+        END IF;
     WHEN 'jobs' THEN
         -- Dead ones wait for somebody: they stay until they are dropped.
         rows := ARRAY(SELECT j.id FROM job j WHERE j.id > coalesce(place::bigint, 0)
@@ -1030,6 +1039,8 @@ BEGIN
         SELECT min(w.at) INTO left_over FROM case_word w;
     WHEN 'audit' THEN
         SELECT a.at INTO left_over FROM audit a ORDER BY a.id LIMIT 1;
+    WHEN 'mails' THEN
+        SELECT m.kept_at INTO left_over FROM mail m ORDER BY m.kept_at LIMIT 1;
     WHEN 'jobs' THEN
         SELECT j.ended_at INTO left_over FROM job j WHERE j.state IN ('done', 'dropped') ORDER BY j.id LIMIT 1;
     WHEN 'outbox' THEN
@@ -1302,6 +1313,77 @@ BEGIN
 END $$;
 CREATE TRIGGER erase_outbox AFTER DELETE ON party FOR EACH ROW EXECUTE FUNCTION erase_outbox();
 
+-- --- Mail ----------------------------------------------------------------------------------------------------------
+
+CREATE TABLE mailbox (
+    name     text   PRIMARY KEY,
+    validity bigint NOT NULL,
+    uid      bigint NOT NULL
+);
+COMMENT ON TABLE mailbox IS 'How far each mailbox was fetched: up to this UID all is kept, as long as the server has this UIDVALIDITY.';
+
+CREATE TABLE mail (
+    id         uuid        PRIMARY KEY,
+    mailbox    text        NOT NULL,
+    state      text        NOT NULL CHECK (state IN ('whole', 'cut', 'unreadable')),
+    bytes      bigint      NOT NULL,
+    lookup     bytea       NOT NULL,
+    key        text        NOT NULL,
+    arrived_at timestamptz NOT NULL,
+    kept_at    timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE mail IS 'A message as it was fetched, once. Deleting the row forgets its key and its pieces.';
+COMMENT ON COLUMN mail.state IS 'cut: longer than allowed, only its beginning is kept; unreadable: the server did not give it.';
+COMMENT ON COLUMN mail.bytes IS 'How long it is on the server.';
+COMMENT ON COLUMN mail.lookup IS 'Keyed hash of what is kept: known again when the server numbers its messages anew.';
+COMMENT ON COLUMN mail.key IS 'Key and hash of what is kept, sealed where there is a key (store/mail.py).';
+COMMENT ON COLUMN mail.arrived_at IS 'When the server got it.';
+CREATE INDEX mail_lookup ON mail (mailbox, lookup);
+CREATE INDEX mail_kept_at ON mail (kept_at);
+
+CREATE TABLE mail_piece (
+    mail uuid    NOT NULL REFERENCES mail ON DELETE CASCADE,
+    n    integer NOT NULL,
+    body bytea   NOT NULL,
+    PRIMARY KEY (mail, n)
+);
+COMMENT ON TABLE mail_piece IS 'The message, byte for byte, in pieces that are encrypted with its key.';
+ALTER TABLE mail_piece ALTER body SET STORAGE EXTERNAL;
+
+CREATE TABLE mail_place (
+    mailbox  text    NOT NULL,
+    validity bigint  NOT NULL,
+    uid      bigint  NOT NULL,
+    mail     uuid    REFERENCES mail ON DELETE SET NULL,
+    settled  boolean NOT NULL,
+    PRIMARY KEY (mailbox, validity, uid)
+);
+COMMENT ON TABLE mail_place IS 'Where a message lies on the server. It stays when the message is erased, so that it is not fetched again.';
+COMMENT ON COLUMN mail_place.settled IS 'Whether it was marked or moved there, as [mailboxes.<id>] wants it.';
+CREATE INDEX mail_place_mail ON mail_place (mail);
+CREATE INDEX mail_place_unsettled ON mail_place (mailbox, validity, uid) WHERE NOT settled;
+
+CREATE FUNCTION reveal_mail(audited bigint) RETURNS TABLE (id uuid, key text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- By what a message can be read, for a read that was written down and committed, as in reveal().
+    SELECT m.id, m.key FROM audit a JOIN mail m ON m.id::text = a.outcome
+    WHERE a.id = audited AND a.act = 'read' AND 'mail' = ANY (a.fields) AND a.login = session_user
+      AND a.at < now() AND a.at > now() - interval '1 minute'
+$$;
+
+CREATE FUNCTION erase_mail(audited bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- Forget the message that a row of the audit names, written in the same transaction. Where it lay stays known.
+DECLARE
+    removed bigint;
+BEGIN
+    DELETE FROM mail m USING audit a
+    WHERE a.id = audited AND a.act = 'erase' AND 'mail' = ANY (a.fields) AND a.login = session_user
+      AND a.at > now() - interval '1 minute' AND m.id::text = a.outcome;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END $$;
+
 -- --- Jobs that take long ---------------------------------------------------------------------------------------------
 
 CREATE TABLE job (
@@ -1497,6 +1579,15 @@ GRANT SELECT, INSERT (kind, destination, event, subject, data), UPDATE (state, d
 REVOKE ALL ON FUNCTION outbox_place(), outbox_placed(bigint), tell(text, text, jsonb, uuid, uuid), tell_customer(), tell_import(),
     tell_cases(), erase_outbox(), outbox_batch(interval, text, integer, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION outbox_place(), outbox_placed(bigint) TO contactd_worker;
+
+-- The daemon puts messages there and knows them again; what opens one it gets through the audit alone.
+GRANT SELECT, INSERT, UPDATE (validity, uid) ON mailbox TO contactd_daemon;
+GRANT SELECT (id, mailbox, state, bytes, lookup, arrived_at, kept_at), INSERT ON mail TO contactd_daemon;
+GRANT SELECT, INSERT ON mail_piece TO contactd_daemon;
+GRANT SELECT, INSERT, UPDATE (settled) ON mail_place TO contactd_daemon;
+REVOKE ALL ON FUNCTION reveal_mail(bigint), erase_mail(bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reveal_mail(bigint), erase_mail(bigint) TO contactd_daemon;
+GRANT SELECT (id, mailbox, state, bytes, arrived_at, kept_at) ON mail TO contactd_reader;
 
 -- PostgreSQL lets everybody make temporary tables, and before 15 others too. Whoever may not change that is warned and
 -- goes on: docs/security.rst has the command for a superuser.

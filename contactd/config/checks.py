@@ -13,6 +13,7 @@ from contactd.config.calendars import check_calendar
 from contactd.config.destinations import check_destinations, check_remote_number, takes_messages
 from contactd.config.flows import check_flows
 from contactd.config.lookups import check_lookup, check_lookup_secret
+from contactd.config.mailboxes import check_mailbox_secrets, check_mailboxes
 from contactd.config.problems import Key, Problems
 from contactd.config.retention import check_retention
 from contactd.config.sections import (
@@ -46,6 +47,7 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     _customers(sections, into)
     check_lookup(sections, into)
     check_webhooks(sections, into)
+    check_mailboxes(sections.mailboxes, into)
     check_retention(sections.retention, sections.privacy, sections.jobs, into)
     check_case_types(sections.case_types, sections.calendars, into)
     check_destinations(sections, into)
@@ -338,6 +340,7 @@ def _countries() -> frozenset[str]:
 def check_secrets(sections: Sections, secrets: SecretSections, into: Problems) -> None:
     check_lookup_secret(sections, secrets, into)
     check_webhook_secrets(sections, secrets, into)
+    check_mailbox_secrets(sections.mailboxes, secrets.mailboxes, into)
     for pbx in sections.pbx:
         if pbx not in secrets.pbx:
             into.add(("pbx", pbx, "secret"), "this key is missing", "Give the secret of the PBX's AMI account")

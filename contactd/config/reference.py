@@ -161,9 +161,10 @@ EXAMPLE: dict[str, Any] = {
     },
 }
 NOT_IN_FORCE: dict[str, Any] = {
+    "mailboxes": {"support": {"host": "mail.example.org", "username": "support@example.org"}},
     "webhooks": {"crm": {"url": "https://crm.example.org/contactd", "events": ["contact.ended", "case.*"]}},
 }
-"""Sections that the sample shows as comments: nobody is told anything by a sample."""
+"""Sections that the sample shows as comments: nobody is told or asked anything by a sample."""
 SECRETS_EXAMPLE: dict[str, Any] = {
     "database": {"password": "change-me", "migrate_password": "change-me-too", "worker_password": "change-me"},
     "recording": {"key": "89abcdef01234567" * 4},
@@ -173,6 +174,7 @@ SECRETS_EXAMPLE: dict[str, Any] = {
 
 
 SECRETS_NOT_IN_FORCE: dict[str, Any] = {
+    "mailboxes": {"support": {"password": "change-me"}},
     "webhooks": {"crm": {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}},
 }
 

@@ -12,6 +12,7 @@ DEFAULT_DAYS = {
     "notes": 0,
     "consents": 0,
     "case_words": 0,
+    "mails": 0,
     "audit": 1095,
     "jobs": 30,
     "outbox": 30,

@@ -65,6 +65,9 @@ class Readings:
     """Why talks cannot be recorded, or not be fetched; empty: nothing is recorded, or all is well."""
     recording_remedy: str = ""
     recordings_waiting: int = 0
+    mailboxes: int = 0
+    mailbox_trouble: Mapping[str, str] = field(default_factory=dict)
+    """Why nothing is fetched from a mailbox just now, with the remedy."""
     pbx: Mapping[PbxId, PbxReading] = field(default_factory=dict)
     agi_sessions: int = 0
     """Running now; the other counts of FastAGI only rise."""

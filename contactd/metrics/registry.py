@@ -111,6 +111,25 @@ WEB_CONNECTIONS_CUT = Counter(
 )
 SIGN_IN_REFUSED = Counter("contactd_sign_in_refused", "Sign-ins refused.", ["reason"], registry=REGISTRY)
 EVENTS = Counter("contactd_events", "Facts by kind.", ["kind"], registry=REGISTRY)
+MAILBOX_UP = Gauge("contactd_mailbox_up", "1 while the mailbox is open and fetched.", ["mailbox"], registry=REGISTRY)
+MAILBOX_LOOKED_AT = Gauge(
+    "contactd_mailbox_looked_timestamp_seconds",
+    "When all that lay there had last been kept.",
+    ["mailbox"],
+    registry=REGISTRY,
+)
+MAILBOX_WAITING = Gauge(
+    "contactd_mailbox_waiting",
+    "Messages that lie there and are not kept yet, when last looked at.",
+    ["mailbox"],
+    registry=REGISTRY,
+)
+MAILS_KEPT = Counter(
+    "contactd_mails_kept",
+    "Messages that were kept: whole, cut (longer than max_mb) or unreadable (the server did not give them).",
+    ["mailbox", "state"],
+    registry=REGISTRY,
+)
 RECORDING_TROUBLE = Gauge(
     "contactd_recording_trouble", "1 while talks cannot be recorded or fetched: /healthz tells why.", registry=REGISTRY
 )

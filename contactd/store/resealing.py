@@ -10,6 +10,7 @@ import asyncpg
 from contactd.store import callers
 from contactd.store.callers import FoundBy
 from contactd.store.cases import about_word
+from contactd.store.mail import about as about_mail
 from contactd.store.parties import about, name_hashes
 from contactd.store.queries import query
 from contactd.store.transcripts import about as about_words
@@ -46,6 +47,11 @@ async def reseal(owner: asyncpg.Connection, vault: Vault, found_by: FoundBy = ca
         what = about_word(row["id"])
         return row["id"], vault.seal(vault.open(row["value"], what), what), row["value"]
 
+    def mail(row: asyncpg.Record) -> tuple[Any, ...]:
+        what = about_mail(row["id"])
+        text = vault.open(row["key"], what)
+        return row["id"], vault.seal(text, what), vault.lookup("mail", text.partition(":")[2]), row["key"]
+
     def hold(row: asyncpg.Record) -> tuple[Any, ...]:
         what = about(row["id"], "hold")
         return row["id"], vault.seal(vault.open(row["reason"], what), what), row["reason"]
@@ -67,6 +73,7 @@ async def reseal(owner: asyncpg.Connection, vault: Vault, found_by: FoundBy = ca
     changed += await _rewrite(owner, "unsealed_fields", "reseal_field", field, place, ("party", "field"), sealed)
     changed += await _rewrite(owner, "unsealed_notes", "reseal_note", note, (_NOBODY,), ("id",), sealed)
     changed += await _rewrite(owner, "unsealed_case_words", "reseal_case_word", case_word, (_NOBODY,), ("id",), sealed)
+    changed += await _rewrite(owner, "unsealed_mails", "reseal_mail", mail, (_NOBODY,), ("id",), sealed)
     changed += await _rewrite(owner, "unsealed_holds", "reseal_hold", hold, (_NOBODY,), ("id",), sealed)
     place = (_NOBODY, "")
     key = ("contact", "message")

@@ -13,7 +13,7 @@ import asyncpg
 from contactd.core.ids import Instant
 from contactd.store.queries import query
 
-KINDS = ("callers", "light_records", "inputs", "notes", "consents", "case_words", "audit", "jobs", "outbox")
+KINDS = ("callers", "light_records", "inputs", "notes", "consents", "case_words", "mails", "audit", "jobs", "outbox")
 """As the keys of [retention]. A new one: a branch in retention_batch() and retention_ended() in the schema."""
 BY_OWNER = frozenset({"inputs"})
 """Whole partitions, which only their owner drops: `contactd migrate` does, when it cuts the journal."""

@@ -77,6 +77,7 @@ def checks(
         _bugs(readings),
         _clock(readings),
         _recording(readings),
+        *_mail(readings),
     ]
 
 
@@ -237,3 +238,13 @@ def _recording(readings: Readings) -> Check:
     if not readings.recording_trouble:
         return Check("recording", Level.OK, f"{readings.recordings_waiting} wait to be fetched")
     return Check("recording", Level.WARNING, readings.recording_trouble, readings.recording_remedy)
+
+
+def _mail(readings: Readings) -> Iterable[Check]:
+    if not readings.mailboxes:
+        return []
+    if not readings.mailbox_trouble:
+        return [Check("mail", Level.OK, f"{readings.mailboxes} mailboxes are fetched")]
+    told = "; ".join(f"{name}: {why}" for name, why in sorted(readings.mailbox_trouble.items())[:5])
+    remedy = "It is tried again, at most every five minutes; docs/mail.rst tells what to look at"
+    return [Check("mail", Level.WARNING, f"not fetched: {told}", remedy)]

@@ -78,3 +78,12 @@ ORDER BY contact, message LIMIT $3::int;
 -- name: reseal_transcript
 -- As the owner. $1 contact text (a uuid), $2 message text, $3 body text, $4 body text as it was read
 UPDATE transcript SET body = $3 WHERE contact = $1::text::uuid AND message = $2 AND body = $4;
+
+-- name: unsealed_mails
+-- As the owner: messages whose key is not sealed as it would be now, by place. $1 after id text (a uuid), $2 most int, $3 what a
+-- key begins with that is text
+SELECT id::text, key FROM mail WHERE id > $1::text::uuid AND NOT starts_with(key, $3) ORDER BY id LIMIT $2::int;
+
+-- name: reseal_mail
+-- As the owner: seal it anew. $1 id text (a uuid), $2 sealed key text, $3 hash bytea, $4 the key as it was read text
+UPDATE mail SET key = $2, lookup = $3 WHERE id = $1::text::uuid AND key = $4;

@@ -10,6 +10,10 @@ from prometheus_client.core import Metric
 from contactd.metrics import (
     AMI_EVENT_LAG_SECONDS,
     AMI_HEARTBEAT_SECONDS,
+    MAILBOX_LOOKED_AT,
+    MAILBOX_UP,
+    MAILBOX_WAITING,
+    MAILS_KEPT,
     RECORDING_FREE_BYTES,
     VOICEMAIL_OLDEST_SECONDS,
     VOICEMAILS_WAITING,
@@ -50,6 +54,9 @@ def measured() -> list[Metric]:
         RECORDING_FREE_BYTES.labels("inbox").set(0.0)
         VOICEMAILS_WAITING.labels("sales").set(0.0)
         VOICEMAIL_OLDEST_SECONDS.labels("sales").set(0.0)
+        for gauge in (MAILBOX_UP, MAILBOX_LOOKED_AT, MAILBOX_WAITING):
+            gauge.labels("support").set(0.0)
+        MAILS_KEPT.labels("support", "whole")
         for histogram in (AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS):
             histogram.labels(PBX).observe(0.0)
         return list(families())

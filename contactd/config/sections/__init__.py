@@ -39,6 +39,7 @@ from contactd.config.sections.machine import (
     Spool,
     Web,
 )
+from contactd.config.sections.mail import Mailbox, MailboxSecrets
 from contactd.config.sections.queues import DestinationTable, KeyTable, Queue, QueueStep
 from contactd.config.sections.recording import Recording, RecordingSecrets
 from contactd.config.sections.speech import Speech
@@ -77,6 +78,8 @@ __all__ = [
     "Line",
     "Lookup",
     "LookupSecrets",
+    "Mailbox",
+    "MailboxSecrets",
     "Menu",
     "MenuNeeds",
     "Pbx",

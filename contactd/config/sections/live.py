@@ -38,6 +38,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("lookup",),
     ("recording",),
     ("dialling",),
+    ("mailboxes",),
     # Read by contactctl and the workers; the daemon itself never uses them.
     ("case_types",),
     ("webhooks",),
@@ -52,6 +53,7 @@ LIVE_SECRETS: tuple[tuple[str, ...], ...] = (
     ("lookup",),
     ("recording",),
     ("webhooks",),
+    ("mailboxes",),
 )
 
 

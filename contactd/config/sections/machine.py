@@ -121,6 +121,8 @@ class Retention(Struct, frozen=True, kw_only=True):
     """Answers that a later answer of the customer replaced; the last one of each purpose stays. Left out: 0."""
     case_words: words.DaysKept | None = None
     """Subject, fields and notes of a case, counted from when it was closed. The case itself stays. Left out: 0."""
+    mails: words.DaysKept | None = None
+    """Messages of mailboxes as they were fetched, counted from then. Left out: 0."""
     audit: words.DaysKept | None = None
     """Who read or erased personal values, and who acted for others. Left out: 1095."""
     jobs: words.DaysKept | None = None

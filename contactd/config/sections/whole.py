@@ -30,6 +30,7 @@ from contactd.config.sections.machine import (
     Spool,
     Web,
 )
+from contactd.config.sections.mail import Mailbox, MailboxSecrets
 from contactd.config.sections.queues import Queue
 from contactd.config.sections.recording import Recording, RecordingSecrets
 from contactd.config.sections.speech import Speech
@@ -80,6 +81,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     case_types: dict[words.CaseType, CaseType] = {}
     recording: Recording = Recording()
     dialling: Dialling = Dialling()
+    mailboxes: dict[words.MailboxId, Mailbox] = {}
     queues: dict[words.Queue, Queue] = {}
     announcements: Announcements = Announcements()
     menus: dict[words.Menu, Menu] = {}
@@ -110,3 +112,4 @@ class SecretSections(Struct, frozen=True, kw_only=True):
     lookup: LookupSecrets = LookupSecrets()
     webhooks: dict[words.Webhook, WebhookSecrets] = {}
     recording: RecordingSecrets = RecordingSecrets()
+    mailboxes: dict[words.MailboxId, MailboxSecrets] = {}

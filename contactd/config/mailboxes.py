@@ -1,0 +1,50 @@
+"""What can be wrong with [mailboxes] beyond their single keys."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from contactd.config.problems import Problems
+from contactd.config.sections import Mailbox, MailboxSecrets
+
+_LOCAL = {"127.0.0.1", "localhost", "::1"}
+
+
+def check_mailboxes(mailboxes: Mapping[str, Mailbox], into: Problems) -> None:
+    fetched: dict[tuple[str, int, str, str], str] = {}
+    for name, one in mailboxes.items():
+        at = ("mailboxes", name)
+        if one.tls == "none" and one.host and one.host not in _LOCAL:
+            into.add(
+                (*at, "tls"), "password and mail would go over the network in the clear", 'Give "tls" or "starttls"'
+            )
+        if one.after == "move" and not one.move_to:
+            into.add((*at, "move_to"), "this key is missing", 'Give the folder to move to, or after = "seen"')
+        if one.move_to and one.after != "move":
+            into.add((*at, "move_to"), "nothing is moved", 'Give after = "move", or take it out')
+        if one.move_to and one.move_to == one.folder:
+            into.add((*at, "move_to"), "the folder that is fetched", "Give another one")
+        for key in ("ca_file", "token_file"):
+            if getattr(one, key) and not os.access(getattr(one, key), os.R_OK):
+                into.add((*at, key), "this file cannot be read", "Name one that the user contactd may read")
+        place = (one.host, one.port, one.username, one.folder)
+        if one.host and place in fetched:
+            into.add((*at, "folder"), f"[mailboxes.{fetched[place]}] fetches it", "Take one of them out")
+        fetched[place] = name
+
+
+def check_mailbox_secrets(
+    mailboxes: Mapping[str, Mailbox], secrets: Mapping[str, MailboxSecrets], into: Problems
+) -> None:
+    """into: the problems of the secrets file."""
+    for name, one in mailboxes.items():
+        given = name in secrets and secrets[name].password is not None
+        at = ("mailboxes", name, "password")
+        if not given and not one.token_file:
+            into.add(at, "this key is missing", "Give the password of the mailbox's user in quotes")
+        if given and one.token_file:
+            into.add(at, "the mailbox is opened by token_file", "Take one of the two out")
+    for name in secrets:
+        if name not in mailboxes:
+            into.unknown(("mailboxes", name), mailboxes)

@@ -1,0 +1,1 @@
+"""Mailboxes outside: fetched into PostgreSQL, each by a task of its own."""

@@ -1,0 +1,76 @@
+-- name: open_mailbox
+-- How far it was fetched; from the first message where the server counts anew, and where we were never there from $3 on. $1
+-- name text, $2 UIDVALIDITY bigint, $3 uid bigint
+INSERT INTO mailbox AS m (name, validity, uid) VALUES ($1, $2, $3)
+ON CONFLICT (name) DO UPDATE
+SET uid = CASE WHEN m.validity = excluded.validity THEN m.uid ELSE 0 END, validity = excluded.validity
+RETURNING uid;
+
+-- name: lock_mailbox
+-- Whoever keeps messages of it waits here for the other. $1 name text
+SELECT validity, uid FROM mailbox WHERE name = $1 FOR UPDATE;
+
+-- name: mail_known
+-- A message of before that the server has numbered anew: the same bytes, and no place yet among the new numbers. $1 mailbox
+-- text, $2 UIDVALIDITY bigint, $3 hashes tried bytea[]
+SELECT m.id::text FROM mail m
+WHERE m.mailbox = $1 AND m.lookup = ANY ($3::bytea[])
+  AND NOT EXISTS (SELECT FROM mail_place p WHERE p.mail = m.id AND p.mailbox = $1 AND p.validity = $2)
+ORDER BY m.id LIMIT 1;
+
+-- name: keep_mail
+-- $1 id text (a uuid), $2 mailbox text, $3 state text, $4 bytes bigint, $5 lookup bytea, $6 key text, $7 arrived float8 (Unix s)
+INSERT INTO mail (id, mailbox, state, bytes, lookup, key, arrived_at)
+VALUES ($1::text::uuid, $2, $3, $4, $5, $6, to_timestamp($7));
+
+-- name: keep_mail_piece
+-- $1 id text (a uuid), $2 n int, $3 body bytea
+INSERT INTO mail_piece (mail, n, body) VALUES ($1::text::uuid, $2, $3);
+
+-- name: keep_mail_place
+-- $1 mailbox text, $2 UIDVALIDITY bigint, $3 uid bigint, $4 id text (a uuid), $5 settled boolean
+INSERT INTO mail_place (mailbox, validity, uid, mail, settled) VALUES ($1, $2, $3, $4::text::uuid, $5);
+
+-- name: mailbox_came_to
+-- $1 name text, $2 uid bigint
+UPDATE mailbox SET uid = $2 WHERE name = $1;
+
+-- name: mail_unsettled
+-- What is kept and not yet marked or moved on the server. $1 mailbox text, $2 UIDVALIDITY bigint, $3 most int
+SELECT uid FROM mail_place WHERE mailbox = $1 AND validity = $2 AND NOT settled ORDER BY uid LIMIT $3::int;
+
+-- name: settle_mail
+-- $1 mailbox text, $2 UIDVALIDITY bigint, $3 uids bigint[]
+UPDATE mail_place SET settled = true WHERE mailbox = $1 AND validity = $2 AND uid = ANY ($3::bigint[]);
+
+-- name: mailboxes
+-- How far each was fetched, and what is kept of it.
+SELECT b.name, b.validity, b.uid, count(m.id) AS kept, count(m.id) FILTER (WHERE m.state <> 'whole') AS not_whole,
+       coalesce(sum(m.bytes), 0)::bigint AS bytes, extract(epoch FROM max(m.kept_at))::float8 AS last_kept_at,
+       (SELECT count(*) FROM mail_place p WHERE p.mailbox = b.name AND p.validity = b.validity AND NOT p.settled) AS unsettled
+FROM mailbox b LEFT JOIN mail m ON m.mailbox = b.name GROUP BY b.name, b.validity, b.uid ORDER BY b.name;
+
+-- name: mails
+-- The newest first. $1 most int, $2 mailbox text or null, $3 the id's beginning text or null, $4 only what is not whole boolean
+SELECT m.id::text, m.mailbox, m.state, m.bytes, extract(epoch FROM m.arrived_at)::float8 AS arrived_at,
+       extract(epoch FROM m.kept_at)::float8 AS kept_at
+FROM mail m
+WHERE ($2::text IS NULL OR m.mailbox = $2) AND ($3::text IS NULL OR starts_with(m.id::text, $3))
+  AND (NOT $4::boolean OR m.state <> 'whole')
+ORDER BY m.kept_at DESC, m.arrived_at DESC, m.id DESC LIMIT $1::int;
+
+-- name: audit_mail
+-- Before a message is read or erased. $1 who text, $2 uid bigint, $3 via text, $4 act text, $5 mail text (a uuid)
+INSERT INTO audit (who, uid, via, act, fields, outcome) VALUES ($1, $2, $3, $4, '{mail}', $5) RETURNING id;
+
+-- name: reveal_mail
+-- $1 id of audit_mail bigint
+SELECT id::text, key FROM reveal_mail($1);
+
+-- name: mail_piece
+-- No row: that was all. $1 id text (a uuid), $2 n int
+SELECT body FROM mail_piece WHERE mail = $1::text::uuid AND n = $2;
+
+-- name: erase_mail
+-- $1 id of audit_mail bigint
+SELECT erase_mail($1);
