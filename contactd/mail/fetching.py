@@ -13,12 +13,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import structlog
 
 from contactd.config.sections import Mailbox as Section
 from contactd.core.errors import ContactdError
+from contactd.core.ids import Instant
 from contactd.mail.imap import PIECE, Access, Mailbox, MailboxAway, MailboxRefused
 from contactd.metrics import MAILBOX_LOOKED_AT, MAILBOX_UP, MAILBOX_WAITING, MAILS_KEPT
 from contactd.protocols.imap import Fetched
@@ -232,7 +234,7 @@ class Fetcher:
         return [parcel]
 
     def _parcel(self, told: Fetched) -> Parcel:
-        return Parcel(told.uid, told.arrived if told.arrived is not None else time.time(), self._ways.folder)
+        return Parcel(told.uid, arrived_at(told.arrived or ""), self._ways.folder)
 
     async def _settle(self, box: Mailbox) -> None:
         """On the server, what is done with kept messages. It refuses: fetching goes on all the same."""
@@ -274,6 +276,14 @@ class Fetcher:
             log.info("mailbox_well_again", mailbox=self.name)
         self.trouble, self._was_well = "", True
         MAILBOX_UP.labels(self.name).set(1)
+
+
+def arrived_at(told: str) -> Instant:
+    """Of a server that tells no time: now."""
+    try:
+        return datetime.strptime(told, "%d-%b-%Y %H:%M:%S %z").timestamp()
+    except (ValueError, OverflowError):
+        return time.time()
 
 
 def access_of(section: Section, password: str | None) -> Access:

@@ -6,7 +6,6 @@ import base64
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from contactd.protocols.errors import ProtocolError
 
@@ -81,11 +80,11 @@ class Responses:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a FETCH response tells of a message. None: not told. arrived: when the server got it, in Unix seconds."""
+    """What a FETCH response tells of a message. None: not told. arrived: when the server got it, in its own words."""
 
     uid: int
     size: int | None = None
-    arrived: float | None = None
+    arrived: str | None = None
     body: bytes | None = None
 
 
@@ -105,7 +104,7 @@ def fetched(response: Sequence[bytes]) -> Fetched | None:
                 else:
                     size = int(found[2])
             elif found[3]:
-                arrived = _instant(found[3])
+                arrived = found[3].decode("ascii", "replace").strip()
             elif place + 1 < len(response):
                 body = response[place + 1]
         if quoted := _NIL_BODY.search(text):
@@ -180,10 +179,3 @@ def ranges(uids: Sequence[int]) -> str:
         else:
             told.append([uid, uid])
     return ",".join(f"{first}:{last}" if first != last else f"{first}" for first, last in told)
-
-
-def _instant(text: bytes) -> float | None:
-    try:
-        return datetime.strptime(text.decode("ascii").strip(), "%d-%b-%Y %H:%M:%S %z").timestamp()
-    except ValueError:
-        return None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contactd.mail.fetching import arrived_at
 from contactd.mail.imap import PIECE
 from contactd.store import mail as rows
 from contactd.store.audit import Who
@@ -40,6 +42,12 @@ async def test_what_lies_there_and_what_comes_is_kept_byte_for_byte_and_marked_a
         await until_kept(pool, name, 4, patience_s=10)
         await until(lambda: server.uids(name, criterion="SEEN") == [1, 2, 3, 4], "all to be seen")
     assert await kept(pool, name) == [*waiting, message(9)]
+
+
+def test_when_a_message_arrived_is_the_servers_word_and_else_now() -> None:
+    assert arrived_at("17-Jul-1996 02:44:25 -0700") == 837596665.0
+    for odd in ("", "nonsense", "99-Jul-1996 02:44:25 -0700"):
+        assert abs(arrived_at(odd) - time.time()) < 60
 
 
 async def test_a_server_without_idle_is_asked_every_so_often(pool: Any, tmp_path: Path) -> None:
