@@ -163,12 +163,7 @@ class Daemon:
             measured = FloorMetrics(floor, read, circle.clock.now)
             stack.callback(measured.close)
             teller = Teller(self._systemd, row.epoch, read, lambda: watch.store_away, circle.clock.now)
-            circle.put(inp.ConfigurationLoaded(plan=settings.plan()))
-            hours = Hours(circle.put, calendars_of(settings.calendars))
-            hours.tell()
-            for pbx in sorted(floor.steered):
-                circle.put(inp.PbxAbsent(pbx=pbx, why="contactd started"))
-
+            hours = _tell_first(circle, settings)
             reload = self._reloading(
                 settings, circle, voice, (recogniser, keeper, mailboxes), hours, journal, teller, trail
             )
@@ -430,6 +425,16 @@ async def _speak_or_tell(settings: Settings) -> None:
 
 async def _promised(voice: Voice, number: str, queue: QueueId) -> Promised:
     return Promised(*await voice.promise(number, queue))
+
+
+def _tell_first(circle: Circle, settings: Settings) -> Hours:
+    """What the floor learns before any caller: by what it decides, what is open, and that no PBX was compared yet."""
+    circle.put(inp.ConfigurationLoaded(plan=settings.plan()))
+    hours = Hours(circle.put, calendars_of(settings.calendars))
+    hours.tell()
+    for pbx in sorted(circle.floor.steered):
+        circle.put(inp.PbxAbsent(pbx=pbx, why="contactd started"))
+    return hours
 
 
 async def _ask_store(journal: Journal) -> None:
