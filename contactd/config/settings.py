@@ -168,6 +168,13 @@ class Settings(Sections, frozen=True, kw_only=True):
         return {one.digits: reason for reason, one in self.why_not_ready.items() if one.digits is not None}
 
     @property
+    def calls_back(self) -> bool:
+        """Whether anything leads a caller to being called back."""
+        if any(table.callback for _, table in leads(self)):
+            return True
+        return any(needs.callback for menu in self.menus.values() for needs in menu.needs.values())
+
+    @property
     def sounds(self) -> tuple[str, ...]:
         """Every sound of the menus, flows, messages and announcements, once."""
         found = [sound for menu in self.menus.values() for sound in (*menu.greeting, *menu.prompt)]
@@ -184,9 +191,7 @@ class Settings(Sections, frozen=True, kw_only=True):
         if any(queue.announce_wait is not None for queue in self.queues.values()):
             found += (*words.wait_before, *words.wait_less_than, *words.wait_between)
             found += (*words.wait_minute, *words.wait_minutes)
-        if any(table.callback for _, table in leads(self)) or any(
-            needs.callback for menu in self.menus.values() for needs in menu.needs.values()
-        ):
+        if self.calls_back:
             found += (*words.callback_number, *words.callback_keys, *words.callback_enter, *words.callback_wrong)
             found += (*words.callback_taken, *words.callback_whisper)
         found += [sound for flow in self.flows.values() for sound in sounds_in(flow.nodes.values())]

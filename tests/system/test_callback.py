@@ -7,6 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from contactd.config import load
+from contactd.core.ids import PbxId
+from contactd.ctl.doctor.findings import Findings, Level
+from contactd.ctl.doctor.run import check_pbx
 from tests.lab.asterisk import Handset as Endpoint
 from tests.lab.asterisk import handset_conf
 from tests.lab.phones import Call, Handset
@@ -31,6 +35,7 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Centre
         "CONTACTD_EXTERNAL_TRUNK=  ": "CONTACTD_EXTERNAL_TRUNK=trunk ;",
         "CONTACTD_EXTERNAL_ID=  ": "CONTACTD_EXTERNAL_ID=+4930100 ;",
         "[contactd-external]\n": listed,
+        "write = call,reporting\n": "write = call,reporting,originate\n",
     }
     conf = {"pjsip.conf": handset_conf(TRUNK)}
     folder = tmp_path_factory.mktemp("callback")
@@ -110,6 +115,33 @@ async def test_the_agent_waits_while_the_customer_is_called(files: Files) -> Non
 
 
 FIRST = f'callback_first = "customer"\n{ASK}'
+
+
+@pytest.mark.parametrize("may", [True, False])
+async def test_the_doctor_says_whether_the_account_may_call(files: Files, may: bool) -> None:
+    centre = files.centre
+    await configure(files, sales=ASK if not may else "")
+    path = centre.stack.asterisk.folder / "etc/contactd/manager_contactd.conf"
+    before = path.read_text()
+    path.write_text(
+        before.replace("write = call,reporting,originate\n", "write = call,reporting\n") if not may else before
+    )
+    name = PbxId(centre.stack.asterisk.name)
+    try:
+        await asyncio.to_thread(centre.stack.asterisk.cli, "manager reload")
+        told = Findings()
+        await asyncio.to_thread(
+            lambda: check_pbx(told.at(name), load(centre.stack.daemon.config), name, answered=False)
+        )
+    finally:
+        path.write_text(before)
+        await asyncio.to_thread(centre.stack.asterisk.cli, "manager reload")
+    (found,) = [one for one in told.all if one.check == "rights"]
+    if may:
+        # Nobody is called back: it is more than is used.
+        assert found.level is Level.WARNING and "originate" in found.what
+    else:
+        assert found.level is Level.ERROR and "no customer is called back" in found.what
 
 
 async def test_a_customer_who_presses_1_is_at_the_head_of_the_line(files: Files) -> None:

@@ -12,6 +12,8 @@ from contactd.ctl.doctor.findings import Subject, names
 from contactd.protocols import dialplan
 
 _OFFSET_WARNING_S, _OFFSET_ERROR_S = 1.0, 30.0
+ORIGINATE = "originate"
+"""Only customers who are called back need it."""
 _NEEDED: tuple[tuple[str, dict[str, str], str], ...] = (
     # action, fields, which right it proves
     ("Redirect", {"Channel": "contactd/none", "Context": "x", "Exten": "s", "Priority": "1"}, "write=call"),
@@ -21,7 +23,7 @@ _TOO_MUCH: tuple[tuple[str, dict[str, str], str, str], ...] = (
     ("Command", {"Command": "core show uptime"}, "command", "runs any command of Asterisk's console"),
     ("ModuleCheck", {"Module": "app_dial"}, "system", "restarts Asterisk and runs programs of the host"),
     ("GetConfig", {"Filename": "contactd-doctor.conf"}, "config", "reads and writes Asterisk's files"),
-    ("Originate", {}, "originate", "places calls to anywhere at your cost"),
+    ("Originate", {}, ORIGINATE, "places calls to anywhere at your cost"),
 )
 
 
@@ -91,7 +93,7 @@ def own_zone() -> str:
     return datetime.now().astimezone().strftime("%z")
 
 
-def check_rights(pbx: Subject, session: Session) -> bool:
+def check_rights(pbx: Subject, session: Session, *, calls_back: bool) -> bool:
     """The write rights, by harmless actions. The read rights show in the probe: only events prove them.
 
     False when one is lacking, without which nothing more can be asked.
@@ -104,8 +106,15 @@ def check_rights(pbx: Subject, session: Session) -> bool:
             "Give it write = call,reporting in manager_contactd.conf, and: manager reload.",
         )
         return False
-    excess = [(right, what) for action, fields, right, what in _TOO_MUCH if _permitted(session, action, fields)]
-    if excess:
+    more = {right: what for action, fields, right, what in _TOO_MUCH if _permitted(session, action, fields)}
+    excess = [(right, what) for right, what in more.items() if right != ORIGINATE or not calls_back]
+    if calls_back and ORIGINATE not in more:
+        pbx.error(
+            "rights",
+            f"the account {session.username} lacks write={ORIGINATE}: no customer is called back",
+            "Give it write = call,reporting,originate in manager_contactd.conf, and: manager reload.",
+        )
+    elif excess:
         pbx.warning(
             "rights",
             f"the account {session.username} may more than contactd uses: "

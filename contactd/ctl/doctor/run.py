@@ -100,7 +100,7 @@ def check_pbx(subject: Subject, settings: Settings, name: PbxId, *, answered: bo
         # With events: the test call's own ones are what shows the read rights.
         with Session(section.host, section.port, section.username, settings.pbx_secret(name), events=True) as session:
             subject.ok("ami", f"AMI at {section.host}:{section.port} takes the account {section.username}")
-            if not pbx.check_rights(subject, session):
+            if not pbx.check_rights(subject, session, calls_back=settings.calls_back):
                 return
             major = pbx.check_version(subject, session)
             pbx.check_name(subject, session)
