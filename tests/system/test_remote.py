@@ -45,6 +45,7 @@ async def at_number(files: Files, number: str) -> None:
         ("[queues.support]\n", f'{recording}[queues.support]\nrecord = "not_refused"\n'),
         ("log_level =", f'external_numbers = ["{OUTSIDE}", "{UNLISTED}"]\nlog_level ='),
         ('[agents.anna]\nendpoint = "1001"', f'[agents.anna]\nremote_number = "{number}"'),
+        ("[agents.bilal]\n", '[supervisors.floor]\n[agents.bilal]\nsupervisor = "floor"\n'),
         secrets=(("[pbx.", f'[recording]\nkey = "{"1f" * 32}"\n[pbx.'),),
     )
     await files.reload("taken")
@@ -166,3 +167,24 @@ async def test_the_pbx_has_the_last_word_and_the_agent_is_tried_again(centre: Ce
     finally:
         files.write()
         await files.reload("taken")
+
+
+async def test_a_supervisor_listens_to_an_agent_outside_and_takes_the_caller_over(centre: Centre) -> None:
+    bilal = await centre.handset("bilal", tone_hz=AGENT_HZ)
+    call, _, far = await rung(centre)
+    await far.dtmf("1")
+    await talk(call, far)
+    centre.act("bilal", "sign-in")
+    at_boss = await (await bilal.dial("*32anna")).wait("confirmed")
+    await at_boss.play(1700)
+    await asyncio.gather(at_boss.hears(CALLER_HZ), at_boss.hears(AGENT_HZ), far.hears(1700))
+    assert not (await call.listen()).has(1700)
+    await at_boss.dtmf("7")
+    await far.wait("disconnected")
+    await asyncio.gather(call.hears_only(1700), at_boss.hears_only(CALLER_HZ))
+    await at_boss.hangup()
+    story = await centre.story()
+    assert [(one.body["agent"], one.body["by"]) for one in story if one.kind == "TalkEnded"] == [
+        ("anna", "supervisor"),
+        ("bilal", "agent"),
+    ]

@@ -327,3 +327,46 @@ async def of_pbx(centre: Centre) -> list[Finding]:
     settings = load(centre.stack.daemon.config)
     await asyncio.to_thread(check_pbx, findings.at("pbx1"), settings, PbxId("pbx1"), answered=True)
     return findings.all
+
+
+async def test_a_supervisor_listens_whispers_barges_in_and_takes_over_on_asterisk_16(centre: Centre) -> None:
+    boss_hz = 1700
+    files = Files.of(centre)
+    files.write(
+        ("[agents.bilal]\n", '[supervisors.floor]\n[agents.bilal]\nsupervisor = "floor"\n'),
+    )
+    await files.reload("taken")
+    try:
+        (anna,) = await centre.duty("anna")
+        bilal = await centre.handset("bilal", tone_hz=boss_hz)
+        call = await centre.dial("5001")
+        at_anna = await (await anna.next_call(timeout_s=15)).wait("confirmed")
+        await talk(call, at_anna)
+        centre.act("bilal", "sign-in")
+        at_boss = await (await bilal.dial("*311001")).wait("confirmed")
+
+        async def hears(agent: bool, caller: bool) -> None:
+            async def as_said() -> bool:
+                heard = await asyncio.gather(at_anna.listen(), call.listen(), at_boss.listen())
+                said = (heard[0].has(boss_hz), heard[1].has(boss_hz))
+                return said == (agent, caller) and heard[2].has(AGENT_HZ) and heard[2].has(CALLER_HZ)
+
+            await centre.until(as_said, f"the agent to hear the supervisor: {agent}; the caller: {caller}")
+
+        await hears(agent=False, caller=False)
+        await at_boss.dtmf("5")
+        await hears(agent=True, caller=False)
+        await at_boss.dtmf("6")
+        await hears(agent=True, caller=True)
+        await at_boss.dtmf("7")
+        await at_anna.wait("disconnected")
+        await asyncio.gather(call.hears_only(boss_hz), at_boss.hears_only(CALLER_HZ))
+        await call.hangup()
+        story = await centre.story()
+        assert [fact.body["mode"] for fact in story if fact.kind.startswith("Listening") and "mode" in fact.body] == [
+            *("listen", "whisper", "barge"),
+        ]
+        assert [fact.body["by"] for fact in story if fact.kind == "TalkEnded"] == ["supervisor", "caller"]
+    finally:
+        files.write()
+        await files.reload("taken")
