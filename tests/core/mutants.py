@@ -48,6 +48,7 @@ LISTENING, TAKE_OVER = "listening.py", "take_over.py"
 HEARING, ANNOUNCING, POSITIONS = "hearing.py", "announcing.py", "positions.py"
 UNSTAFFED = "unstaffed.py"
 RING_ALL, OFFERS = "ring_all.py", "offers.py"
+CALLBACK_, CALLBACKS, DIALLING = "callback.py", "callbacks.py", "dialling.py"
 NEEDS, CUSTOMER = "needs.py", "customer.py"
 PRESENCE, LIMITS, DESKS, STEP, COMPARE = "presence.py", "limits.py", "desks.py", "step.py", "compare.py"
 
@@ -644,6 +645,38 @@ MUTANTS = (
         "self.state.learnt.items()}",
     ),
     Mutant("a crowd is not estimated one by one", DECISION, "_ESTIMATE_WAITING_S * crowd", "0.0"),
+    Mutant("a number is given out once an attempt", CALLBACKS, " or contact.callback.dialled:", ":"),
+    Mutant(
+        "nobody is dialled while the queue is closed",
+        CALLBACKS,
+        "opening is not None and not opening.open:",
+        "opening is None:",
+    ),
+    Mutant("tries come to an end", CALLBACKS, "tries >= plan.tries and callback.dialled", "False"),
+    Mutant("what did not ring is no try", CALLBACKS, "callback.tries + callback.dialled", "callback.tries + 1"),
+    Mutant("a promise ends in time", CALLBACKS, "contact.callback.until <= at:", "False:"),
+    Mutant("as many are called as are ready", CALLBACKS, "if ready > running:", "if ready:"),
+    Mutant("an older attempt's end means nothing", CALLBACKS, "not call or call != callback.attempt:", "not call:"),
+    Mutant(
+        "a closed queue offers no callback",
+        CALLBACK_,
+        "floor.state.switches).open",
+        "floor.state.switches).open or True",
+    ),
+    Mutant(
+        "who is called first is not offered before",
+        CALLBACK_,
+        "is CallbackFirst.AGENT and may_begin",
+        "is not None and may_begin",
+    ),
+    Mutant(
+        "premium numbers are never dialled",
+        DIALLING,
+        "number.kind in NEVER or number.kind not in",
+        "number.kind not in",
+    ),
+    Mutant("a number's limit is its own", DIALLING, "one.known_by in number.known_by]", "one.known_by]"),
+    Mutant("an hour is an hour", DIALLING, "if one.at > at - _HOUR_S]", "if one.at > at - 2 * _HOUR_S]"),
     Mutant("a place is given once", "ring_back.py", "            del losses[caller]\n", "            pass\n"),
     Mutant("a place is kept for a while only", "ring_back.py", " and at <= loss.until", ""),
     Mutant(
