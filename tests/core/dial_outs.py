@@ -23,8 +23,11 @@ class DialOuts:
                 new.append((made.at, event.queue))
             elif isinstance(event, ev.DiversionFailed) and event.failure == "rate":
                 new.pop()
-                self._is_full(made.at, len(new), floor)
+                assert self._full(made.at, floor, len(new))
             elif isinstance(event, ev.ContactOffered) and _outside(floor.agents[event.agent]):
+                new.append((made.at, floor.contacts[event.contact].queue))
+            elif isinstance(event, ev.CustomerDialled):
+                assert not self._full(made.at, floor)
                 new.append((made.at, floor.contacts[event.contact].queue))
         self.times += new
         rules = floor.state.plan.dialling if floor.state.plan is not None else None
@@ -36,10 +39,9 @@ class DialOuts:
             agents = sum(isinstance(one, ev.ContactOffered) for one in made.events)
             assert self._recent(made.at) - agents <= max(rules.all_an_hour, self._recent(made.at) - len(new))
 
-    def _is_full(self, at: float, new: int, floor: LiveFloor) -> None:
-        assert floor.state.plan is not None
-        most = floor.state.plan.dialling.all_an_hour
-        assert most is not None and self._recent(at) + new >= most
+    def _full(self, at: float, floor: LiveFloor, new: int = 0) -> bool:
+        most = floor.state.plan.dialling.all_an_hour if floor.state.plan is not None else None
+        return most is not None and self._recent(at) + new >= most
 
     def _recent(self, at: float) -> int:
         return sum(time > at - 3600 for time, _ in self.times)
