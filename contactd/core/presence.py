@@ -8,7 +8,7 @@ from typing import Any
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Agent, AgentState, By, Status
-from contactd.core.commands import ComparePbx, WithdrawOffer
+from contactd.core.commands import ComparePbx, EndAttempt, WithdrawOffer
 from contactd.core.decision import Decision, end_offer
 from contactd.core.desks import desk_sign_in_asked, refuses, sit_down
 from contactd.core.events import OfferOutcome, SignedOutWhy
@@ -41,13 +41,18 @@ def _withdraw(floor: LiveFloor, agent: Agent, by: str, into: Decision) -> None:
     if by != By.SUPERVISOR:
         return
     for engagement in agent.engagements:
-        if engagement.state is AgentState.OFFERED:
-            contact = floor.contacts[engagement.contact]
-            if contact.medium is Medium.VOICE and contact.offer is not None:
-                into.commands.append(
-                    WithdrawOffer(pbx=contact.pbx, contact=contact.id, channel=contact.channel, offer=contact.offer)
-                )
-            end_offer(contact, OfferOutcome.WITHDRAWN, 0, into)
+        contact = floor.contacts[engagement.contact]
+        callback = contact.callback
+        if engagement.state is not AgentState.OFFERED or (callback is not None and callback.dialled):
+            # The agent has answered, and the customer's telephone rings for them.
+            continue
+        if callback is not None:
+            into.commands.append(EndAttempt(pbx=contact.pbx, contact=contact.id, call=callback.attempt))
+        elif contact.medium is Medium.VOICE and contact.offer is not None:
+            into.commands.append(
+                WithdrawOffer(pbx=contact.pbx, contact=contact.id, channel=contact.channel, offer=contact.offer)
+            )
+        end_offer(contact, OfferOutcome.WITHDRAWN, 0, into)
 
 
 def sign_out(agent: Agent, by: str, why: str, into: Decision) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Agent, AgentState, Status
-from contactd.core.commands import RingAgent, WithdrawOffer
+from contactd.core.commands import EndAttempt, RingAgent, WithdrawOffer
 from contactd.core.contact import Contact, ContactState, Needs
 from contactd.core.floor import Floor, LiveFloor
 from contactd.core.hours import opening
@@ -250,16 +250,19 @@ def turns_of(floor: LiveFloor) -> dict[AgentId, int]:
 def check_withdrawn(floor: LiveFloor, made: Step) -> None:
     """Whom a supervisor takes off the floor rings no more, and nobody else's offer is called off."""
     called_off = [event for event in made.events if isinstance(event, ev.OfferEnded) and event.outcome == "withdrawn"]
-    commands = [command.offer for command in made.commands if isinstance(command, WithdrawOffer)]
-    by_voice = [event.offer for event in called_off if floor.contacts[event.contact].medium == "voice"]
-    assert sorted(commands) == sorted(by_voice)
+    commands = [command.contact for command in made.commands if isinstance(command, WithdrawOffer)]
+    ended = {command.contact for command in made.commands if isinstance(command, EndAttempt)}
+    by_voice = [event.contact for event in called_off if floor.contacts[event.contact].medium == "voice"]
+    assert sorted(commands) == sorted(one for one in by_voice if one not in floor.callbacks)
+    assert ended >= {one for one in by_voice if one in floor.callbacks}
     asked = made.input
     if not isinstance(asked, inp.SignOutAsked | inp.NotReadyAsked) or asked.by != "supervisor":
         assert not called_off
         return
     gone = floor.agents.get(asked.agent)
     if gone is not None and any(isinstance(event, ev.AgentSignedOut | ev.AgentNotReady) for event in made.events):
-        assert not any(engagement.state is AgentState.OFFERED for engagement in gone.engagements)
+        rings = [floor.contacts[e.contact] for e in gone.engagements if e.state is AgentState.OFFERED]
+        assert all(one.callback is not None and one.callback.dialled for one in rings)
     whose = {event.offer for event in called_off if event.agent == asked.agent}
     whose |= {e.offer for e in made.events if isinstance(e, ev.LegEnded) and e.agent == asked.agent}
     assert {event.offer for event in called_off} <= whose
