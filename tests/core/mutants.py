@@ -803,7 +803,21 @@ MUTANTS = (
     ),
     Mutant("a supervisor's sign-out calls off what rings", PRESENCE, "if by != By.SUPERVISOR:", "if True:"),
     Mutant("who leaves of their own accord may answer", PRESENCE, "if by != By.SUPERVISOR:", "if False:"),
-    Mutant("only what rings is called off", PRESENCE, "if engagement.state is AgentState.OFFERED:", "if True:"),
+    Mutant(
+        "only what rings is called off",
+        PRESENCE,
+        "if engagement.state is not AgentState.OFFERED or (callback",
+        "if (callback",
+    ),
+    Mutant(
+        "who dials the customer for an agent goes on",
+        PRESENCE,
+        "callback is not None and callback.dialled):",
+        "callback is not None and False):",
+    ),
+    Mutant(
+        "what rings for a callback is called off", PRESENCE, "        if callback is not None:\n", "        if False:\n"
+    ),
     Mutant(
         "who answered has the caller",
         OFFERS,

@@ -6,11 +6,12 @@ import msgspec
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
+from contactd.core.agent import By
 from contactd.core.commands import CallCustomer, DivertCaller, EndAttempt, RingAgent
 from contactd.core.contact import Contact
 from contactd.core.destination import ToCallback
 from contactd.core.dialling import DialRules, Number, NumberKind
-from contactd.core.ids import CalendarId, ContactId, contact_id
+from contactd.core.ids import AgentId, CalendarId, ContactId, contact_id
 from contactd.core.inputs import Place
 from contactd.core.plan import CallbackFirst, CallbackPlan, FloorPlan, RoutingStep
 from tests.core.world import PBX, SALES, World, open_world, plan, seen
@@ -264,3 +265,21 @@ def test_who_chooses_it_in_a_menu_is_asked_as_soon_as_they_stand_in_the_queue() 
     world.put(inp.DestinationFailed(contact=call.contact, diversion=diversion, status="DECLINED"))
     world.hold(call, SALES)
     assert world.contact(call).held
+
+
+def test_a_supervisor_s_sign_out_stops_the_attempt_until_the_customer_s_telephone_rings() -> None:
+    world = open_world(calling_plan())
+    call, contact = promised(world)
+    world.sign_in("anna")
+    attempt = rung(world).attempt
+    world.put(inp.SignOutAsked(agent=AgentId("anna"), by=By.SUPERVISOR))
+    assert world.commands == [EndAttempt(pbx=PBX, contact=call.contact, call=attempt)]
+    assert (contact.state, contact.agent) == ("waiting", None)
+    world.sign_in("anna")
+    again = rung(world).attempt
+    assert again != attempt
+    assert dial(world, call.contact, again) == ["CustomerDialled"]
+    world.put(inp.SignOutAsked(agent=AgentId("anna"), by=By.SUPERVISOR))
+    assert world.commands == [] and contact.state == "offered"
+    world.put(inp.CustomerAnswered(contact=call.contact, call=again))
+    assert (contact.state, contact.agent) == ("connected", "anna")

@@ -58,7 +58,7 @@ def test_whatever_a_channel_carries_is_read_or_is_none_of_ours(text: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["", "3-77", "voicemail", "voicemail*4", "voicemail*4*", "queue*4*3-77*sales", "hang_up*4*3-77*loud"]
+    "text", ["", "3-77", "voicemail", "voicemail*4", "voicemail*4*", "queue*4*3-77*", "hang_up*4*3-77*loud"]
 )
 def test_what_no_contactd_wrote_says_nothing(text: str) -> None:
     assert read_exten(text) == (None, None)

@@ -15,7 +15,8 @@ from contactd.config.speech import place_of
 from contactd.core.ivr.flow import Flow, fact_kinds, make_flow
 from contactd.core.ivr.nodes import HangUp, Node, Say
 from contactd.services.speech import Speaker, SpeechFailed
-from contactd.services.speech.sound import LEVEL_DB, RATES, NoSpeech, alaw, files, read_wav, resampled, ulaw
+from contactd.services.speech.engines import RATES, NoSpeech
+from contactd.services.speech.sound import LEVEL_DB, alaw, files, read_wav, resampled, ulaw
 from tests.lab.debs import tool
 
 WELCOME = {"en": "Welcome to Example Bank. How may we help you?", "es": "Bienvenido a Banco Ejemplo."}

@@ -11,7 +11,7 @@ from contactd.core.ivr.run import ChangeLanguage, Listen, Play, Pronounce, Step,
 from contactd.pbx.agi_session import AgiSession, CallerGone
 from contactd.pbx.text.office import AUDIO_WAIT_S, Talk, Texts
 from contactd.pbx.text.reading import keys_of
-from contactd.protocols.baudot.modem import Turn
+from contactd.protocols.baudot.turn import Turn
 
 if TYPE_CHECKING:
     from contactd.pbx.ivr import Menu

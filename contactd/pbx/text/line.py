@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contactd.core.ids import Instant
 from contactd.pbx.audio_session import AudioSession
 from contactd.pbx.text.conversation import Heard
-from contactd.protocols.baudot.modem import GUARD_MS, Modem, Turn
+from contactd.protocols.baudot.modem import GUARD_MS, Modem
+from contactd.protocols.baudot.turn import Turn
 
 _AHEAD_S = 0.4
 """Silence before all else: what the PBX whispers has so much in hand, and a late loop of ours tears no tone. It is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -28,8 +29,7 @@ from contactd.pbx.audio_session import AudioSession
 from contactd.pbx.audiosocket import AudioSocketServer
 from contactd.pbx.furnishing import SILENCE
 from contactd.pbx.text.conversation import Conversation, Heard, Piece
-from contactd.pbx.text.line import TtyLine
-from contactd.protocols.baudot.modem import Turn
+from contactd.protocols.baudot.turn import Turn
 from contactd.store.transcripts import Written, body_of
 
 log = structlog.get_logger()
@@ -101,6 +101,9 @@ class Talk:
     ) -> None:
         self.contact = contact
         self.pbx = pbx
+        # Here, since most daemons never have a call of text, and numpy takes its time: see load().
+        from contactd.pbx.text.line import TtyLine  # noqa: PLC0415
+
         self.line = TtyLine(self._heard, now)
         self.conversation = Conversation(self.line)
         self.hears = self.speaks = False
@@ -208,6 +211,11 @@ class Talk:
             reader.end()
 
 
+async def load() -> None:
+    """The modem, beside the loop: a tenth of a second, the first time."""
+    await asyncio.to_thread(importlib.import_module, "contactd.pbx.text.line")
+
+
 class Texts:
     """Made once. begin() a call of text, attach() the audio that the dialplan brings, publish() what happens."""
 
@@ -257,6 +265,7 @@ class Texts:
                 remedy="The caller is answered by voice: copy the newest extensions_contactd.conf to the PBX.",
             )
             return None
+        await load()
         known = self._circle.floor.contacts.get(contact)
         was = known is not None and known.text is not None
         talk = self.begin(contact, pbx, found_by)
@@ -283,6 +292,7 @@ class Texts:
 
     async def attach(self, session: AgiSession) -> None:
         """The FastAGI route ``text``: a text leg asks where its audio goes. After a death of ours as well."""
+        await load()
         args = session.request.args
         call = args[3] if len(args) > 3 else ""
         talk = next((t for c, t in self._talks.items() if self._call_of(c) == call), None) or self._again(call)

@@ -6,31 +6,15 @@ table of states; time is the line's own, counted in the samples that were heard.
 
 from __future__ import annotations
 
-from enum import Enum
-
 from contactd.protocols.baudot.alphabet import Prepared
 from contactd.protocols.baudot.receive import Character, Receiver
 from contactd.protocols.baudot.tones import PER_MS
 from contactd.protocols.baudot.transmit import HOLD_MS, LEVEL_DBM0, Transmitter
+from contactd.protocols.baudot.turn import TRANSITIONS, Turn
 
 GUARD_MS = 300
 """V.18 A.1: so long after our last character nothing that is heard counts, since it may be our echo. As long as we hold
 the carrier, so that by default we hear again when it ends."""
-
-
-class Turn(Enum):
-    QUIET = "quiet"  # nobody sends
-    THEIRS = "theirs"  # the far end's carrier is on
-    OURS = "ours"  # our carrier is on
-    GUARD = "guard"  # it was, and its echo may still come
-
-
-TRANSITIONS = {
-    Turn.QUIET: {Turn.THEIRS, Turn.OURS},
-    Turn.THEIRS: {Turn.QUIET},
-    Turn.OURS: {Turn.GUARD, Turn.QUIET},
-    Turn.GUARD: {Turn.QUIET, Turn.OURS},
-}
 
 
 class Modem:

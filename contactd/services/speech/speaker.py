@@ -14,8 +14,7 @@ from contactd.config import Speech
 from contactd.config.speech import voice_folder
 from contactd.core.ivr.flow import Flow
 from contactd.core.ivr.prompts import spoken_name
-from contactd.services.speech.engines import SpeechFailed, speak
-from contactd.services.speech.sound import RATES, NoSpeech, files, read_wav
+from contactd.services.speech.engines import RATES, NoSpeech, SpeechFailed, speak
 
 log = structlog.get_logger()
 
@@ -49,6 +48,9 @@ class Speaker:
         return folder / f"{spoken_name(language, words)}{ending}"
 
     def _speak(self, language: str, texts: list[str]) -> None:
+        # Here, beside the loop: numpy takes a tenth of a second to load, and most starts have nothing to say.
+        from contactd.services.speech.sound import files, read_wav  # noqa: PLC0415
+
         try:
             folder = self._path(language, "", "").parent
             folder.mkdir(parents=True, exist_ok=True)

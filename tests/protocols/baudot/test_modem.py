@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contactd.protocols.baudot.modem import GUARD_MS, TRANSITIONS, Modem, Turn
+from contactd.protocols.baudot.modem import GUARD_MS, Modem
 from contactd.protocols.baudot.receive import Character, Receiver
 from contactd.protocols.baudot.transmit import HOLD_MS, LEAD_MS, LEVEL_DBM0, Transmitter
+from contactd.protocols.baudot.turn import TRANSITIONS, Turn
 from tests.lab.tty import line
 from tests.lab.tty.line import Samples, bytes_of, g711, padded, samples_of
 
