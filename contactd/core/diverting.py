@@ -188,7 +188,8 @@ def _send(
             DivertCaller(pbx=pbx, contact=here.contact, channel=channel, to=to, diversion=diversion, epoch=floor.epoch)
         )
         return True
-    passed = (*here.passed, here.queue)
+    # A key, or the static queue, may have led back to one of them.
+    passed = tuple(dict.fromkeys((*here.passed, here.queue)))
     if to.queue in passed or to.queue not in floor.queues:
         # A circle is refused when the configuration is read; one across two configurations ends here.
         return False

@@ -170,7 +170,5 @@ def _arrives(floor: LiveFloor, contact: Contact, left: QueueId, queue: QueueId, 
 def _waits(
     floor: LiveFloor, contact: Contact, queue: QueueId, passed: tuple[QueueId, ...], at: Instant
 ) -> ev.ContactQueued:
-    """passed: but for the queue itself, to which a key may have led back."""
     began = contact.queued_at if contact.queued_at is not None else at
-    passed = tuple(one for one in passed if one != queue)
     return queued(contact.id, queue, began, at, plan=floor.queues.get(queue), known=contact, passed=passed)

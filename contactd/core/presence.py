@@ -41,9 +41,11 @@ def _withdraw(floor: LiveFloor, agent: Agent, by: str, into: Decision) -> None:
     if by != By.SUPERVISOR:
         return
     for engagement in agent.engagements:
+        if engagement.state is not AgentState.OFFERED:
+            continue
         contact = floor.contacts[engagement.contact]
         callback = contact.callback
-        if engagement.state is not AgentState.OFFERED or (callback is not None and callback.dialled):
+        if callback is not None and callback.dialled:
             # The agent has answered, and the customer's telephone rings for them.
             continue
         if callback is not None:

@@ -806,14 +806,14 @@ MUTANTS = (
     Mutant(
         "only what rings is called off",
         PRESENCE,
-        "if engagement.state is not AgentState.OFFERED or (callback",
-        "if (callback",
+        "if engagement.state is not AgentState.OFFERED:",
+        "if engagement.contact not in floor.contacts:",
     ),
     Mutant(
         "who dials the customer for an agent goes on",
         PRESENCE,
-        "callback is not None and callback.dialled):",
-        "callback is not None and False):",
+        "callback is not None and callback.dialled:",
+        "callback is not None and False:",
     ),
     Mutant(
         "what rings for a callback is called off", PRESENCE, "        if callback is not None:\n", "        if False:\n"
