@@ -117,18 +117,18 @@ def offered(contact: Contact, offer: OfferId, at: Instant) -> None:
     """An offer to an agent is the beginning of an attempt."""
     if contact.callback is not None:
         call = attempt_call(contact, offer)
-        contact.callback = msgspec.structs.replace(contact.callback, attempt=call, began_at=at, dialled=False)
+        contact.change(callback=msgspec.structs.replace(contact.callback, attempt=call, began_at=at, dialled=False))
         contact.channel = call
 
 
 def offer_over(contact: Contact) -> None:
     """And its end is the attempt's."""
     if contact.callback is not None:
-        contact.callback = msgspec.structs.replace(contact.callback, attempt="", dialled=False)
+        contact.change(callback=msgspec.structs.replace(contact.callback, attempt="", dialled=False))
 
 
 def _wished(floor: LiveFloor, event: ev.CallbackWished, at: Instant) -> None:
-    floor.contacts[event.contact].calls_back = True
+    floor.contacts[event.contact].change(calls_back=True)
 
 
 def _taken(floor: LiveFloor, event: ev.CallbackTaken, at: Instant) -> None:
@@ -137,7 +137,7 @@ def _taken(floor: LiveFloor, event: ev.CallbackTaken, at: Instant) -> None:
     floor.leave_line(contact)
     contact.hears = None
     contact.callers = event.callers or contact.callers
-    contact.callback = Callback(asked_at=at, due_at=event.due_at, until=event.until, by=event.by)
+    contact.change(callback=Callback(asked_at=at, due_at=event.due_at, until=event.until, by=event.by))
     floor.enter(contact, ContactState.WAITING)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from contactd.core import callback, customer, hearing, ring_all
 from contactd.core import events as ev
 from contactd.core.agent import AgentState, Status, Tries
-from contactd.core.contact import Contact, ContactState, Outcome, Pressed, Sent
+from contactd.core.contact import Contact, ContactState, Outcome, Pressed, Rare, Sent
 from contactd.core.destination import ToExternal, ToMenu, ToQueue
 from contactd.core.dialling import Dialled, count, uncount
 from contactd.core.errors import FloorBug
@@ -74,7 +74,7 @@ def _arrived(floor: LiveFloor, event: ev.ContactArrived | ev.ContactAdopted, at:
         callers=event.callers if isinstance(event, ev.ContactArrived) else (),
         arrived_at=arrived_at,
         test=event.test,
-        pressed=Pressed(number=event.keys) if isinstance(event, ev.ContactAdopted) and event.keys else None,
+        rare=Rare(pressed=Pressed(number=event.keys)) if isinstance(event, ev.ContactAdopted) and event.keys else None,
     )
 
 
@@ -115,8 +115,9 @@ def _diverted(floor: LiveFloor, event: ev.ContactDiverted, at: Instant) -> None:
     contact.unserved = contact.unserved or event.why is ev.DiversionReason.UNSTAFFED
     number = key_number(event.diversion)
     if number:
-        contact.pressed = Pressed(number=number, left=event.queue if isinstance(event.to, ToMenu) else None)
-    contact.calls_back = contact.calls_back and event.why is not ev.DiversionReason.ASKED
+        contact.change(pressed=Pressed(number=number, left=event.queue if isinstance(event.to, ToMenu) else None))
+    if contact.calls_back and event.why is ev.DiversionReason.ASKED:
+        contact.change(calls_back=False)
     if isinstance(event.to, ToQueue):
         floor.ask_for(contact, step=event.step, needs=contact.needs)
         return

@@ -175,6 +175,20 @@ class Callback(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether in this attempt the customer's number was given out."""
 
 
+class Rare(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """Of a contact (Contact.rare)."""
+
+    text: Carrier | None = None
+    """What brings its words, when they are text."""
+    announced: bool = False
+    """Has heard, in this call, that talks are recorded or listened to."""
+    pressed: Pressed | None = None
+    calls_back: bool = False
+    """A caller in a menu or a flow who wants to be called back: asked for the number in the first queue."""
+    callback: Callback | None = None
+    """While nobody is on the line: WAITING, or OFFERED to an agent for whom the customer is then dialled."""
+
+
 STICKY = -1
 """The step before the first: the preferred agent alone."""
 
@@ -234,17 +248,34 @@ class Contact(msgspec.Struct, kw_only=True, gc=False):
     """While DIVERTED only."""
     recorder: Recorder | None = None
     """Of the last talk that was recorded; it runs while that talk does."""
-    text: Carrier | None = None
-    """What brings its words, when they are text."""
-    announced: bool = False
-    """Has heard, in this call, that talks are recorded or listened to."""
     hears: Hearing | None = None
     """Of a caller in a queue that announces something."""
-    pressed: Pressed | None = None
-    calls_back: bool = False
-    """A caller in a menu or a flow who wants to be called back: asked for the number in the first queue."""
-    callback: Callback | None = None
-    """While nobody is on the line: WAITING, or OFFERED to an agent for whom the customer is then dialled."""
+    rare: Rare | None = None
+    """What few contacts have, apart from it, since a hundred thousand wait. Read by the properties below."""
+
+    @property
+    def text(self) -> Carrier | None:
+        return self.rare.text if self.rare is not None else None
+
+    @property
+    def announced(self) -> bool:
+        return self.rare is not None and self.rare.announced
+
+    @property
+    def pressed(self) -> Pressed | None:
+        return self.rare.pressed if self.rare is not None else None
+
+    @property
+    def calls_back(self) -> bool:
+        return self.rare is not None and self.rare.calls_back
+
+    @property
+    def callback(self) -> Callback | None:
+        return self.rare.callback if self.rare is not None else None
+
+    def change(self, **rare: object) -> None:
+        """Of Rare, by name. apply() only."""
+        self.rare = msgspec.structs.replace(self.rare or Rare(), **rare)
 
     @property
     def diversion(self) -> DiversionId | None:

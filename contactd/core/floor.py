@@ -193,7 +193,7 @@ class LiveFloor:
     def call_back(self, contact: Contact, callback: Callback | None) -> None:
         """Change what is to be done about calling a contact back; None: somebody is on the line."""
         self.leave_line(contact)
-        contact.callback = callback
+        contact.change(callback=callback)
         self._see_callback(contact)
         self._join_line(contact)
 

@@ -44,7 +44,7 @@ def message_told(floor: LiveFloor, input_: inp.MessageTold, at: Instant, into: D
 
 
 def _begun(floor: LiveFloor, event: ev.TextBegun, at: Instant) -> None:
-    floor.contacts[event.contact].text = event.carrier
+    floor.contacts[event.contact].change(text=event.carrier)
 
 
 def _added(floor: LiveFloor, event: ev.MessageAdded, at: Instant) -> None:

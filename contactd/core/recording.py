@@ -188,7 +188,7 @@ def _paused(floor: LiveFloor, event: ev.RecordingPaused | ev.RecordingResumed, a
 def _announced(floor: LiveFloor, event: ev.RecordingAnnounced, at: Instant) -> None:
     contact = floor.contacts.get(event.contact)
     if contact is not None:
-        contact.announced = True
+        contact.change(announced=True)
 
 
 def _told(floor: LiveFloor, event: ev.RecordingFailed, at: Instant) -> None:

@@ -1065,12 +1065,14 @@ MUTANTS = (
         "or not unheard(contact, call):\n        return otherwise",
         "or True:\n        return otherwise",
     ),
-    Mutant("whom nobody met brings the number of keys", CHANGES, "Pressed(number=event.keys) if", "None if"),
+    Mutant(
+        "whom nobody met brings the number of keys", CHANGES, "Rare(pressed=Pressed(number=event.keys)) if", "None if"
+    ),
     Mutant(
         "the number of the last key is kept",
         CHANGES,
-        "        contact.pressed = Pressed(number=number,",
-        "        Pressed(number=number,",
+        "        contact.change(pressed=Pressed(number=number,",
+        "        (Pressed(number=number,",
     ),
     Mutant(
         "who hangs up in the menu with a place gave up",
