@@ -125,7 +125,8 @@ def show_tried(told: list[dict[str, Any]], *, paths: bool) -> None:
     failed = sum(not one["passes"] for one in told)
     took_ms = sum(one["took_ms"] for one in told)
     fails = f"{failed} of them fail" if failed > 1 else "1 of them fails" if failed else "all pass"
-    out.print(f"{len(told)} tests in {took_ms:.1f} ms: {fails}" if told else "no flow has a test")
+    count = "1 test" if len(told) == 1 else f"{len(told)} tests"
+    out.print(f"{count} in {took_ms:.1f} ms: {fails}" if told else "no flow has a test")
 
 
 def outline(flow: Flow) -> dict[str, Any]:

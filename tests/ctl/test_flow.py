@@ -91,7 +91,7 @@ async def test_each_test_is_told_with_its_time_and_way(folder: Path) -> None:
     assert ran.out.startswith(
         "ok    main: a customer\n      comes to choose, ask, look, sales; ends with queue sales\n"
     )
-    assert re.search(r"1 tests in [0-9.]+ ms: all pass", ran.out)
+    assert re.search(r"1 test in [0-9.]+ ms: all pass", ran.out)
     (told,) = json.loads((await contactctl(*options, "--json")).out)
     assert told["passes"] and told["heard"] == ["custom/choose", "custom/account"]
 

@@ -8,8 +8,10 @@ from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.announcements import Range, SayMessage, SayPosition, SayWait, SayWelcome
+from contactd.core.callback import Missed
 from contactd.core.contact import Estimate, Outcome
 from contactd.core.destination import ToExternal, ToMessage, Tone, ToQueue, ToTone, ToVoicemail
+from contactd.core.dialling import Why
 from contactd.core.ids import AgentId, AnnouncementId, OfferId, QueueId, contact_id
 from contactd.core.plan import AgentProfile, FloorPlan, QueuePlan, ReasonPlan
 from contactd.core.step import Step
@@ -93,6 +95,16 @@ def every_series(metrics: FloorMetrics) -> None:
         events.append(ev.ContactQueued(contact=contact, queue=queue, queued_at=0.0))
         events += [
             ev.AnnouncementEnded(contact=contact, announcement=ANNOUNCEMENT, end=end) for end in ev.AnnouncementEnd
+        ]
+        events += [
+            ev.CallbackTaken(contact=contact, queue=queue, due_at=9.0, until=99.0),
+            ev.CustomerDialled(contact=contact, attempt="1.1.cb1.1"),
+            *(
+                ev.CallbackFailed(contact=contact, attempt="1.1.cb1.1", why=why, due_at=19.0, tries=1)
+                for why in (*Missed, *Why)
+            ),
+            ev.CallbackReached(contact=contact, call="1.1.cb1.2", channel="PJSIP/out-1"),
+            ev.CallbackWithdrawn(contact=contact, channel="PJSIP/trunk-1"),
         ]
     for reason in ev.OfferOutcome:
         events.append(ev.OfferEnded(contact=contact, agent=agent, offer=offer, outcome=reason))
