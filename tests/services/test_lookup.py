@@ -420,7 +420,7 @@ async def test_a_stranger_s_number_of_somebody_whose_id_is_known_is_theirs(datab
     async with recognising(database, crm) as (made, told):
         await made.recognise(ONE, NUMBER)
         await until(lambda: bool(told) and told[-1].known.party == anna)
-        found = await made._directory.arrives(Vault(), "phone", NUMBER, days=0, make=True)
+        found = await made.directory.arrives(Vault(), "phone", NUMBER, days=0, make=True)
         assert [record.party for record in found] == [anna]
     assert await fetch(database, "SELECT count(*) FROM party WHERE merged_into IS NULL") == [1]
 
