@@ -63,10 +63,12 @@ class Centre:
         return next(person for person in self.stack.people if person.id == agent)
 
     async def handset(self, agent: str, **options: Any) -> Handset:
-        """The agent's registered handset; made once."""
+        """The agent's registered handset; made once, and with the tone that is asked for last."""
         if agent not in self.handsets:
             person = self.person(agent)
             self.handsets[agent] = await self.phones.handset(person.number, person.password, **options)
+        elif "tone_hz" in options:
+            await self.handsets[agent].play(options["tone_hz"])
         return self.handsets[agent]
 
     async def sign_in(self, *agents: str, **options: Any) -> list[Handset]:
