@@ -10,15 +10,14 @@ from typing import Any
 
 import msgspec
 
-from contactd.config import database_access
 from contactd.core import events as ev
 from contactd.core.ids import Instant
 from contactd.core.routing.explain import candidates
 from contactd.core.routing.reasons import Reason
 from contactd.ctl.durations import local
-from contactd.ctl.explain import NotFound, one_contact
+from contactd.ctl.store import NotFound, database, one_contact
 from contactd.store.past import PastLost, floor_after, floor_of, last_event_at, last_seq
-from contactd.store.reading import Story, Told, reader, story
+from contactd.store.reading import Story, Told, story
 
 _OFFER = re.compile(r"^[0-9]{1,10}-[0-9]{1,18}\Z")
 
@@ -28,8 +27,7 @@ async def explain_at(config: Path, text: str, moment: str) -> dict[str, Any]:
 
     Raises NotFound, PastLost, StoreAway, StoreRefused, ConfigErrors.
     """
-    database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password) as connection:
+    async with database(config) as connection:
         contact = await one_contact(connection, config, text)
         told = await story(connection, contact)
         if told is None:

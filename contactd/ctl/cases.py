@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from contactd.config import case_access, database_access, names
+from contactd.config import case_access, names
 from contactd.ctl import customers
-from contactd.ctl.explain import NotFound, one_contact
+from contactd.ctl.store import NotFound, database, one_contact
 from contactd.services.cases import targets as clock
 from contactd.services.cases.casework import Casework
 from contactd.services.cases.changing import Edit
@@ -19,7 +19,6 @@ from contactd.services.cases.number import looks_like, parse, shown
 from contactd.services.cases.rules import Rules
 from contactd.store import cases, parties, reports
 from contactd.store.cases import NOTE, SUBJECT, Asked, Case, Target, Word
-from contactd.store.reading import reader
 
 VIA = "contactctl cases"
 _ID = frozenset("0123456789abcdef")
@@ -139,8 +138,7 @@ async def due(
 
 async def fcr(config: Path, first: float, last: float, days: int, variant: str, most: int) -> dict[str, Any]:
     """First-contact resolution of what arrived from first to last; most: of the contacts that had a further one."""
-    database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password) as connection:
+    async with database(config) as connection:
         lines = await reports.resolution(connection, first, last, days, variant)
         again = []
         if most and variant != "case":

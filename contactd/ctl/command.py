@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
 import click
@@ -85,6 +89,24 @@ def fields_set(values: Iterable[str]) -> dict[str, str]:
     if any(not equals for _, equals, _ in pairs):
         raise click.UsageError("--set takes FIELD=VALUE.")
     return {field: value for field, _, value in pairs}
+
+
+@contextlib.contextmanager
+def private_file(path: Path) -> Iterator[BinaryIO]:
+    """A new file for personal data, mode 0600; it is removed when what it is for fails. - is standard output."""
+    if str(path) == "-":
+        yield sys.stdout.buffer
+        return
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be made ({error.strerror}): name one that is not there.") from None
+    try:
+        with os.fdopen(handle, "wb") as out:
+            yield out
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 class Known(click.ParamType):  # type: ignore[type-arg]  # generic in click's newest release only

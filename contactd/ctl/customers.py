@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from contactd.config import Customers, customers_access, database_access
+from contactd.config import Customers, customers_access
 from contactd.core.ids import ContactId, PartyId
-from contactd.ctl.explain import NotFound, one_contact
+from contactd.ctl.store import NotFound, database, one_contact
 from contactd.services.cases.number import shown
 from contactd.services.crm import whole
 from contactd.services.crm.fields import edit_of
@@ -22,7 +22,6 @@ from contactd.services.crm.whole import Erased
 from contactd.store import cases, holds, parties, party_changes
 from contactd.store.audit import Who
 from contactd.store.parties import NAME, Profile, same_name
-from contactd.store.reading import reader
 from contactd.store.vault import Vault
 
 _VIA = "contactctl customers"
@@ -83,9 +82,8 @@ class Desk:
 @contextlib.asynccontextmanager
 async def desk(config: Path) -> AsyncIterator[Desk]:
     """Raises StoreAway, StoreRefused, ConfigErrors."""
-    database, secrets = database_access(config)
     customers, keys = customers_access(config)
-    async with reader(database.dsn, password=secrets.password, writes=True) as connection:
+    async with database(config, writes=True) as connection:
         yield Desk(config, connection, vault_with(keys), numbering_by(customers), customers, Who.me())
 
 

@@ -8,20 +8,16 @@ from typing import Any
 
 import msgspec
 
-from contactd.config import customers_access, database_access, pbx_names
-from contactd.core.errors import ContactdError
+from contactd.config import customers_access
 from contactd.core.ids import ContactId
 from contactd.ctl.durations import local
+from contactd.ctl.store import database, one_contact, unknown
 from contactd.ctl.words import safe, summary, words
 from contactd.services.crm.recogniser import vault_with
 from contactd.store import audit
 from contactd.store.audit import Person, Who
-from contactd.store.reading import Story, find_contacts, latest_contacts, reader, story
+from contactd.store.reading import Story, latest_contacts, story
 from contactd.store.vault import Vault
-
-
-class NotFound(ContactdError):
-    """Nobody, or too many."""
 
 
 async def explain(config: Path, text: str, *, reveal: bool = False) -> tuple[Story, Person | None]:
@@ -29,40 +25,20 @@ async def explain(config: Path, text: str, *, reveal: bool = False) -> tuple[Sto
 
     Raises NotFound, StoreAway, StoreRefused, ConfigErrors.
     """
-    database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password, writes=reveal) as connection:
+    async with database(config, writes=reveal) as connection:
         contact = await one_contact(connection, config, text)
         told = await story(connection, contact)
         if told is None:
-            raise _unknown(text)
+            raise unknown(text)
         people: dict[ContactId, Person] = {}
         if reveal:
             people = await audit.reveal(connection, _vault(config), Who.me(), "contactctl explain", [contact])
     return told, people.get(contact)
 
 
-async def one_contact(connection: Any, config: Path, text: str) -> ContactId:
-    """Whom text means. Raises NotFound for nobody and for many."""
-    found = await find_contacts(connection, text, pbx_names(config))
-    if len(found) > 1:
-        some = "\n  ".join(found)
-        raise NotFound(f"{text} begins more than one contact; give more of it:\n  {some}")
-    if not found:
-        raise _unknown(text)
-    return found[0]
-
-
-def _unknown(text: str) -> NotFound:
-    return NotFound(
-        f"The journal knows no contact {text}: give its UUID, the beginning of it, or the Uniqueid of the"
-        " caller's channel (contactctl contacts --past 20 lists some)."
-    )
-
-
 async def past(config: Path, most: int, *, reveal: bool = False) -> list[dict[str, Any]]:
     """The latest contacts of history; with reveal their number and name too, once it is written down that we look."""
-    database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password, writes=reveal) as connection:
+    async with database(config, writes=reveal) as connection:
         rows = await latest_contacts(connection, most)
         people: dict[ContactId, Person] = {}
         if reveal:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.text import Text
 
-from contactd.config import ConfigErrors, Problem, database_access, flow_access
+from contactd.config import ConfigErrors, Problem, flow_access
 from contactd.config.flows import is_test, rehearsed
 from contactd.core.errors import ContactdError
 from contactd.core.ivr.figures import FlowFigures
@@ -19,8 +19,8 @@ from contactd.core.ivr.flow import Flow
 from contactd.core.ivr.words import in_order, ways, what
 from contactd.ctl.durations import duration
 from contactd.ctl.exits import Exit
+from contactd.ctl.store import database
 from contactd.ctl.tables import console, print_table, table_of
-from contactd.store.reading import reader
 from contactd.store.reports import flow_figures
 
 
@@ -163,8 +163,7 @@ def show_outline(told: dict[str, Any]) -> None:
 
 async def counted(config: Path, flow: str, since: float, until: float) -> FlowFigures:
     """Raises StoreAway, StoreRefused, ConfigErrors."""
-    database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password) as connection:
+    async with database(config) as connection:
         return await flow_figures(connection, flow, since, until)
 
 

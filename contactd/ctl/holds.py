@@ -13,7 +13,7 @@ from contactd.core.errors import ContactdError
 from contactd.ctl.customers import desk
 from contactd.ctl.durations import local
 from contactd.ctl.exits import Exit
-from contactd.ctl.explain import NotFound, one_contact
+from contactd.ctl.store import NotFound, one_contact
 from contactd.ctl.words import safe
 from contactd.store import holds
 from contactd.store.holds import Hold

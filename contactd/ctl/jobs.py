@@ -10,13 +10,12 @@ from typing import Any
 
 import click
 
-from contactd.config import database_access
 from contactd.core.errors import ContactdError
 from contactd.ctl.durations import duration, local
 from contactd.ctl.exits import Exit
+from contactd.ctl.store import database
 from contactd.store import jobs as rows
 from contactd.store.audit import Entry, Who, audit_act
-from contactd.store.reading import reader
 
 
 class NoSuchJob(ContactdError):
@@ -33,23 +32,20 @@ class JobLeft(ContactdError):
 
 async def listed(config: Path, most: int, kind: str | None, state: str | None) -> list[dict[str, Any]]:
     """The newest first."""
-    database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password) as connection:
+    async with database(config) as connection:
         return [dataclasses.asdict(job) for job in await rows.jobs(connection, most, kind, state)]
 
 
 async def shown(config: Path, number: int) -> dict[str, Any]:
     """Raises NoSuchJob."""
-    database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password) as connection:
+    async with database(config) as connection:
         return await _one(connection, number)
 
 
 async def added(config: Path, kind: str) -> dict[str, Any]:
     """A job that is to be done now, whatever the calendar says. Raises JobLeft."""
-    database, secrets = database_access(config)
     key = f"asked {datetime.now(UTC).strftime('%Y-%m-%d %H:%M:%S')}"
-    async with reader(database.dsn, password=secrets.password, writes=True) as connection, connection.transaction():
+    async with database(config, writes=True) as connection, connection.transaction():
         number = await rows.add(connection, kind, key)
         if number is None:
             raise JobLeft(f"{kind} was asked for within this second already.")
@@ -72,8 +68,7 @@ async def dropped(config: Path, number: int) -> dict[str, Any]:
 async def _act(
     config: Path, number: int, name: str, done: Callable[[Any, int], Awaitable[bool]], why_not: str
 ) -> dict[str, Any]:
-    database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password, writes=True) as connection, connection.transaction():
+    async with database(config, writes=True) as connection, connection.transaction():
         job = await _one(connection, number)
         if not await done(connection, number):
             raise JobLeft(f"Job {number} ({job['kind']} {job['key']}) is {job['state']}: {why_not}.")

@@ -2,59 +2,43 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import re
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
-from contactd.config import customers_access, database_access
+from contactd.config import customers_access
 from contactd.ctl.durations import local
-from contactd.ctl.explain import NotFound
+from contactd.ctl.store import NotFound, database, named
 from contactd.services.crm.recogniser import vault_with
 from contactd.store import mail as rows
 from contactd.store.audit import Who
 from contactd.store.mail import Mail
-from contactd.store.reading import reader
 
-_ID = re.compile(r"[0-9a-f-]{4,36}")
 _GONE = "It was erased meanwhile."
-
-
-@contextlib.asynccontextmanager
-async def _store(config: Path, *, writes: bool = False) -> AsyncIterator[Any]:
-    database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password, writes=writes) as connection:
-        yield connection
 
 
 async def _one(connection: Any, text: str) -> Mail:
     """Raises NotFound."""
-    found = await rows.beginning(connection, text.lower()) if _ID.fullmatch(text.lower()) else []
-    if len(found) != 1:
-        what = "There is no such message" if not found else "That is the beginning of more than one"
-        raise NotFound(f"{what}: contactctl mail list shows their ids.")
-    return found[0]
+    return await named(lambda start: rows.beginning(connection, start), text, "message", "contactctl mail list")
 
 
 async def boxes(config: Path) -> list[dict[str, Any]]:
-    async with _store(config) as connection:
+    async with database(config) as connection:
         return [dataclasses.asdict(one) for one in await rows.mailboxes(connection)]
 
 
 async def listed(config: Path, most: int, mailbox: str | None, *, not_whole: bool) -> list[dict[str, Any]]:
-    async with _store(config) as connection:
+    async with database(config) as connection:
         return [dataclasses.asdict(one) for one in await rows.listed(connection, most, mailbox, not_whole=not_whole)]
 
 
 async def export(config: Path, text: str, out: BinaryIO) -> dict[str, Any]:
     """Write it down, then the message to out: checked piece by piece, and in the end as a whole. Raises NotOpened."""
     vault = vault_with(customers_access(config)[1])
-    async with _store(config, writes=True) as connection:
+    async with database(config, writes=True) as connection:
         mail = await _one(connection, text)
         pieces = await rows.reveal(connection, vault, Who.me(), mail)
         if pieces is None:
@@ -65,7 +49,7 @@ async def export(config: Path, text: str, out: BinaryIO) -> dict[str, Any]:
 
 
 async def erased(config: Path, text: str) -> dict[str, Any]:
-    async with _store(config, writes=True) as connection:
+    async with database(config, writes=True) as connection:
         mail = await _one(connection, text)
         if not await rows.erase(connection, Who.me(), mail):
             raise NotFound(_GONE)

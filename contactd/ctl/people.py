@@ -8,29 +8,26 @@ from typing import Any
 
 import click
 
-from contactd.config import customers_access, database_access
-from contactd.ctl.explain import NotFound, one_contact
+from contactd.config import customers_access
+from contactd.ctl.store import NotFound, database, one_contact
 from contactd.services.crm.callers import searched
 from contactd.services.crm.recogniser import numbering_by, vault_with
 from contactd.store import audit
 from contactd.store.audit import Who
-from contactd.store.reading import reader
 
 
 async def audited(config: Path, most: int, text: str | None = None) -> list[dict[str, Any]]:
     """The newest rows; with text only those of the contact that it means. Raises as explain does."""
-    database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password) as connection:
+    async with database(config) as connection:
         contact = await one_contact(connection, config, text) if text is not None else None
         return [dataclasses.asdict(row) for row in await audit.kept(connection, most, contact)]
 
 
 async def find(config: Path, number: str) -> list[str]:
     """The contacts of a caller's number, once it is written down that we search. Raises NotFound for none."""
-    database, secrets = database_access(config)
     customers, keys = customers_access(config)
     numbers, lookups = searched(vault_with(keys), numbering_by(customers), [number])
-    async with reader(database.dsn, password=secrets.password, writes=True) as connection:
+    async with database(config, writes=True) as connection:
         found = await audit.find(connection, Who.me(), "contactctl find", numbers, lookups)
     if not found:
         raise NotFound(
@@ -42,8 +39,7 @@ async def find(config: Path, number: str) -> list[str]:
 
 async def erase(config: Path, text: str) -> dict[str, Any]:
     """Remove number, name and recordings of the contact that text means. Raises as explain does."""
-    database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password, writes=True) as connection:
+    async with database(config, writes=True) as connection:
         contact = await one_contact(connection, config, text)
         erased = await audit.erase(connection, Who.me(), "contactctl erase", contact)
     told = {"contact": contact, "erased": erased.private}

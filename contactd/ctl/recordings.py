@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
-import re
 import sys
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
-from contactd.config import database_access, recording_access
+from contactd.config import recording_access
 from contactd.core.errors import ContactdError
 from contactd.ctl.durations import duration, local
 from contactd.ctl.exits import Exit
-from contactd.ctl.explain import NotFound, one_contact
+from contactd.ctl.store import NotFound, database, named, one_contact
 from contactd.services.recording.sealing import KeyRing, NotReadable, opened
 from contactd.store import recordings as rows
 from contactd.store.audit import Who
-from contactd.store.reading import reader
 from contactd.store.recordings import Recording
-
-_ID = re.compile(r"[0-9a-f-]{4,36}")
 
 
 class HeldSo(ContactdError):
@@ -34,31 +28,20 @@ class HeldSo(ContactdError):
     exit_code = Exit.REFUSED
 
 
-@contextlib.asynccontextmanager
-async def opened_store(config: Path, *, writes: bool = False) -> AsyncIterator[Any]:
-    database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password, writes=writes) as connection:
-        yield connection
-
-
 async def _one(connection: Any, text: str) -> Recording:
     """Raises NotFound."""
-    found = await rows.one(connection, text.lower()) if _ID.fullmatch(text.lower()) else []
-    if len(found) != 1:
-        what = "There is no such recording" if not found else "That is the beginning of more than one"
-        raise NotFound(f"{what}: contactctl recordings list shows their ids.")
-    return found[0]
+    return await named(lambda start: rows.one(connection, start), text, "recording", "contactctl recordings list")
 
 
 async def listed(config: Path, most: int, contact: str | None, agent: str | None) -> list[dict[str, Any]]:
     """The newest first; nothing of what was said."""
-    async with opened_store(config) as connection:
+    async with database(config) as connection:
         meant = await one_contact(connection, config, contact) if contact is not None else None
         return [_told(one) for one in await rows.listed(connection, most, meant, agent)]
 
 
 async def shown(config: Path, text: str) -> dict[str, Any]:
-    async with opened_store(config) as connection:
+    async with database(config) as connection:
         return _told(await _one(connection, text))
 
 
@@ -66,7 +49,7 @@ async def export(config: Path, text: str, out: BinaryIO) -> dict[str, Any]:
     """Write it down, then the WAV to out: checked piece by piece, and in the end as a whole. Raises NotReadable."""
     section, secret = recording_access(config)
     keys = KeyRing.of_hex([*([secret.key] if secret.key is not None else []), *secret.old_keys])
-    async with opened_store(config, writes=True) as connection:
+    async with database(config, writes=True) as connection:
         recording = await _one(connection, text)
         blob = await rows.reveal(connection, Who.me(), recording)
     if blob is None:
@@ -90,7 +73,7 @@ async def export(config: Path, text: str, out: BinaryIO) -> dict[str, Any]:
 
 async def held(config: Path, text: str, why: str, *, held: bool) -> dict[str, Any]:
     """Raises HeldSo."""
-    async with opened_store(config, writes=True) as connection:
+    async with database(config, writes=True) as connection:
         recording = await _one(connection, text)
         if not await rows.hold(connection, Who.me(), recording, held=held, why=why):
             raise HeldSo(f"{recording.id} is {'held already' if held else 'not held'}.")

@@ -7,19 +7,18 @@ from typing import Any
 
 import click
 
-from contactd.config import database_access, retention_access
+from contactd.config import retention_access
 from contactd.ctl.durations import local
+from contactd.ctl.store import database
 from contactd.store import retention
-from contactd.store.reading import reader
 
 _TAKES = "systemctl start contactd-migrate"
 
 
 async def told(config: Path, *, dry_run: bool) -> list[dict[str, Any]]:
     """One entry a kind. would_go: by the files; None: not counted."""
-    database, secrets = database_access(config)
     wanted = retention_access(config)
-    async with reader(database.dsn, password=secrets.password) as connection:
+    async with database(config) as connection:
         rules = {rule.kind: rule for rule in await retention.rules(connection)}
         found = []
         for kind, days in wanted.items():

@@ -16,15 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contactd.config import Settings, database_access
+from contactd.config import Settings
 from contactd.core.errors import ContactdError
 from contactd.core.events import ContactEnded
 from contactd.core.ids import PbxId
 from contactd.ctl import explain
 from contactd.ctl.ami import Denied, Headers, LoginRefused, Session
 from contactd.ctl.exits import Exit
+from contactd.ctl.store import NotFound, database
 from contactd.store.audit import Entry, Who, audit_act
-from contactd.store.reading import Story, reader
+from contactd.store.reading import Story
 
 ACCOUNT = "contactd-test"
 NAME = "contactctl testcall"
@@ -138,8 +139,7 @@ def note(path: Path, tell_daemon: Callable[[str], None], wanted: Plan) -> str:
 
 
 async def _note(path: Path, what: str) -> None:
-    database, secret = database_access(path)
-    async with reader(database.dsn, password=secret.password, writes=True) as connection:
+    async with database(path, writes=True) as connection:
         await audit_act(connection, Entry(Who.me(), NAME, "test call", outcome=what))
 
 
@@ -246,7 +246,7 @@ async def _story(path: Path, call: str) -> Story | None:
     while True:
         try:
             told, _ = await explain.explain(path, call)
-        except explain.NotFound:
+        except NotFound:
             told = None
         except ContactdError:
             return told

@@ -7,15 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from contactd.config import customers_access, database_access
+from contactd.config import customers_access
 from contactd.core.text import Author
 from contactd.ctl.durations import local
-from contactd.ctl.explain import NotFound, one_contact
+from contactd.ctl.store import NotFound, database, one_contact
 from contactd.ctl.words import safe
 from contactd.services.crm.recogniser import vault_with
 from contactd.store import transcripts
 from contactd.store.audit import Who
-from contactd.store.reading import reader
 from contactd.store.transcripts import Message
 
 _UNSURE = 50
@@ -26,9 +25,8 @@ _SIDE = {Author.CALLER: "caller", Author.AGENT: "agent", Author.SYSTEM: "centre"
 
 async def transcript(config: Path, text: str) -> Sequence[Message]:
     """Raises NotFound, NotOpened, StoreAway, StoreRefused, ConfigErrors."""
-    database, secrets = database_access(config)
     vault = vault_with(customers_access(config)[1])
-    async with reader(database.dsn, password=secrets.password, writes=True) as connection:
+    async with database(config, writes=True) as connection:
         contact = await one_contact(connection, config, text)
         found = await transcripts.reveal(connection, vault, Who.me(), "contactctl transcript", contact)
     if not found:

@@ -12,15 +12,15 @@ from typing import Any
 
 import click
 
-from contactd.config import database_access, floor_number, names
+from contactd.config import floor_number, names
 from contactd.core.errors import ContactdError
 from contactd.ctl.durations import duration, local
 from contactd.ctl.exits import Exit
+from contactd.ctl.store import database
 from contactd.ctl.tables import print_table, table_of
 from contactd.store import outbox
 from contactd.store.audit import Entry, Who, audit_act
 from contactd.store.outbox import WEBHOOK
-from contactd.store.reading import reader
 
 _VIA = "contactctl webhooks"
 _TEST = "webhook.test"
@@ -42,9 +42,8 @@ class NothingThere(ContactdError):
 
 async def listed(config: Path) -> list[dict[str, Any]]:
     """Those of the files, and those that have messages left."""
-    database, secrets = database_access(config)
     wanted = names(config, "webhooks")
-    async with reader(database.dsn, password=secrets.password) as connection:
+    async with database(config) as connection:
         found = [one for one in await outbox.destinations(connection, floor_number(config)) if one.kind == WEBHOOK]
     known = {one.name for one in found}
     told = [{**dataclasses.asdict(one), "configured": one.name in wanted, "read": True} for one in found]
@@ -53,23 +52,20 @@ async def listed(config: Path) -> list[dict[str, Any]]:
 
 async def messages(config: Path, name: str, state: str | None, most: int) -> list[dict[str, Any]]:
     """The newest first. Raises NoSuchHook."""
-    database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password) as connection:
+    async with database(config) as connection:
         await _known(connection, config, name)
         return [dataclasses.asdict(one) for one in await outbox.listed(connection, WEBHOOK, name, state, most)]
 
 
 async def message(config: Path, number: str) -> dict[str, Any]:
     """Raises NoSuchHook."""
-    database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password) as connection:
+    async with database(config) as connection:
         return await _one(connection, number)
 
 
 async def retried(config: Path, what: str) -> str:
     """A message, or all dead ones of a web hook. Raises NoSuchHook, NothingThere."""
-    database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password, writes=True) as connection, connection.transaction():
+    async with database(config, writes=True) as connection, connection.transaction():
         name, number = await _meant(connection, config, what)
         done = await outbox.retry(connection, WEBHOOK, name, number)
         if number is not None and not done:
@@ -80,8 +76,7 @@ async def retried(config: Path, what: str) -> str:
 
 async def dropped(config: Path, what: str, *, queued: bool) -> str:
     """A message, or all dead ones of a web hook. Raises NoSuchHook, NothingThere."""
-    database, secrets = database_access(config)
-    async with reader(database.dsn, password=secrets.password, writes=True) as connection, connection.transaction():
+    async with database(config, writes=True) as connection, connection.transaction():
         name, number = await _meant(connection, config, what)
         done = await outbox.drop(connection, WEBHOOK, name, number, queued=queued)
         if number is not None and not done:
@@ -92,10 +87,9 @@ async def dropped(config: Path, what: str, *, queued: bool) -> str:
 
 async def tested(config: Path, name: str, timeout_s: float) -> dict[str, Any]:
     """The test message, as it is when it was sent, has failed, or the time is over. Raises NoSuchHook."""
-    database, secrets = database_access(config)
     if name not in names(config, "webhooks"):
         raise NoSuchHook(f"There is no [webhooks.{name}] in the configuration.")
-    async with reader(database.dsn, password=secrets.password, writes=True) as connection:
+    async with database(config, writes=True) as connection:
         async with connection.transaction():
             await audit_act(connection, Entry(Who.me(), _VIA, "test webhook", outcome=name))
             number = await outbox.put_test(connection, WEBHOOK, name, _TEST, {"hook": name})

@@ -19,7 +19,7 @@ from contactd.core.routing.explain import candidates
 from contactd.ctl.at import explain_at, instant
 from contactd.ctl.durations import local
 from contactd.ctl.exits import Exit
-from contactd.ctl.explain import NotFound
+from contactd.ctl.store import NotFound
 from contactd.store import past
 from tests.ctl.test_contactctl import contactctl, journal
 from tests.lab.postgres import Postgres

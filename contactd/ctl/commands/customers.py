@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from contactd.ctl.command import CONTACT, adding_to, fields_set, options
+from contactd.ctl.command import CONTACT, adding_to, fields_set, options, private_file
 from contactd.ctl.door import Door
 from contactd.ctl.exits import Exit
 
@@ -172,7 +172,6 @@ def apart(door: Door, party: str, other: str, undo: bool) -> None:
 def export(door: Door, party: str, file: Path | None) -> None:
     """Everything kept of PARTY as JSON, for whoever asks what you know of them. FILE is made with mode 0600."""
     import json
-    import os
 
     from contactd.ctl import customers
 
@@ -180,13 +179,10 @@ def export(door: Door, party: str, file: Path | None) -> None:
     if file is None:
         door.say_json(told)
         return
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise click.UsageError(f"{file} cannot be made ({error.strerror}): name one that is not there.") from None
-    with os.fdopen(handle, "w", encoding="utf-8") as out:
-        json.dump(told, out, indent=2, ensure_ascii=False)
-    click.echo(f"{told['customer']}: {len(told['contacts'])} contacts, written to {file}")
+    with private_file(file) as out:
+        out.write(json.dumps(told, indent=2, ensure_ascii=False).encode())
+    if str(file) != "-":
+        click.echo(f"{told['customer']}: {len(told['contacts'])} contacts, written to {file}")
 
 
 @_added("import")

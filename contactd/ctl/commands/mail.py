@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from pathlib import Path
 
 import click
 
-from contactd.ctl.command import adding_to
+from contactd.ctl.command import adding_to, private_file
 from contactd.ctl.door import Door
 
 
@@ -53,20 +51,10 @@ def export(door: Door, message: str, file: Path) -> None:
     """
     from contactd.ctl import mail
 
-    if str(file) == "-":
-        asyncio.run(mail.export(door.config_path, message, sys.stdout.buffer))
-        return
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise click.UsageError(f"{file} cannot be made ({error.strerror}): name one that is not there.") from None
-    try:
-        with os.fdopen(handle, "wb") as out:
-            told = asyncio.run(mail.export(door.config_path, message, out))
-    except BaseException:
-        file.unlink(missing_ok=True)
-        raise
-    door.show(told, lambda one: click.echo(f"{one['id']}: written to {file}"))
+    with private_file(file) as out:
+        told = asyncio.run(mail.export(door.config_path, message, out))
+    if str(file) != "-":
+        door.show(told, lambda one: click.echo(f"{one['id']}: written to {file}"))
 
 
 @_added("erase")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from pathlib import Path
 
 import click
 
-from contactd.ctl.command import AGENT, CONTACT, adding_to
+from contactd.ctl.command import AGENT, CONTACT, adding_to, private_file
 from contactd.ctl.door import Door
 
 
@@ -54,20 +52,10 @@ def export(door: Door, recording: str, file: Path) -> None:
     """
     from contactd.ctl import recordings
 
-    if str(file) == "-":
-        asyncio.run(recordings.export(door.config_path, recording, sys.stdout.buffer))
-        return
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise click.UsageError(f"{file} cannot be made ({error.strerror}): name one that is not there.") from None
-    try:
-        with os.fdopen(handle, "wb") as out:
-            told = asyncio.run(recordings.export(door.config_path, recording, out))
-    except BaseException:
-        file.unlink(missing_ok=True)
-        raise
-    door.show(told, lambda one: click.echo(f"{one['id']}: written to {file}"))
+    with private_file(file) as out:
+        told = asyncio.run(recordings.export(door.config_path, recording, out))
+    if str(file) != "-":
+        door.show(told, lambda one: click.echo(f"{one['id']}: written to {file}"))
 
 
 @_added("hold")

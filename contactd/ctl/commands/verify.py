@@ -26,12 +26,10 @@ def command(door: Door) -> Exit | None:
 
 
 async def _verify(door: Door) -> list[dict[str, Any]]:
-    from contactd.config import database_access
+    from contactd.ctl.store import database
     from contactd.store.chain import verify
-    from contactd.store.reading import reader
 
-    database, secrets = database_access(door.config_path)
-    async with reader(database.dsn, password=secrets.password) as connection:
+    async with database(door.config_path) as connection:
         return [dataclasses.asdict(verdict) for verdict in await verify(connection)]
 
 
