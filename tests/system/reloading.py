@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from contactd.ctl.client import ask
@@ -22,6 +24,19 @@ class Files:
     def of(cls, centre: Centre) -> Files:
         daemon = centre.stack.daemon
         return cls(centre, daemon.config.read_text(), (daemon.folder / "secrets.toml").read_text())
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def restored(cls, centre: Centre) -> AsyncIterator[Files]:
+        """For one test of several with the same centre: nobody is there before, and all is as it was afterwards."""
+        await centre.clear()
+        files = cls.of(centre)
+        try:
+            yield files
+        finally:
+            await centre.clear()
+            files.write()
+            await files.reload("taken")
 
     @property
     def daemon(self) -> Contactd:

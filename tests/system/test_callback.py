@@ -46,16 +46,12 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Centre
 
 @pytest.fixture
 async def files(made: Centre) -> AsyncIterator[Files]:
-    await made.clear()
-    files = Files.of(made)
-    try:
-        yield files
-    finally:
-        for contact in made.contacts():
-            made.stack.daemon.ctl("callbacks", "cancel", contact["id"], check=False)
-        await made.clear()
-        files.write()
-        await files.reload("taken")
+    async with Files.restored(made) as files:
+        try:
+            yield files
+        finally:
+            for contact in made.contacts():
+                made.stack.daemon.ctl("callbacks", "cancel", contact["id"], check=False)
 
 
 async def configure(files: Files, *, sales: str = "", rules: str = RULES) -> None:

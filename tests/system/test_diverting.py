@@ -53,14 +53,8 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Centre
 
 @pytest.fixture
 async def files(made: Centre) -> AsyncIterator[Files]:
-    await made.clear()
-    files = Files.of(made)
-    try:
+    async with Files.restored(made) as files:
         yield files
-    finally:
-        await made.clear()
-        files.write()
-        await files.reload("taken")
 
 
 @pytest.fixture
