@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import csv
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -56,6 +56,15 @@ class Centre:
     ) -> None:
         await self.phones.__aexit__(kind, error, trace)
         await asyncio.to_thread(self.stack.close)
+
+    @contextlib.asynccontextmanager
+    async def worker(self) -> AsyncIterator[None]:
+        """contactd worker, beside the daemon."""
+        self.stack.daemon.start_worker()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(self.stack.daemon.stop_worker)
 
     # --- people -----------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 from collections.abc import AsyncIterator
@@ -254,16 +253,6 @@ async def test_what_is_whispered_to_the_agent_is_not_in_the_recording(centre: Ce
         await changed.reload("taken")
 
 
-@contextlib.asynccontextmanager
-async def working(centre: Centre) -> AsyncIterator[None]:
-    """A worker of its own process."""
-    centre.stack.daemon.start_worker()
-    try:
-        yield
-    finally:
-        await asyncio.to_thread(centre.stack.daemon.stop_worker)
-
-
 async def test_a_talk_is_kept_encrypted_heard_by_whoever_may_and_gone_with_the_person(centre: Centre) -> None:
     daemon = centre.stack.daemon
 
@@ -275,7 +264,7 @@ async def test_a_talk_is_kept_encrypted_heard_by_whoever_may_and_gone_with_the_p
     await call.hangup()
     await at_anna.wait("disconnected")
     contact = (await centre.story())[0].body["contact"]
-    async with working(centre):
+    async with centre.worker():
         await centre.until(lambda: centre.psql("SELECT id FROM blob"), "the recording to be kept", 60)
         await centre.until(lambda: not list(centre.stack.asterisk.recordings.glob("*")), "the PBX to be rid of it")
     (listed,) = json.loads(await ctl("--json", "recordings", "list", "--contact", contact))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import array
 import asyncio
-import contextlib
 import json
 import wave
 from collections.abc import AsyncIterator
@@ -48,15 +47,6 @@ async def centre(made: Centre) -> AsyncIterator[Centre]:
     await made.clear()
 
 
-@contextlib.asynccontextmanager
-async def working(centre: Centre) -> AsyncIterator[None]:
-    centre.stack.daemon.start_worker()
-    try:
-        yield
-    finally:
-        await asyncio.to_thread(centre.stack.daemon.stop_worker)
-
-
 async def ctl(centre: Centre, *words: str) -> str:
     return (await asyncio.to_thread(centre.stack.daemon.ctl, *words)).stdout
 
@@ -77,7 +67,7 @@ async def speaking(centre: Centre) -> Call:
 
 
 async def kept(centre: Centre, count: int) -> list[dict[str, Any]]:
-    async with working(centre):
+    async with centre.worker():
         await centre.until(lambda: len(centre.psql("SELECT blob FROM voicemail")) >= count, "it to be kept", 60)
         await centre.until(lambda: not inbox(centre), "the PBX to be rid of it", 60)
     found: list[dict[str, Any]] = json.loads(await ctl(centre, "--json", "voicemail", "list"))
