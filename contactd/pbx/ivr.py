@@ -37,6 +37,7 @@ from contactd.pbx.flows import Entry as FlowEntry
 from contactd.pbx.flows import Facts, go_through
 from contactd.pbx.needs import NeedsReader
 from contactd.pbx.text.desk import TextDesk
+from contactd.pbx.text.legs import Legs
 from contactd.pbx.text.office import Texts
 from contactd.protocols.agi import AgiRequest
 from contactd.protocols.sip import unescape
@@ -167,9 +168,11 @@ class Reception:
         recogniser: Recogniser,
         places: PlaceKeeper,
         texts: Texts,
+        legs: Legs,
         holds: furnishing.Furnishing = furnishing.USUAL,
     ) -> None:
         self._texts = texts
+        self._legs = legs
         self._recogniser = recogniser
         self._places = places
         self.holds = holds
@@ -289,7 +292,7 @@ class Reception:
         """Of a number for text; None for all others, and where the text leg did not come about."""
         if not self._texts.is_text(dnis):
             return None
-        talk = await self._texts.open(session, contact, pbx, FoundBy.NUMBER)
+        talk = await self._legs.open(session, contact, pbx, FoundBy.NUMBER)
         if talk is None:
             return None
         desk = TextDesk(session, talk, self._texts)

@@ -33,6 +33,7 @@ from contactd.pbx.probe import Probe
 from contactd.pbx.steering import Steering
 from contactd.pbx.supervising import SupervisorCodes
 from contactd.pbx.text import loudness
+from contactd.pbx.text.legs import Legs
 from contactd.pbx.text.office import Texts
 from contactd.services.crm.calling import Calling
 from contactd.services.crm.recogniser import Recogniser
@@ -84,8 +85,9 @@ class Voice:
             emergency=settings.emergency_numbers,
             wall=time.time,
         )
-        self.texts = Texts(circle, self.audio, settings.audiosocket_host, settings)
+        self.texts = Texts(circle, settings)
         self.texts.turn_up = self._turn_up
+        legs = Legs(self.texts, circle, self.audio, settings.audiosocket_host)
         self._reception = Reception(
             self._pbx_of,
             circle,
@@ -99,6 +101,7 @@ class Voice:
             recogniser=recogniser,
             places=PlaceKeeper(key_in(Path(settings.state_dir))),
             texts=self.texts,
+            legs=legs,
             holds=self._holds,
         )
         self._probe = Probe(settings.sounds, self.audio, settings.audiosocket_host)
@@ -109,7 +112,7 @@ class Voice:
             settings.agi.port,
             {
                 "menu": self._reception,
-                "text": self.texts.attach,
+                "text": legs.attach,
                 "probe": self._probe,
                 "callback": self.callbacks.ask,
                 "dial": self.callbacks.dial,

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from contactd.core.ids import QueueId
 from contactd.core.ivr.run import ChangeLanguage, Listen, Play, Pronounce, Step, Utter
 from contactd.pbx.agi_session import AgiSession, CallerGone
-from contactd.pbx.text.office import AUDIO_WAIT_S, Talk, Texts
+from contactd.pbx.text.legs import AUDIO_WAIT_S
+from contactd.pbx.text.office import Texts
 from contactd.pbx.text.reading import keys_of
+from contactd.pbx.text.talk import Talk
+from contactd.pbx.text.wording import written
 from contactd.protocols.baudot.turn import Turn
 
 if TYPE_CHECKING:
@@ -32,8 +35,8 @@ class TextDesk:
     async def menu(self, menu: Menu, labels: Mapping[QueueId, str]) -> tuple[str, QueueId]:
         """The key that was chosen, or '' after all tries, and the queue that it means."""
         tty = self._texts.settings.tty
-        asked = self._texts.written(menu.prompt) or _options(menu, labels)
-        self._prompt.append(self._texts.written(menu.greeting))
+        asked = written(tty, menu.prompt) or _options(menu, labels)
+        self._prompt.append(written(tty, menu.greeting))
         names: dict[str, str] = {}
         for key, queue in menu.choices.items():
             names |= {str(queue): key, **({labels[queue]: key} if labels.get(queue) else {})}
@@ -48,7 +51,7 @@ class TextDesk:
         """A step of a flow; '' for no key."""
         match step:
             case Play():
-                self._prompt.append(self._texts.written([step.sound]))
+                self._prompt.append(written(self._texts.settings.tty, [step.sound]))
             case Utter():
                 self._prompt.append(step.words)
             case Pronounce():

@@ -1,0 +1,120 @@
+"""The text leg: what brings a caller's audio to a talk's line, and finds back when contactd was away.
+
+The dialplan's part is [contactd-text]; docs/adr/0032 says why the modem is put beside the call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from uuid import UUID
+
+import structlog
+
+from contactd.core.contact import ContactState
+from contactd.core.ids import ContactId, PbxId
+from contactd.core.text import Carrier, FoundBy
+from contactd.engine.circle import Circle
+from contactd.pbx.agi_session import AgiSession
+from contactd.pbx.audio_session import AudioSession
+from contactd.pbx.audiosocket import AudioSocketServer
+from contactd.pbx.furnishing import SILENCE
+from contactd.pbx.text.office import Texts
+from contactd.pbx.text.talk import Talk
+
+log = structlog.get_logger()
+
+EDITION = 4
+"""The first edition of the dialplan with [contactd-text]."""
+CONTEXT = "contactd-text"
+MARK = "CONTACTD_TEXT"
+"""On the caller's channel and what it rings: what brings the words."""
+AUDIO_WAIT_S = 5.0
+"""For the PBX to bring the audio."""
+AGAIN_S = 2.5
+"""For a text leg that is there to ask again, which it does every second."""
+BEFORE_MS = 1_000
+"""From the answer to the first character."""
+
+
+async def load() -> None:
+    """The modem, beside the loop: a tenth of a second, the first time."""
+    await asyncio.to_thread(importlib.import_module, "contactd.pbx.text.line")
+
+
+class Legs:
+    """open() one beside a caller; attach() what the dialplan brings."""
+
+    def __init__(self, texts: Texts, circle: Circle, audio: AudioSocketServer, audio_host: str) -> None:
+        self._texts = texts
+        self._circle = circle
+        self._audio = audio
+        self._audio_host = audio_host
+
+    async def open(self, session: AgiSession, contact: ContactId, pbx: PbxId, found_by: FoundBy) -> Talk | None:
+        """Put a text leg beside the caller who is in this session; None when it does not come about."""
+        if self._circle.floor.state.editions.get(pbx, 0) < EDITION:
+            log.warning(
+                "text_refused",
+                contact=contact,
+                pbx=pbx,
+                remedy="The caller is answered by voice: copy the newest extensions_contactd.conf to the PBX.",
+            )
+            return None
+        await load()
+        known = self._circle.floor.contacts.get(contact)
+        was = known is not None and known.text is not None
+        talk = self._texts.begin(contact, pbx, found_by)
+        call = session.request.uniqueid
+        await session.set_variable(f"__{MARK}", Carrier.TTY)
+        await session.answer()
+        await session.command("SET MUSIC", "ON", SILENCE)
+        # A caller whose flow broke off comes by again, and has one already.
+        if not was or not await talk.line.wait_connected(AGAIN_S):
+            leg = f"Local/leg*{call}@{CONTEXT}/n,exten,{CONTEXT},ear*{call},1,,a"
+            await session.command("EXEC", "Originate", leg)
+        if not await talk.line.wait_connected(AUDIO_WAIT_S):
+            log.warning(
+                "text_leg_missing",
+                contact=contact,
+                pbx=pbx,
+                remedy="The caller is answered by voice. See Asterisk's log for [contactd-text], and that the PBX"
+                " reaches contactd's AudioSocket (contactctl doctor).",
+            )
+            return None
+        # Callers put the handset onto the coupler, or look up, when the light shows that somebody has answered.
+        await session.wait_for_digit(BEFORE_MS)
+        return talk
+
+    async def attach(self, session: AgiSession) -> None:
+        """The FastAGI route ``text``: a text leg asks where its audio goes. After a death of ours as well."""
+        await load()
+        args = session.request.args
+        call = args[3] if len(args) > 3 else ""
+        talk = next((t for c, t in self._texts.talks.items() if self._call_of(c) == call), None) or self._again(call)
+        if talk is None or talk.line.connected:
+            return
+        token = self._token(talk)
+        await session.set_variable("CONTACTD_AUDIO_AT", f"{self._audio_host}:{self._audio.port}")
+        await session.set_variable("CONTACTD_AUDIO", str(token))
+
+    def _again(self, call: str) -> Talk | None:
+        """Of a call that was one of text before contactd was started."""
+        floor = self._circle.floor
+        contact = next((one for one in floor.contacts.values() if one.call == call and call), None)
+        if contact is None:
+            return None
+        talk = self._texts.begin(contact.id, contact.pbx, FoundBy.NUMBER)
+        if contact.state is ContactState.CONNECTED:
+            talk.say(self._texts.settings.tty.interrupted)
+        return talk
+
+    def _call_of(self, contact: ContactId) -> str:
+        known = self._circle.floor.contacts.get(contact)
+        return known.call if known is not None else ""
+
+    def _token(self, talk: Talk) -> UUID:
+        async def handler(session: AudioSession) -> None:
+            await talk.line.serve(session)
+
+        return self._audio.issue(handler)
