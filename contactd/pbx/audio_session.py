@@ -11,7 +11,7 @@ from contactd.protocols.errors import ProtocolError
 
 FRAME_S = 0.02
 HEARD_FRAMES = 25  # half a second of what the caller said, for a handler that is slow
-AHEAD_S = 0.2  # what send() takes before it waits
+AHEAD_S = 0.2  # what send() takes before it waits, unless the handler says otherwise
 CATCH_UP_S = 0.1  # a late loop sends so much at once, and gives up what is older
 LINGER_S = 5.0  # for the last frames, to a peer that does not read
 
@@ -37,6 +37,8 @@ class AudioSession:
         """Frames that the handler was too slow to take."""
         self.lead_s = 0.0
         """So much goes out before its time: for a peer that plays at its own pace, and must not run dry."""
+        self.most_ahead_s = AHEAD_S
+        """What send() takes before it waits."""
         self._reader = reader
         self._writer = writer
         self._parser = parser
@@ -74,7 +76,7 @@ class AudioSession:
         return self._heard.popleft()
 
     async def send(self, samples: bytes) -> None:
-        """Say this to the caller after what was said before; waits while AHEAD_S of it is still to be sent.
+        """Say this to the caller after what was said before; waits while most_ahead_s of it is still to be sent.
 
         Raises CallerGone when there is nobody to hear it, ValueError for half a sample.
         """
@@ -82,7 +84,7 @@ class AudioSession:
             raise ValueError("audio samples have two bytes each; send whole ones")
         step = self._frame_bytes()
         for start in range(0, len(samples), step):
-            while len(self._said) >= step * round(AHEAD_S / FRAME_S) and not self._over.is_set():
+            while len(self._said) >= step * round(self.most_ahead_s / FRAME_S) and not self._over.is_set():
                 self._room.clear()
                 await self._room.wait()
             if self._over.is_set() or self._ending:

@@ -6,17 +6,26 @@ import asyncio
 from collections.abc import Callable
 
 from contactd.core.ids import Instant
-from contactd.pbx.audio_session import AudioSession
+from contactd.pbx.agi_session import CallerGone
+from contactd.pbx.audio_session import FRAME_S, AudioSession
 from contactd.pbx.text.conversation import Heard
 from contactd.protocols.baudot.modem import GUARD_MS, Modem
+from contactd.protocols.baudot.receive import Character
 from contactd.protocols.baudot.turn import Turn
 
-_AHEAD_S = 0.4
-"""Silence before all else: what the PBX whispers has so much in hand, and a late loop of ours tears no tone. It is
-nothing to who writes six characters a second."""
+AHEAD_S = 0.24
+"""Silence before each burst of tones: so much has the PBX in hand of what it whispers, and neither a late loop of ours
+nor an agent's handset that sends in gusts tears a tone. It is half of what Asterisk's queue takes: beyond 0.5 s
+it is emptied, unheard. Every burst begins anew, so clocks that differ never use it up."""
+_QUEUE_S = 0.04
+"""What the connection has in hand besides: characters that are still in the modem can be taken back."""
+_MISSED_S = 0.5
+"""A far end of which nothing is heard for so long is silent: some send no silence, and their carrier ends as well."""
 _SURE = 0.1
 """Less sure, it is taken for no character."""
-_BYTES_S = 16_000
+_RATE_HZ = 8_000
+_FRAME = int(FRAME_S * _RATE_HZ)
+_SAMPLE_BYTES = 2
 
 
 class TtyLine:
@@ -27,12 +36,12 @@ class TtyLine:
 
     def __init__(self, told: Callable[[list[Heard]], None], now: Callable[[], Instant]) -> None:
         # Our echo comes later by as much.
-        self._modem = Modem(guard_ms=GUARD_MS + round(_AHEAD_S * 1000))
+        self._modem = Modem(guard_ms=GUARD_MS + round((AHEAD_S + _QUEUE_S) * 1000))
         self._told = told
         self._now = now
         self._was = Turn.QUIET
         self._connected = asyncio.Event()
-        self.closed = False
+        self._heard_at = 0.0
 
     @property
     def turn(self) -> Turn:
@@ -57,23 +66,52 @@ class TtyLine:
     async def serve(self, session: AudioSession) -> None:
         """The handler of the call's audio, to its end."""
         self._connected.set()
+        speaking = asyncio.create_task(self._speak(session))
         try:
-            session.lead_s = _AHEAD_S
-            await session.send(bytes(int(_AHEAD_S * _BYTES_S)))
             async for samples in session:
-                heard = [
-                    Heard(one.text, round(one.confidence * 100))
-                    for one in self._modem.hear(samples)
-                    if one.text and one.confidence >= _SURE
-                ]
-                line = self._modem.speak(len(samples) // 2)
-                if heard or self._modem.turn is not self._was:
-                    self._was = self._modem.turn
-                    self._told(heard)
-                await session.send(line)
+                self._heard_at = asyncio.get_running_loop().time()
+                self._tell(self._modem.hear(samples))
         finally:
+            speaking.cancel()
+            await asyncio.gather(speaking, return_exceptions=True)
             self._connected.clear()
             self._told([Heard(one.text, round(one.confidence * 100)) for one in self._modem.flush() if one.text])
+
+    def _tell(self, read: list[Character]) -> None:
+        heard = [Heard(one.text, round(one.confidence * 100)) for one in read if one.text and one.confidence >= _SURE]
+        if heard or self._modem.turn is not self._was:
+            self._was = self._modem.turn
+            self._told(heard)
+
+    async def _speak(self, session: AudioSession) -> None:
+        """At our own clock, not by what is heard: who sends too few packets reads us all the same.
+
+        Nothing is sent while there is nothing to say, so that each burst finds the PBX's queue empty.
+        """
+        session.lead_s = AHEAD_S
+        session.most_ahead_s = _QUEUE_S
+        loop = asyncio.get_running_loop()
+        due = self._heard_at = loop.time()
+        speaking = False
+        while True:
+            if loop.time() - self._heard_at > _MISSED_S:
+                self._tell(self._modem.hear(bytes(_FRAME * _SAMPLE_BYTES)))
+            samples = self._modem.speak(_FRAME)
+            self._tell([])
+            sounds = self._modem.transmitter.carrier or any(samples)
+            try:
+                if sounds and not speaking:
+                    await session.send(bytes(int(AHEAD_S * _RATE_HZ) * _SAMPLE_BYTES))
+                if sounds:
+                    await session.send(samples)
+            except CallerGone:
+                return
+            speaking = sounds
+            if not sounds:
+                due = max(due + FRAME_S, loop.time())
+                await asyncio.sleep(due - loop.time())
+            else:
+                due = loop.time()
 
     # --- the way to the caller, as a conversation has it --------------------------------------------------------------
 
