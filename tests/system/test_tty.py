@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from contactd.ctl.client import ask
+from tests.lab.tty.line import tone
 from tests.system.centre import AGENT_HZ, CALLER_HZ, Centre
 from tests.system.telling import kinds
-from tests.system.texting import Terminal, TtyCaller, nearly
+from tests.system.texting import Terminal, TtyCaller
 
 TTY, VOICE = "5000", "5001"
 
@@ -41,105 +42,105 @@ async def centre(texting: Centre) -> AsyncIterator[Centre]:
 
 async def test_a_deaf_caller_chooses_waits_and_writes_with_an_agent(centre: Centre, tmp_path: Path) -> None:
     await centre.duty("anna")
-    caller = await TtyCaller.dial(centre, TTY, tmp_path)
-    await caller.reads("WELCOME. HELLO. FOR SALES TYPE 1. FOR SUPPORT TYPE 2. GA")
-    await caller.answers(centre, "2 GA")
-    await caller.reads("PLEASE HOLD FOR AN AGENT.")
-    (contact,) = await centre.until_queued(1)  # anna has no such skill
-    (bilal,) = await centre.duty("bilal")
-    at_bilal = await (await bilal.next_call(timeout_s=15)).wait("confirmed")
-    await caller.reads("AN AGENT IS HERE.")
-    terminal = Terminal(centre, contact, tmp_path)
-    try:
-        terminal.types("good morning, this is Bilal. How can I help")
-        await caller.reads("GOOD MORNING, THIS IS BILAL. HOW CAN I HELP GA")
-        await terminal.shows(lambda one: one.state().get("turn") == "theirs", "turn given away")
-        # What is typed while the caller types waits for the GA.
-        typing = asyncio.create_task(caller.gives_turn(terminal, "MY ORDER XYZZY COMES TMW GA"))
-        await terminal.shows(lambda one: len(one.wrote("caller")) > 12, "what the caller writes")
-        terminal.types("I will look")
-        await terminal.shows(lambda one: one.state().get("held") == "I will look\n", "what is held")
-        await typing
-        await caller.reads("I WILL LOOK GA")
-        # The agent hears nothing of the tones, and the caller nothing of the agent.
-        assert not (await at_bilal.listen()).peaks
-        assert not (await caller.call.listen()).has(AGENT_HZ)
-        await at_bilal.hangup()
-        await caller.call.wait("disconnected")
-        await terminal.shows(lambda one: one.notices()[-1]["kind"] == "ended", "the end")
-    finally:
-        terminal.close()
-    story = await centre.story()
-    assert kinds(story)[:2] == ["ContactArrived", "TextBegun"] and kinds(story)[-1] == "ContactEnded"
-    assert story[1].body["found_by"] == "number"
-    wrote = [fact.body for fact in story if fact.kind == "MessageAdded"]
-    assert {one["author"] for one in wrote} == {"caller", "agent", "system"}
-    assert {one["agent"] for one in wrote if one["author"] == "agent"} == {"bilal"}
-    shown = centre.stack.daemon.ctl("transcript", contact).stdout
-    assert nearly("caller  MY ORDER XYZZY COMES TMW GA", shown) and "agent   I WILL LOOK GA\n" in shown
-    for path in (centre.stack.daemon.log,):
-        assert "XYZZY" not in path.read_text()
-    assert not [fact for fact in centre.facts() if "XYZZY" in str(fact.body)]
+    async with TtyCaller.dial(centre, TTY) as caller:
+        await caller.reads("WELCOME. HELLO. FOR SALES TYPE 1. FOR SUPPORT TYPE 2. GA")
+        await caller.answers(centre, "2 GA")
+        await caller.reads("PLEASE HOLD FOR AN AGENT.")
+        (contact,) = await centre.until_queued(1)  # anna has no such skill
+        (bilal,) = await centre.duty("bilal")
+        at_bilal = await (await bilal.next_call(timeout_s=15)).wait("confirmed")
+        await caller.reads("AN AGENT IS HERE.")
+        terminal = Terminal(centre, contact, tmp_path)
+        try:
+            terminal.types("good morning, this is Bilal. How can I help")
+            await caller.reads("GOOD MORNING, THIS IS BILAL. HOW CAN I HELP GA")
+            await terminal.shows(lambda one: one.state().get("turn") == "theirs", "turn given away")
+            # What is typed while the caller types waits for the GA.
+            typing = asyncio.create_task(caller.gives_turn(terminal, "MY ORDER XYZZY COMES TMW GA"))
+            await terminal.shows(lambda one: len(one.wrote("caller")) > 12, "what the caller writes")
+            terminal.types("I will look")
+            await terminal.shows(lambda one: one.state().get("held") == "I will look\n", "what is held")
+            await typing
+            await caller.reads("I WILL LOOK GA")
+            # The agent hears nothing of the tones, and the caller nothing of the agent.
+            assert not (await at_bilal.listen()).peaks
+            assert not caller.call.has(AGENT_HZ)
+            await at_bilal.hangup()
+            await caller.call.wait_gone()
+            await terminal.shows(lambda one: one.notices()[-1]["kind"] == "ended", "the end")
+        finally:
+            terminal.close()
+        story = await centre.story()
+        assert kinds(story)[:2] == ["ContactArrived", "TextBegun"] and kinds(story)[-1] == "ContactEnded"
+        assert story[1].body["found_by"] == "number"
+        wrote = [fact.body for fact in story if fact.kind == "MessageAdded"]
+        assert {one["author"] for one in wrote} == {"caller", "agent", "system"}
+        assert {one["agent"] for one in wrote if one["author"] == "agent"} == {"bilal"}
+        shown = centre.stack.daemon.ctl("transcript", contact).stdout
+        assert "caller  MY ORDER XYZZY COMES TMW GA" in shown and "agent   I WILL LOOK GA\n" in shown
+        for path in (centre.stack.daemon.log,):
+            assert "XYZZY" not in path.read_text()
+        assert not [fact for fact in centre.facts() if "XYZZY" in str(fact.body)]
 
 
 async def test_a_talk_outlives_contactd_and_the_text_finds_back(centre: Centre, tmp_path: Path) -> None:
     """Killed in the middle of a talk: nobody is cut off, the words are kept, and they write on."""
     (bilal,) = await centre.duty("bilal")
-    caller = await TtyCaller.dial(centre, TTY, tmp_path)
-    await caller.reads("FOR SUPPORT TYPE 2. GA")
-    await caller.answers(centre, "SALES GA")
-    at_bilal = await (await bilal.next_call(timeout_s=30)).wait("confirmed")
-    await caller.reads("AN AGENT IS HERE.")
-    (contact,) = [one["id"] for one in centre.contacts()]
-    first = Terminal(centre, contact, tmp_path)
-    first.types("what is your name")
-    await caller.reads("WHAT IS YOUR NAME GA")
-    await caller.gives_turn(first, "MY NAME IS XYZZY GA")
-    ctl = centre.stack.daemon.ctl
-    kept = "caller  MY NAME IS XYZZY GA"
-    await centre.until(lambda: nearly(kept, ctl("transcript", contact).stdout), "the name to be kept")
-    await asyncio.to_thread(centre.stack.daemon.kill)
-    first.close()
-    await asyncio.to_thread(centre.stack.daemon.start)
-    assert at_bilal.state == "confirmed" and caller.call.state == "confirmed"
-    await caller.reads("SORRY, THE LINE WAS INTERRUPTED. PLEASE REPEAT YOUR LAST LINE GA")
-    second = Terminal(centre, contact, tmp_path)
-    try:
-        await caller.gives_turn(second, "STILL XYZZY GA")
-        second.types("thank you")
-        await caller.reads("THANK YOU GA")
-        await caller.call.hangup()
-        await second.shows(lambda one: one.notices()[-1]["kind"] == "ended", "the end")
-    finally:
-        second.close()
-    await centre.until_ended(1)
-    shown = ctl("transcript", contact).stdout
-    assert nearly(kept, shown) and nearly("caller  STILL XYZZY GA", shown)
+    async with TtyCaller.dial(centre, TTY) as caller:
+        await caller.reads("FOR SUPPORT TYPE 2. GA")
+        await caller.answers(centre, "SALES GA")
+        at_bilal = await (await bilal.next_call(timeout_s=30)).wait("confirmed")
+        await caller.reads("AN AGENT IS HERE.")
+        (contact,) = [one["id"] for one in centre.contacts()]
+        first = Terminal(centre, contact, tmp_path)
+        first.types("what is your name")
+        await caller.reads("WHAT IS YOUR NAME GA")
+        await caller.gives_turn(first, "MY NAME IS XYZZY GA")
+        ctl = centre.stack.daemon.ctl
+        kept = "caller  MY NAME IS XYZZY GA"
+        await centre.until(lambda: kept in ctl("transcript", contact).stdout, "the name to be kept")
+        await asyncio.to_thread(centre.stack.daemon.kill)
+        first.close()
+        await asyncio.to_thread(centre.stack.daemon.start)
+        assert at_bilal.state == "confirmed" and not caller.call.gone
+        await caller.reads("SORRY, THE LINE WAS INTERRUPTED. PLEASE REPEAT YOUR LAST LINE GA")
+        second = Terminal(centre, contact, tmp_path)
+        try:
+            await caller.gives_turn(second, "STILL XYZZY GA")
+            second.types("thank you")
+            await caller.reads("THANK YOU GA")
+            caller.call.raw.hangup()
+            await second.shows(lambda one: one.notices()[-1]["kind"] == "ended", "the end")
+        finally:
+            second.close()
+        await centre.until_ended(1)
+        shown = ctl("transcript", contact).stdout
+        assert kept in shown and "caller  STILL XYZZY GA" in shown
 
 
 async def test_an_agent_hears_who_speaks_and_is_heard_by_who_types(centre: Centre, tmp_path: Path) -> None:
     """Voice and hearing carry-over."""
     (bilal,) = await centre.duty("bilal")
-    caller = await TtyCaller.dial(centre, TTY, tmp_path)
-    await caller.reads("FOR SUPPORT TYPE 2. GA")
-    await caller.answers(centre, "SALES GA")
-    at_bilal = await (await bilal.next_call(timeout_s=30)).wait("confirmed")
-    await caller.reads("AN AGENT IS HERE.")
-    (contact,) = [one["id"] for one in centre.contacts()]
-    socket = str(centre.stack.daemon.socket)
-    await caller.call.play(CALLER_HZ)  # the caller speaks
-    ask(socket, "POST", f"/texts/{contact}/voice", {"hears": True, "speaks": False})
-    await at_bilal.hears(CALLER_HZ)
-    assert not (await caller.call.listen()).has(AGENT_HZ)
-    await caller.call.play(0)
-    ask(socket, "POST", f"/texts/{contact}/voice", {"hears": False, "speaks": True})
-    await caller.call.hears(AGENT_HZ)
-    ask(socket, "POST", f"/texts/{contact}/voice", {"hears": False, "speaks": False})
-    await caller.call.hears(0)
-    await at_bilal.hangup()
-    await caller.call.wait("disconnected")
-    acts = [line for line in centre.stack.daemon.ctl("audit", contact).stdout.splitlines() if "voice" in line]
-    assert len(acts) == 3
+    async with TtyCaller.dial(centre, TTY) as caller:
+        await caller.reads("FOR SUPPORT TYPE 2. GA")
+        await caller.answers(centre, "SALES GA")
+        at_bilal = await (await bilal.next_call(timeout_s=30)).wait("confirmed")
+        await caller.reads("AN AGENT IS HERE.")
+        (contact,) = [one["id"] for one in centre.contacts()]
+        socket = str(centre.stack.daemon.socket)
+        caller.call.say(tone(CALLER_HZ, 5))  # the caller speaks
+        ask(socket, "POST", f"/texts/{contact}/voice", {"hears": True, "speaks": False})
+        await at_bilal.hears(CALLER_HZ)
+        assert not caller.call.has(AGENT_HZ)
+        await caller.call.said()
+        ask(socket, "POST", f"/texts/{contact}/voice", {"hears": False, "speaks": True})
+        await centre.until(lambda: caller.call.has(AGENT_HZ), "the agent's voice")
+        ask(socket, "POST", f"/texts/{contact}/voice", {"hears": False, "speaks": False})
+        await centre.until(lambda: not caller.call.has(AGENT_HZ), "the agent's silence")
+        await at_bilal.hangup()
+        await caller.call.wait_gone()
+        acts = [line for line in centre.stack.daemon.ctl("audit", contact).stdout.splitlines() if "voice" in line]
+        assert len(acts) == 3
 
 
 async def test_whose_number_is_not_for_text_hears_everything_as_before(centre: Centre) -> None:
