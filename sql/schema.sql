@@ -1363,6 +1363,14 @@ COMMENT ON COLUMN mail_place.settled IS 'Whether it was marked or moved there, a
 CREATE INDEX mail_place_mail ON mail_place (mail);
 CREATE INDEX mail_place_unsettled ON mail_place (mailbox, validity, uid) WHERE NOT settled;
 
+CREATE TABLE mail_secret (
+    id      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key     bytea       NOT NULL DEFAULT sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')),
+    made_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE mail_secret IS 'Signs the thread into Message-ID and Reply-To of what is sent; the newest signs, all verify. An INSERT of DEFAULT VALUES changes it.';
+INSERT INTO mail_secret DEFAULT VALUES;
+
 CREATE FUNCTION reveal_mail(audited bigint) RETURNS TABLE (id uuid, key text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 -- By what a message can be read, for a read that was written down and committed, as in reveal().
@@ -1588,6 +1596,7 @@ GRANT SELECT, INSERT, UPDATE (settled) ON mail_place TO contactd_daemon;
 REVOKE ALL ON FUNCTION reveal_mail(bigint), erase_mail(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reveal_mail(bigint), erase_mail(bigint) TO contactd_daemon;
 GRANT SELECT (id, mailbox, state, bytes, arrived_at, kept_at) ON mail TO contactd_reader;
+GRANT SELECT ON mail_secret TO contactd_daemon, contactd_worker;
 
 -- PostgreSQL lets everybody make temporary tables, and before 15 others too. Whoever may not change that is warned and
 -- goes on: docs/security.rst has the command for a superuser.

@@ -74,3 +74,7 @@ SELECT body FROM mail_piece WHERE mail = $1::text::uuid AND n = $2;
 -- name: erase_mail
 -- $1 id of audit_mail bigint
 SELECT erase_mail($1);
+
+-- name: mail_secrets
+-- The newest, which signs, first.
+SELECT key FROM mail_secret ORDER BY id DESC;
