@@ -44,7 +44,7 @@ call:
 	@$(VENV)/python -m tests.lab.call
 
 test:
-	$(BOOTSTRAP) asterisk postgresql-tls sipp promtool minimodem sox espeak-ng dovecot
+	$(BOOTSTRAP) asterisk postgresql-tls sipp promtool minimodem sox espeak-ng dovecot postfix
 	@$(VENV)/python -m pytest -n $(TESTJOBS) --dist loadfile $(TESTARGS)
 
 lint:

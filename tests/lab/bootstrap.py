@@ -136,10 +136,12 @@ def bring(name: str) -> None:
         next(postgres.tls_candidates())
     elif name == "dovecot":
         brought.find()
+    elif name == "postfix":
+        brought.postfix()
     elif name in debs.TOOLS:
         debs.tool(name)
     else:
-        known = ", ".join(("asterisk", "postgresql-tls", "dovecot", *debs.TOOLS))
+        known = ", ".join(("asterisk", "postgresql-tls", "dovecot", "postfix", *debs.TOOLS))
         raise LabError(f"the lab knows no {name}; it brings {known}")
 
 

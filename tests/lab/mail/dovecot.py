@@ -50,8 +50,8 @@ class Dovecot:
         self.log = self.folder / "dovecot.log"
         self.ca = self.folder / "certificate.pem"
         self._capability = capability
-        self._reserved = (ports.reserve(), ports.reserve())
-        self.port, self.tls_port = (one.first for one in self._reserved)
+        self._reserved = (ports.reserve(), ports.reserve(), ports.reserve())
+        self.port, self.tls_port, self.lmtp_port = (one.first for one in self._reserved)
         self._process: Process | None = None
         self._base: Path | None = None
 
@@ -75,7 +75,7 @@ class Dovecot:
         if not who.can("-w", self.folder):
             raise LabError(f"{self.folder} is out of reach of the user that Dovecot runs as: give a folder below /tmp")
         if not self.ca.exists():
-            _certificate(self.ca, self.folder / "key.pem", who)
+            certificate(self.ca, self.folder / "key.pem", who)
         signing = self.folder / "tokens/default/HS256/default"
         signing.parent.mkdir(parents=True, exist_ok=True)
         signing.write_text(base64.b64encode(_SIGNING_KEY).decode())
@@ -161,6 +161,7 @@ class Dovecot:
             "TOKENS": self.folder / "tokens",
             "PORT": self.port,
             "TLS_PORT": self.tls_port,
+            "LMTP_PORT": self.lmtp_port,
             "CERTIFICATE": self.ca,
             "KEY": self.folder / "key.pem",
             "CAPABILITY": f"imap_capability = {self._capability}" if self._capability else "",
@@ -188,7 +189,7 @@ def _base64url(data: bytes) -> bytes:
     return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
-def _certificate(certificate: Path, key: Path, who: Account) -> None:
+def certificate(path: Path, key: Path, who: Account) -> None:
     """For 127.0.0.1, signed by itself."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "lab mail server")])
@@ -211,9 +212,9 @@ def _certificate(certificate: Path, key: Path, who: Account) -> None:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
     )
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    for path in (key, certificate):
-        os.chown(path, who.uid, who.gid)
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    for file in (key, path):
+        os.chown(file, who.uid, who.gid)
 
 
 def trusting(server: Dovecot) -> ssl.SSLContext:
