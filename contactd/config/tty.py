@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from contactd.config.problems import Key, Problems
 from contactd.config.sections import Line, Sections
@@ -34,10 +34,25 @@ def check_tty(sections: Sections, lines: Mapping[str, Line], into: Problems) -> 
     ):
         what = f'no agent has the skill "{tty.skill}"'
         into.add(("tty", "skill"), what, "Give it to who serves calls of text, or such a call waits for ever")
-    for at, sound in dict.fromkeys(_heard(sections, [lines[one] for one in tty.numbers if one in lines])):
+    # Whose record it says may dial any number; who presses a key has heard what came before.
+    read = lines.values() if tty.by_record else [lines[one] for one in tty.numbers if one in lines]
+    for at, sound in dict.fromkeys(_heard(sections, read)):
         if sound not in tty.texts:
             what = f'callers on text telephones come here, and nothing is to be written in place of the sound "{sound}"'
             into.add(at, what, f'Add "{sound}" = "..." to [tty.texts]')
+
+
+def _by_key(sections: Sections, but: Collection[str]) -> Iterator[str]:
+    """The queues into which callers come who chose text by a key, in a menu or a flow."""
+    menus = (
+        menu.choices[key]
+        for menu in sections.menus.values()
+        for key, needs in menu.needs.items()
+        if needs.text and key in menu.choices
+    )
+    nodes = (node for flow in sections.flows.values() for node in flow.nodes.values())
+    chosen = (*menus, *(node.queue for node in nodes if isinstance(node, Queue) and node.text))
+    yield from (queue for queue in dict.fromkeys(chosen) if queue not in but)
 
 
 def _heard(sections: Sections, lines: Iterable[Line]) -> Iterator[tuple[Key, str]]:
@@ -65,7 +80,7 @@ def _heard(sections: Sections, lines: Iterable[Line]) -> Iterator[tuple[Key, str
                 flows[node.flow] = None
                 left.append(node.flow)
             yield from ((("flows", flow, "nodes", name), sound) for sound in sounds_in([node]))
-    for queue_id in queues:
+    for queue_id in (*queues, *_by_key(sections, queues)):
         queue = sections.queues.get(QueueId(queue_id))
         if queue is not None:
             yield from ((("queues", queue_id, "welcome"), sound) for sound in queue.welcome)

@@ -125,6 +125,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Queue -> who last handled this party's contact there."""
     recording: bool | None = None
     """What the party said to being recorded; None: nothing. Of several parties: False when one of them refused."""
+    text: bool = False
+    """The party calls from a text telephone."""
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True, gc=False):

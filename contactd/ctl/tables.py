@@ -218,11 +218,16 @@ def show_contacts(contacts: list[dict[str, Any]]) -> None:
     )
     for c in contacts:
         table.add_row(
-            *(c["id"] if wide else c["id"][:SHORT], c["state"], c["queue"] or "", c["dnis"]),
+            *(c["id"] if wide else c["id"][:SHORT], _state(c), c["queue"] or "", c["dnis"]),
             *([_span(c["here_s"])] if wide else []),
             *(_span(c["waited_s"]), _guess(c["estimated_wait"]), _span(c["talking_s"]), _with(c)),
         )
     print_table(table, "no contacts now; contactctl contacts --past 20 shows the latest")
+
+
+def _state(contact: dict[str, Any]) -> str:
+    """And what brings the words, of a call whose words are text."""
+    return f"{contact['state']} ({contact['text']})" if contact.get("text") else str(contact["state"])
 
 
 def _with(contact: dict[str, Any]) -> str:

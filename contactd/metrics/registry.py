@@ -151,6 +151,24 @@ VOICEMAIL_OLDEST_SECONDS = Gauge(
     ["queue"],
     registry=REGISTRY,
 )
+TEXT_CALLS = Gauge("contactd_text_calls", "Calls whose words are text, just now.", registry=REGISTRY)
+TEXTS = Counter(
+    "contactd_texts", "Calls that became calls of text, by how that came out.", ["found_by"], registry=REGISTRY
+)
+TEXT_REFUSED = Counter(
+    "contactd_text_refused",
+    "Callers on text telephones who were answered by voice, by why: edition (of the dialplan), at_once, no_audio.",
+    ["why"],
+    registry=REGISTRY,
+)
+for _why in ("edition", "at_once", "no_audio"):
+    TEXT_REFUSED.labels(_why)
+TEXT_CHARACTERS = Counter(
+    "contactd_text_characters",
+    "Characters written in calls of text, by who wrote; unsure: read, and rather wrong than right.",
+    ["author", "read"],
+    registry=REGISTRY,
+)
 RECORDING_FREE_BYTES = Gauge(
     "contactd_recording_free_bytes", "What is left where recordings come from and go to.", ["folder"], registry=REGISTRY
 )

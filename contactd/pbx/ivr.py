@@ -63,6 +63,8 @@ class Menu:
     """By the key."""
     callbacks: frozenset[str] = frozenset()
     """Keys of callers who want to be called back."""
+    texts: frozenset[str] = frozenset()
+    """Keys of callers on text telephones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def entries_of(settings: Settings) -> dict[str, Entry]:
                     tries=menu.tries,
                     needs=settings.needs_of(line.target),
                     callbacks=frozenset(key for key, needs in menu.needs.items() if needs.callback),
+                    texts=frozenset(key for key, needs in menu.needs.items() if needs.text),
                 )
             case "flow":
                 found[number] = FlowEntry(flows[line.target], flows, partial(place_of, settings.speech))
@@ -222,7 +225,8 @@ class Reception:
             language = self._recogniser.prompts_in(known.language) if known is not None else None
             if language is not None:
                 await session.set_variable("CHANNEL(language)", language)
-            desk = await self._text_desk(session, contact, pbx, dnis)
+            found_by = self._texts.found_by(dnis, known)
+            desk = await self._text_desk(session, contact, pbx, found_by) if found_by is not None else None
             call: dict[str, Value] = {
                 "dialled": dnis,
                 "language": known.language if known is not None else None,
@@ -235,7 +239,9 @@ class Reception:
             went = await self._through(session, entry, contact, facts, desk)
             if went is None:
                 return
-            queue, chosen = went
+            queue, chosen, by_key = went
+            if by_key and desk is None:
+                desk = await self._text_desk(session, contact, pbx, FoundBy.KEY)
             if desk is not None:
                 await desk.close()
                 chosen = together(chosen, self._texts.needs())
@@ -268,15 +274,15 @@ class Reception:
         contact: ContactId,
         facts: Facts,
         desk: TextDesk | None,
-    ) -> tuple[QueueId, Needs | None] | None:
-        """What the caller meets, to the queue and what they need there; None: the call is over."""
+    ) -> tuple[QueueId, Needs | None, bool] | None:
+        """What the caller meets, to the queue, what they need there, and whether they chose text; None: it is over."""
         if isinstance(entry, Menu):
             labels = {queue: section.label for queue, section in self._texts.settings.queues.items()}
             choice, queue = await (desk.menu(entry, labels) if desk is not None else self._menu(session, entry))
             self._chose(inp.MenuAnswered(contact=contact, menu=entry.id, choice=choice, queue=queue), entry)
-            return queue, entry.needs.get(choice)
+            return queue, entry.needs.get(choice), choice in entry.texts
         if not isinstance(entry, FlowEntry):
-            return entry, None
+            return entry, None, False
         carry_out = desk.carry_out if desk is not None else None
         left = session.request.args[5] if len(session.request.args) > 5 else ""
         end = await go_through(session, entry, contact, facts, self._circle.put, self._places, left, carry_out)
@@ -286,13 +292,13 @@ class Reception:
             await session.command("HANGUP")
             return None
         self._circle.put(inp.MenuAnswered(contact=contact, menu=entry.flow.id, choice="", queue=end.queue))
-        return end.queue, end.needs
+        return end.queue, end.needs, end.text
 
-    async def _text_desk(self, session: AgiSession, contact: ContactId, pbx: PbxId, dnis: str) -> TextDesk | None:
-        """Of a number for text; None for all others, and where the text leg did not come about."""
-        if not self._texts.is_text(dnis):
-            return None
-        talk = await self._legs.open(session, contact, pbx, FoundBy.NUMBER)
+    async def _text_desk(
+        self, session: AgiSession, contact: ContactId, pbx: PbxId, found_by: FoundBy
+    ) -> TextDesk | None:
+        """None where the text leg did not come about: the call goes on by voice."""
+        talk = await self._legs.open(session, contact, pbx, found_by)
         if talk is None:
             return None
         desk = TextDesk(session, talk, self._texts)

@@ -45,6 +45,8 @@ class Record:
     light: bool
     agents: Mapping[QueueId, AgentId]
     recording: bool | None = None
+    text: bool = False
+    """The party's medium is a text telephone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ class Directory:
                 row["light"],
                 dict(zip(row["queues"], row["agents"], strict=True)),
                 row["recording"],
+                row["text"],
             )
             for row in rows
         ]

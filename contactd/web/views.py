@@ -149,6 +149,8 @@ def contacts_view(floor: LiveFloor, now: Instant) -> list[dict[str, Any]]:
         {
             "id": contact.id,
             "medium": contact.medium,
+            # What brings the words of a call whose words are text; null: it is spoken.
+            "text": contact.text,
             "state": contact.state,
             "queue": contact.queue,
             "agent": contact.agent,

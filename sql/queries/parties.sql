@@ -6,10 +6,10 @@ WITH met AS MATERIALIZED (
     SELECT party FROM meet_party($1::text::uuid, $2::bytea[], $3::text, $4::bytea, $5::text) AS party
 )
 SELECT m.party::text AS party, coalesce(f.vip, false) AS vip, f.language, coalesce(f.light, true) AS light,
-       coalesce(last.queues, '{}') AS queues, coalesce(last.agents, '{}') AS agents, said.recording
+       coalesce(last.queues, '{}') AS queues, coalesce(last.agents, '{}') AS agents, said.recording, coalesce(f.text, false) AS text
 FROM met m
 LEFT JOIN LATERAL (
-    SELECT bool_or(p.vip) AS vip, bool_and(p.light) AS light,
+    SELECT bool_or(p.vip) AS vip, bool_or(p.medium = 'tty') AS text, bool_and(p.light) AS light,
            (array_agg(p.language ORDER BY (p.id = m.party) DESC, p.id) FILTER (WHERE p.language IS NOT NULL))[1] AS language
     FROM party_family(m.party) AS member JOIN party p ON p.id = member
 ) AS f ON true
@@ -33,10 +33,10 @@ LEFT JOIN LATERAL (
 -- The same of one party that somebody named: of the one it was merged into. No row: there is none. $1 party text (a uuid),
 -- $2 days int
 SELECT m.party::text AS party, f.vip, f.language, f.light,
-       coalesce(last.queues, '{}') AS queues, coalesce(last.agents, '{}') AS agents, said.recording
+       coalesce(last.queues, '{}') AS queues, coalesce(last.agents, '{}') AS agents, said.recording, coalesce(f.text, false) AS text
 FROM (SELECT party_root($1::text::uuid) AS party) AS m
 JOIN LATERAL (
-    SELECT bool_or(p.vip) AS vip, bool_and(p.light) AS light,
+    SELECT bool_or(p.vip) AS vip, bool_or(p.medium = 'tty') AS text, bool_and(p.light) AS light,
            (array_agg(p.language ORDER BY (p.id = m.party) DESC, p.id) FILTER (WHERE p.language IS NOT NULL))[1] AS language
     FROM party_family(m.party) AS member JOIN party p ON p.id = member
 ) AS f ON m.party IS NOT NULL

@@ -32,6 +32,21 @@ def test_a_sound_that_such_a_caller_would_not_hear_needs_a_text(tmp_path: Path) 
     assert settings.tty.numbers == (number,)
 
 
+def test_whose_record_it_says_reads_on_every_number_and_who_presses_a_key_in_its_queue(tmp_path: Path) -> None:
+    table = sample()
+    table["tty"] = {"by_record": True}
+    every = told(tmp_path, table)
+    del table["tty"]
+    menu = next(iter(table["menus"].values()))
+    key, queue = next(iter(menu["choices"].items()))
+    menu["needs"] = {key: {"text": True}}
+    table["queues"][queue]["welcome"] = ["custom/only-there"]
+    chosen = told(tmp_path, table)
+    assert all(f'in place of the sound "{sound}"' in every for sound in menu["prompt"])
+    assert 'in place of the sound "custom/only-there"' in chosen
+    assert not any(f'in place of the sound "{sound}"' in chosen for sound in menu["prompt"])
+
+
 def test_what_does_not_fit_is_told_with_its_remedy(tmp_path: Path) -> None:
     table = sample()
     echo = next(one for one, text in table["lines"].items() if text == "echo")

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from contactd.core.text import Author
+from types import SimpleNamespace
+from typing import Any, cast
+
+from contactd.config.sections import Tty
+from contactd.core.contact import Known
+from contactd.core.text import Author, FoundBy
 from contactd.pbx.text.conversation import PIECE_S, Conversation, Heard
+from contactd.pbx.text.office import Texts
 from contactd.pbx.text.reading import keys_of
 
 
@@ -111,3 +117,14 @@ def test_answers_are_digits_words_or_names() -> None:
     assert keys_of("ORDER 47 11 GA") == "4711"
     assert keys_of("ONE TWO POUND GA") == "12#"
     assert keys_of("YES PLEASE GA") == "1" and keys_of("I HAVE NO IDEA GA") == ""
+
+
+def test_a_call_is_known_by_its_number_or_by_the_record_where_that_is_wished() -> None:
+    def texts(**tty: Any) -> Texts:
+        return Texts(cast(Any, None), cast(Any, SimpleNamespace(tty=Tty(**tty))))
+
+    deaf, hearing = Known(text=True), Known()
+    both = texts(numbers=("5010",), by_record=True)
+    assert both.found_by("5010", None) is FoundBy.NUMBER and both.found_by("5010", deaf) is FoundBy.NUMBER
+    assert both.found_by("5001", deaf) is FoundBy.RECORD and both.found_by("5001", hearing) is None
+    assert texts(numbers=("5010",)).found_by("5001", deaf) is None

@@ -206,6 +206,19 @@ async def test_what_is_not_named_stays_and_what_is_empty_is_cleared(desk: asyncp
     assert await parties.find(desk, vault, ME, "phone", NUMBER) == []
 
 
+async def test_a_caller_whose_medium_is_a_text_telephone_is_known_by_it(
+    database: str, desk: asyncpg.Connection, vault: Vault
+) -> None:
+    one = await customer(desk, vault, ("phone", NUMBER), name="Anna")
+    async with directory(database) as asked:
+        (found,) = await asked.arrives(vault, "phone", NUMBER, days=0, make=True)
+        assert not found.text
+        await party_changes.change(desk, vault, ME, one, Edit(medium="tty"))
+        (found,) = await asked.arrives(vault, "phone", NUMBER, days=0, make=True)
+        known = await asked.known(one, days=0)
+    assert found.text and known is not None and known.text
+
+
 async def test_consents_have_a_history(desk: asyncpg.Connection, vault: Vault) -> None:
     one = await customer(desk, vault)
     await party_changes.consent(desk, ME, one, "recording", "phone", given=True)

@@ -14,7 +14,7 @@ from tests.system.centre import AGENT_HZ, CALLER_HZ, Centre
 from tests.system.telling import kinds
 from tests.system.texting import Terminal, TtyCaller
 
-TTY, VOICE = "5000", "5001"
+TTY, VOICE, CHOOSE = "5000", "5001", "5003"
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +25,9 @@ async def texting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cen
         daemon = centre.stack.daemon
         toml = daemon.config.read_text()
         toml = toml.replace("[agents.bilal]\n", "[agents.bilal]\nskills = { tty = 5 }\n")
+        toml = toml.replace("[lines]\n", f'[lines]\n{CHOOSE} = "menu:choose"\n')
+        toml += '[menus.choose]\nprompt = ["hello"]\ndefault_choice = "sales"\n'
+        toml += 'choices = { 1 = "sales", 9 = "sales" }\nneeds.9 = { text = true }\n'
         texts = '"hello" = "HELLO."\n"digits/1" = "FOR SALES TYPE 1."\n"digits/2" = "FOR SUPPORT TYPE 2."\n'
         toml += f'[tty]\nnumbers = ["{TTY}"]\nskill = "tty"\n[tty.texts]\n{texts}[glossary]\nTMW = "tomorrow"\n'
         daemon.write(toml)
@@ -141,6 +144,37 @@ async def test_an_agent_hears_who_speaks_and_is_heard_by_who_types(centre: Centr
         await caller.call.wait_gone()
         acts = [line for line in centre.stack.daemon.ctl("audit", contact).stdout.splitlines() if "voice" in line]
         assert len(acts) == 3
+
+
+async def test_a_key_makes_a_call_one_of_text(centre: Centre) -> None:
+    await centre.duty("anna")
+    async with TtyCaller.dial(centre, CHOOSE) as caller:
+        caller.call.press("9")
+        await caller.reads("PLEASE HOLD FOR AN AGENT.")
+        (contact,) = centre.contacts()
+        assert (contact["text"], contact["queue"]) == ("tty", "sales")
+        assert f"{contact['state']} (tty)" in centre.stack.daemon.ctl("contacts").stdout
+        assert [fact.body["found_by"] for fact in centre.facts("kind = 'TextBegun'")] == ["key"]
+        # anna is ready, and has not what a call of text needs.
+        assert contact["state"] == "waiting"
+
+
+async def test_one_more_than_at_once_is_answered_by_voice(centre: Centre) -> None:
+    daemon = centre.stack.daemon
+    before = daemon.config.read_text()
+    async with TtyCaller.dial(centre, TTY) as caller:
+        await caller.reads("WELCOME.")
+        daemon.write(before.replace("[tty]\n", "[tty]\nat_once = 1\n"))
+        daemon.hup()
+        await centre.until(lambda: daemon.log.read_text().count("configuration_loaded") > 1, "the limit to be read")
+        try:
+            async with TtyCaller.dial(centre, TTY):
+                await centre.until(lambda: "text_refused" in daemon.log.read_text(), "the second to be refused")
+                await centre.until(lambda: len(centre.contacts()) == 2, "both to be there")
+                assert sorted(str(one["text"]) for one in centre.contacts()) == ["None", "tty"]
+        finally:
+            daemon.write(before)
+            daemon.hup()
 
 
 async def test_whose_number_is_not_for_text_hears_everything_as_before(centre: Centre) -> None:

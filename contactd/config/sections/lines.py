@@ -16,6 +16,8 @@ class MenuNeeds(Struct, frozen=True, kw_only=True):
     """The caller goes before those who have waited for up to so much longer."""
     callback: bool = False
     """The caller is asked for a number and called back, instead of waiting on the line (docs/callback.rst)."""
+    text: bool = False
+    """For callers on a text telephone: from here on the call's words are text (docs/tty.rst)."""
     agent: words.Agent | None = None
     """The agent whom the caller prefers, and waits for alone while the queue's ``sticky_s`` lasts."""
     skills: dict[words.Skill, words.Level] = {}

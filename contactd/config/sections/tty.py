@@ -22,6 +22,11 @@ class Tty(Struct, frozen=True, kw_only=True):
     numbers: tuple[words.Dialled, ...] = ()
     """The numbers of ``lines`` that are for text: who dials one is answered in it, in the same menus, flows and
     queues."""
+    by_record: bool = False
+    """Whether a customer whose record names ``tty`` as the medium is answered in text on every number."""
+    at_once: Annotated[int, Meta(ge=1, le=50, description="a number of calls, 1 to 50")] = 40
+    """So many calls of text at once; whoever comes then is answered by voice. Each takes half a hundredth of a
+    processor core, and one of the 50 audio connections."""
     skill: Annotated[words.Skill, Meta(examples=["tty"])] | None = None
     """What an agent needs for a call of text, at any level. Left out: nothing beyond the queue's."""
     answer_s: Annotated[int, Meta(ge=5, le=300, description="seconds, 5 to 300")] = 45

@@ -148,6 +148,8 @@ class Queue(_Node, frozen=True, kw_only=True, tag="queue"):
     """Whom the caller prefers."""
     boost_s: Annotated[int, Meta(ge=0, le=86400, description="seconds, 0 to 86400")] = 0
     """The caller goes before those who have waited for up to so much longer."""
+    text: bool = False
+    """For callers on a text telephone: from here on the call's words are text."""
 
 
 class HangUp(_Node, frozen=True, kw_only=True, tag="hang_up"):

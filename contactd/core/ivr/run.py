@@ -73,6 +73,8 @@ _Asking = Generator[Step, str, str]
 class ToQueue:
     queue: QueueId
     needs: Needs
+    text: bool = False
+    """From here on the call's words are text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class Run:
             match node:
                 case Queue():
                     needs = Needs(skills=dict(node.skills), preferred_agent=node.agent, boost_s=node.boost_s)
-                    return ToQueue(node.queue, needs)
+                    return ToQueue(node.queue, needs, text=node.text)
                 case HangUp():
                     return Over()
                 case Return():

@@ -73,12 +73,20 @@ def _answering(host: Subject, settings: Settings, *, runs: bool) -> Iterator[boo
             )
 
 
+def _texts(settings: Settings) -> bool:
+    """Whether anybody is answered in text."""
+    menus = (needs for menu in settings.menus.values() for needs in menu.needs.values())
+    nodes = (node for flow in settings.flows.values() for node in flow.nodes.values())
+    tty = settings.tty
+    return bool(tty.numbers) or tty.by_record or any(getattr(one, "text", False) is True for one in (*menus, *nodes))
+
+
 def modules_for(settings: Settings, remotes: list[str]) -> dict[str, dict[str, str]]:
     """What this configuration asks of the PBX beyond what every dialplan needs."""
     asked = {
         "record-modules": (records(settings), RECORD_MODULES),
         "remote-modules": (bool(remotes), REMOTE_MODULES),
-        "text-modules": (bool(settings.tty.numbers), TEXT_MODULES | AUDIO_MODULES),
+        "text-modules": (_texts(settings), TEXT_MODULES | AUDIO_MODULES),
         "listen-modules": (bool(settings.supervisors), LISTEN_MODULES),
     }
     return {finding: modules for finding, (wanted, modules) in asked.items() if wanted}

@@ -19,6 +19,8 @@ _LOST_SHIFT = "+-"
 PIECE_S = 2.0
 """What was written for so long is kept: no more than this is lost when contactd is killed."""
 LONGEST_PIECE = 200
+UNSURE = 50
+"""In percent: below, a character is rather wrong than right."""
 LONGEST_HELD = 2_000
 """Characters of an agent's that wait for the caller's GA: more than anybody types meanwhile."""
 

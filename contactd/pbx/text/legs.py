@@ -15,6 +15,7 @@ from contactd.core.contact import ContactState
 from contactd.core.ids import ContactId, PbxId
 from contactd.core.text import Carrier, FoundBy
 from contactd.engine.circle import Circle
+from contactd.metrics import TEXT_REFUSED
 from contactd.pbx.agi_session import AgiSession
 from contactd.pbx.audio_session import AudioSession
 from contactd.pbx.audiosocket import AudioSocketServer
@@ -42,6 +43,11 @@ async def load() -> None:
     await asyncio.to_thread(importlib.import_module, "contactd.pbx.text.line")
 
 
+def _refused(event: str, why: str, contact: ContactId, pbx: PbxId, remedy: str) -> None:
+    TEXT_REFUSED.labels(why).inc()
+    log.warning(event, contact=contact, pbx=pbx, why=why, remedy=remedy)
+
+
 class Legs:
     """open() one beside a caller; attach() what the dialplan brings."""
 
@@ -54,12 +60,14 @@ class Legs:
     async def open(self, session: AgiSession, contact: ContactId, pbx: PbxId, found_by: FoundBy) -> Talk | None:
         """Put a text leg beside the caller who is in this session; None when it does not come about."""
         if self._circle.floor.state.editions.get(pbx, 0) < EDITION:
-            log.warning(
-                "text_refused",
-                contact=contact,
-                pbx=pbx,
-                remedy="The caller is answered by voice: copy the newest extensions_contactd.conf to the PBX.",
+            remedy = "The caller is answered by voice: copy the newest extensions_contactd.conf to the PBX."
+            _refused("text_refused", "edition", contact, pbx, remedy)
+            return None
+        if self._texts.get(contact) is None and len(self._texts) >= self._texts.settings.tty.at_once:
+            remedy = (
+                "The caller is answered by voice: raise at_once of [tty], if the machine has processor time to spare."
             )
+            _refused("text_refused", "at_once", contact, pbx, remedy)
             return None
         await load()
         known = self._circle.floor.contacts.get(contact)
@@ -74,13 +82,11 @@ class Legs:
             leg = f"Local/leg*{call}@{CONTEXT}/n,exten,{CONTEXT},ear*{call},1,,a"
             await session.command("EXEC", "Originate", leg)
         if not await talk.line.wait_connected(AUDIO_WAIT_S):
-            log.warning(
-                "text_leg_missing",
-                contact=contact,
-                pbx=pbx,
-                remedy="The caller is answered by voice. See Asterisk's log for [contactd-text], and that the PBX"
-                " reaches contactd's AudioSocket (contactctl doctor).",
+            remedy = (
+                "The caller is answered by voice. See Asterisk's log for [contactd-text], and that the PBX reaches"
+                " contactd's AudioSocket (contactctl doctor)."
             )
+            _refused("text_leg_missing", "no_audio", contact, pbx, remedy)
             return None
         # Callers put the handset onto the coupler, or look up, when the light shows that somebody has answered.
         await session.wait_for_digit(BEFORE_MS)

@@ -10,14 +10,15 @@ from contactd.config import Settings
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.announcements import Said
-from contactd.core.contact import ContactState, Needs
+from contactd.core.contact import ContactState, Known, Needs
 from contactd.core.errors import ContactdError
 from contactd.core.ids import ContactId, PbxId
 from contactd.core.step import Step
 from contactd.core.text import Carrier, FoundBy, MessageId
 from contactd.engine.circle import Circle
 from contactd.engine.inbox import Words
-from contactd.pbx.text.conversation import Piece
+from contactd.metrics import TEXT_CALLS, TEXT_CHARACTERS, TEXTS
+from contactd.pbx.text.conversation import UNSURE, Piece
 from contactd.pbx.text.talk import Talk
 from contactd.pbx.text.wording import announced, apart
 from contactd.store.transcripts import Written, body_of
@@ -41,8 +42,11 @@ class Texts:
     def __len__(self) -> int:
         return len(self.talks)
 
-    def is_text(self, dnis: str) -> bool:
-        return dnis in self.settings.tty.numbers
+    def found_by(self, dnis: str, known: Known | None) -> FoundBy | None:
+        """How a call that has just come is known to be one of text; None: it is none, as far as anybody knows."""
+        if dnis in self.settings.tty.numbers:
+            return FoundBy.NUMBER
+        return FoundBy.RECORD if self.settings.tty.by_record and known is not None and known.text else None
 
     def get(self, contact: ContactId) -> Talk | None:
         return self.talks.get(contact)
@@ -61,6 +65,8 @@ class Texts:
         known = self.talks.get(contact)
         if known is None:
             known = self.talks[contact] = Talk(contact, pbx, self._circle.clock.now, self._kept)
+            TEXT_CALLS.set(len(self.talks))
+            TEXTS.labels(found_by).inc()
             self._circle.put(inp.TextFound(contact=contact, carrier=Carrier.TTY, found_by=found_by))
         return known
 
@@ -99,6 +105,7 @@ class Texts:
     def _end(self, contact: ContactId) -> None:
         talk = self.talks.pop(contact, None)
         if talk is not None:
+            TEXT_CALLS.set(len(self.talks))
             talk.end()
 
     def announce(self, contact: ContactId, said: Sequence[Said]) -> bool:
@@ -129,6 +136,9 @@ class Texts:
 
     def _kept(self, contact: ContactId, piece: Piece) -> None:
         self._count += 1
+        unsure = sum(one < UNSURE for one in piece.sure)
+        TEXT_CHARACTERS.labels(piece.author, "unsure").inc(unsure)
+        TEXT_CHARACTERS.labels(piece.author, "sure").inc(len(piece.text) - unsure)
         message = MessageId(f"{round(piece.at * 1e6):017d}-{self._count % 1_000_000:06d}{secrets.token_hex(2)}")
         written = Written(text=piece.text, at_ms=tuple(piece.at_ms), sure=tuple(piece.sure))
         self._circle.put(

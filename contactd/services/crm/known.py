@@ -56,4 +56,5 @@ def known_of(
         skills=skills,
         boost_s=customers.vip_boost_s if record.vip else 0,
         agents=dict(record.agents),
+        text=record.text,
     )

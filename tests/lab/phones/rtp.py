@@ -22,7 +22,8 @@ from tests.lab.phones.line import LOOPBACK
 from tests.lab.phones.raw import RawCall, raw_invite
 from tests.lab.tty.line import PACKET, RATE_HZ, Samples
 
-_PCMU = 0
+_PCMU, _EVENTS = 0, 101
+_KEYS = "0123456789*#"
 _HEADER = struct.Struct("!BBHII")
 _SILENT = b"\xff" * PACKET
 
@@ -56,6 +57,7 @@ class RtpCall:
         self._socket = out
         self._far: tuple[str, int] | None = None
         self._to_say: deque[bytes] = deque()
+        self._to_press: deque[str] = deque()
         self._streams: dict[int, dict[int, bytes]] = {}
         self._over = threading.Event()
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._listen, self._talk)]
@@ -84,6 +86,10 @@ class RtpCall:
     def say(self, samples: Samples) -> None:
         data = to_mulaw(samples)
         self._to_say.extend(data[at : at + PACKET].ljust(PACKET, b"\xff") for at in range(0, len(data), PACKET))
+
+    def press(self, keys: str) -> None:
+        """As RFC 4733 has it, in place of the sound."""
+        self._to_press.extend(keys)
 
     async def said(self) -> None:
         """Until all of it is on its way."""
@@ -126,15 +132,24 @@ class RtpCall:
 
     def _talk(self) -> None:
         assert self._far is not None
-        source, count, due = secrets.randbits(32), 0, time.monotonic()
+        source, count, sequence, due = secrets.randbits(32), 0, 0, time.monotonic()
         while not self._over.is_set():
-            data = self._to_say.popleft() if self._to_say else _SILENT
-            header = _HEADER.pack(0x80, _PCMU, count & 0xFFFF, count * PACKET & 0xFFFFFFFF, source)
-            with contextlib.suppress(OSError):
-                self._socket.sendto(header + data, self._far)
-            count += 1
-            due += PACKET / RATE_HZ
-            time.sleep(max(0.0, due - time.monotonic()))
+            sending = [(_PCMU, count, self._to_say.popleft() if self._to_say else _SILENT)]
+            if self._to_press:
+                key = _KEYS.index(self._to_press.popleft())
+                # A tenth of a second, its end told three times, and a pause behind it.
+                tail = [(5, 0x80)] * 3
+                pressed = [struct.pack("!BBH", key, end, n * PACKET) for n, end in [(n, 0) for n in range(1, 6)] + tail]
+                sending = [(_EVENTS, count, one) for one in pressed]
+                sending += [(_PCMU, count + len(pressed) + n, _SILENT) for n in range(5)]
+            for kind, stamp, data in sending:
+                header = _HEADER.pack(0x80, kind, sequence & 0xFFFF, stamp * PACKET & 0xFFFFFFFF, source)
+                with contextlib.suppress(OSError):
+                    self._socket.sendto(header + data, self._far)
+                sequence += 1
+                due += PACKET / RATE_HZ
+                time.sleep(max(0.0, due - time.monotonic()))
+            count = sending[-1][1] + 1
 
 
 @contextlib.asynccontextmanager
@@ -146,7 +161,8 @@ async def rtp_call(target: str, *, port: int, caller: str = "raw") -> AsyncItera
         out.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         sdp = (
             f"v=0\r\no=- 1 1 IN IP4 {LOOPBACK}\r\ns=-\r\nc=IN IP4 {LOOPBACK}\r\nt=0 0\r\n"
-            f"m=audio {out.getsockname()[1]} RTP/AVP {_PCMU}\r\na=rtpmap:{_PCMU} PCMU/{RATE_HZ}\r\na=ptime:20\r\n"
+            f"m=audio {out.getsockname()[1]} RTP/AVP {_PCMU} {_EVENTS}\r\na=rtpmap:{_PCMU} PCMU/{RATE_HZ}\r\n"
+            f"a=rtpmap:{_EVENTS} telephone-event/{RATE_HZ}\r\na=ptime:20\r\n"
         ).encode()
         sender = f"<sip:{caller}@{LOOPBACK}>".encode()
         async with raw_invite(target, port=port, from_=sender, sdp=sdp) as raw:
