@@ -53,10 +53,12 @@ from contactd.services.speech import Speaker, SpeechFailed
 from contactd.services.supervising.auditing import ListeningAudit
 from contactd.store import case_watch, jobs, outbox, voicemail
 from contactd.store.audit import AuditTrail, Entry, Who
+from contactd.store.desk import DeskStore
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, FloorRow, Journal, open_pool
 from contactd.store.parties import Directory, open_directory_pool
 from contactd.web import Lobby, Promised, Surface, serve_control, serve_standby, serve_web
+from contactd.web.desk import DeskDoor
 from contactd.web.tail import Tail
 
 log = structlog.get_logger()
@@ -65,6 +67,7 @@ Task = Callable[[], Coroutine[Any, Any, None]]
 _DRAIN_S = 5.0
 _CRM_POOL = 2
 """Connections for looking callers up; each answers some hundred a second."""
+_DESK_POOL = 3
 _SPEAK_FIRST_S = 30.0
 """How long a start waits for texts that were never spoken; well below TimeoutStartSec."""
 _KEEP_S = 2.0
@@ -130,7 +133,7 @@ class Daemon:
                 appender,
                 Clock(),
                 # Made below, with the circle.
-                publish=lambda steps: _publish(steps, measured, tail, notices, voice, listened),
+                publish=lambda steps: _publish(steps, measured, tail, notices, voice, listened, *desks),
                 act=lambda command: voice.act(command),
                 still_ours=watch.still_ours,
                 row_of=keeper,
@@ -145,6 +148,7 @@ class Daemon:
             voice = Voice(settings, circle, recogniser, calling, accepting=lambda: not spool.full, audit=trail.put)
             tail = Tail(floor)
             listened = ListeningAudit(trail.put)
+            desks: list[DeskDoor] = []
             notices, kept = Notices(), RecordingWatch(lambda: reload.settings)
             mailboxes = Mailboxes(settings, may=lambda: not spool.full)
             read = functools.partial(
@@ -165,7 +169,7 @@ class Daemon:
             teller = Teller(self._systemd, row.epoch, read, lambda: watch.store_away, circle.clock.now)
             hours = _tell_first(circle, settings)
             reload = self._reloading(
-                settings, circle, voice, (recogniser, keeper, mailboxes), hours, journal, teller, trail
+                settings, circle, voice, (recogniser, keeper, mailboxes), desks, hours, journal, teller, trail
             )
             await voice.open(stack, self._insist)
             probes = {"agi": voice.probe, "disk": spool.probe}
@@ -178,6 +182,7 @@ class Daemon:
             if not opened:
                 await self._insist(lambda: stack.enter_async_context(serve_web(lobby, web.listen, web.port)))
             await self._insist(lambda: stack.enter_async_context(serve_control(surface, ctl.socket)))
+            await self._open_desk(stack, surface, settings, desks)
 
             tasks: list[Task] = [
                 circle.run,
@@ -196,6 +201,7 @@ class Daemon:
                 *_table_watches(stack, pool, settings.floor),
                 functools.partial(watch_certificates, _tls_doors(settings)),
                 *voice.tasks(),
+                *(desk.run for desk in desks),
             ]
             self._systemd.ready(teller.text())
             log.info("contactd_started", epoch=row.epoch, seq=row.seq, agi_port=voice.agi.port)
@@ -239,6 +245,7 @@ class Daemon:
         circle: Circle,
         voice: Voice,
         parts: tuple[Recogniser, CallerKeeper, Mailboxes],
+        desks: Sequence[DeskDoor],
         hours: Hours,
         journal: Journal,
         teller: Teller,
@@ -251,6 +258,8 @@ class Daemon:
             voice.reload(new)
             for part in parts:
                 part.reload(new)
+            for desk in desks:
+                desk.reload(new)
             circle.put(inp.ConfigurationLoaded(plan=new.plan()))
             hours.take(calendars_of(new.calendars))
 
@@ -286,6 +295,19 @@ class Daemon:
             log.info("web_opens_later", error=str(error))
             return False
         return True
+
+    async def _open_desk(
+        self, stack: contextlib.AsyncExitStack, surface: Surface, settings: Settings, into: list[DeskDoor]
+    ) -> None:
+        """With connections of its own: nobody who signs in waits for an append, and no append for them."""
+        if not settings.desk.port:
+            return
+        password = settings.secrets.database.password
+        pool = await open_pool(settings.database.dsn, password=password, size=_DESK_POOL, program="contactd desk")
+        stack.callback(pool.terminate)
+        desk = DeskDoor(surface, DeskStore(pool), settings)
+        into.append(desk)
+        await self._insist(lambda: stack.enter_async_context(desk.serve()))
 
     @contextlib.asynccontextmanager
     async def _standing_by(self, lobby: Lobby, socket: str) -> AsyncIterator[None]:
@@ -401,7 +423,7 @@ def _table_watches(stack: contextlib.AsyncExitStack, pool: Any, floor: int) -> I
     yield functools.partial(outbox.watch, pool, floor, hook_metrics)
 
 
-def _publish(steps: Sequence[Step], *told: FloorMetrics | Tail | Notices | Voice | ListeningAudit) -> None:
+def _publish(steps: Sequence[Step], *told: FloorMetrics | Tail | Notices | Voice | ListeningAudit | DeskDoor) -> None:
     for one in told:
         one.publish(steps)
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from contactd.config.announcements import check_announcements
 from contactd.config.calendars import check_calendar
+from contactd.config.desk import check_desk
 from contactd.config.destinations import check_destinations, check_remote_number, takes_messages
 from contactd.config.flows import check_flows
 from contactd.config.lookups import check_lookup, check_lookup_secret
@@ -47,6 +48,7 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     _customers(sections, into)
     check_lookup(sections, into)
     check_webhooks(sections, into)
+    check_desk(sections.desk, into)
     check_mailboxes(sections.mailboxes, into)
     check_retention(sections.retention, sections.privacy, sections.jobs, into)
     check_case_types(sections.case_types, sections.calendars, into)

@@ -111,6 +111,29 @@ WEB_CONNECTIONS_CUT = Counter(
 )
 SIGN_IN_REFUSED = Counter("contactd_sign_in_refused", "Sign-ins refused.", ["reason"], registry=REGISTRY)
 EVENTS = Counter("contactd_events", "Facts by kind.", ["kind"], registry=REGISTRY)
+DESK_SESSIONS = Gauge("contactd_desk_sessions", "Who is signed in at the desk.", registry=REGISTRY)
+DESK_STREAMS = Gauge(
+    "contactd_desk_streams", "Event streams that are open, of desks and of the floor.", ["kind"], registry=REGISTRY
+)
+DESK_REFUSED = Counter(
+    "contactd_desk_refused", "Requests of the desk that were refused, by why.", ["reason"], registry=REGISTRY
+)
+DESK_SIGN_INS = Counter(
+    "contactd_desk_sign_ins", "Sign-ins at the desk, by what came of them.", ["outcome"], registry=REGISTRY
+)
+DESK_CLOSED = Counter(
+    "contactd_desk_streams_closed", "Event streams that we closed, by why.", ["reason"], registry=REGISTRY
+)
+DESK_TOLD = Counter("contactd_desk_events", "Views that were sent to desks.", ["kind"], registry=REGISTRY)
+DESK_FANOUT_SECONDS = Histogram(
+    "contactd_desk_fanout_seconds",
+    "From the end of a turn until all desks whose view it changed have it in their sockets.",
+    buckets=_LAG_BUCKETS,
+    registry=REGISTRY,
+)
+DESK_CERTIFICATE_END = Gauge(
+    "contactd_desk_certificate_expiry_timestamp_seconds", "When the desk's certificate ends.", registry=REGISTRY
+)
 MAILBOX_UP = Gauge("contactd_mailbox_up", "1 while the mailbox is open and fetched.", ["mailbox"], registry=REGISTRY)
 MAILBOX_LOOKED_AT = Gauge(
     "contactd_mailbox_looked_timestamp_seconds",

@@ -36,10 +36,14 @@ _PAUSE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who is at the keyboard. uid: as whom the process runs; login_uid: who logged in before sudo, if it is known."""
+    """Who is at the keyboard. uid: as whom the process runs; login_uid: who logged in before sudo, if it is known.
 
-    uid: int
+    desk: who signed in at the desk, where it is not somebody of this host; uid is None then.
+    """
+
+    uid: int | None
     login_uid: int | None = None
+    desk: str = ""
 
     @classmethod
     def of_process(cls, uid: int, pid: int | str) -> Who:
@@ -54,8 +58,15 @@ class Who:
     def me(cls) -> Who:
         return cls.of_process(os.getuid(), "self")
 
+    @classmethod
+    def at_desk(cls, name: str) -> Who:
+        return cls(None, None, name)
+
     def __str__(self) -> str:
         """Asks the host's user database: not for the circle's thread."""
+        if self.uid is None:
+            # Apart from the users of the host, who may have the same names.
+            return f"desk:{self.desk}"
         if self.login_uid is None:
             return _name(self.uid)
         return f"{_name(self.login_uid)} as {_name(self.uid)}"
@@ -187,6 +198,7 @@ class AuditTrail:
             via=entry.via,
             uid=entry.who.uid if entry.who else None,
             login_uid=entry.who.login_uid if entry.who else None,
+            desk_user=(entry.who.desk or None) if entry.who else None,
             agent_id=entry.agent,
             outcome=entry.outcome,
         )

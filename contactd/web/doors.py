@@ -18,7 +18,7 @@ from contactd.metrics import WEB_CONNECTIONS_CUT
 log = structlog.get_logger()
 
 MOST = 100
-"""Connections at once, of each door: descriptors are for calls."""
+"""Connections at once, of a door that does not say otherwise: descriptors are for calls."""
 FIRST_S = 10.0
 """For a whole request after the connection."""
 _GRACE_S = 2.0
@@ -44,7 +44,7 @@ class _Nonsense(logging.Filter):
 _NONSENSE = _Nonsense()
 
 
-async def open_door(app: web.Application) -> web.AppRunner:
+async def open_door(app: web.Application, most: int = MOST) -> web.AppRunner:
     """The app's runner, set up: it cuts off who comes when it is crowded and who asks nothing in time."""
     asked: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
 
@@ -74,7 +74,7 @@ async def open_door(app: web.Application) -> web.AppRunner:
 
     def connection_made(handler: Any, transport: asyncio.Transport) -> None:
         made(handler, transport)
-        if len(server.connections) > MOST:
+        if len(server.connections) > most:
             _cut("crowded")
             transport.abort()
         else:

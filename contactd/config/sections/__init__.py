@@ -19,6 +19,7 @@ from contactd.config.sections.announcements import Announcements, PositionTable,
 from contactd.config.sections.calendars import Calendar, CalendarSections, SpecialDay
 from contactd.config.sections.cases import CaseSections, CaseType
 from contactd.config.sections.customers import CustomerField, Customers, CustomerSecrets
+from contactd.config.sections.desk import Desk
 from contactd.config.sections.dialling import Dialling
 from contactd.config.sections.flows import Flow, FlowTest
 from contactd.config.sections.lines import Line, Menu, MenuNeeds
@@ -67,6 +68,7 @@ __all__ = [
     "Customers",
     "Database",
     "DatabaseSecrets",
+    "Desk",
     "DestinationTable",
     "Dialling",
     "Door",

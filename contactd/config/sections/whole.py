@@ -12,6 +12,7 @@ from contactd.config.sections.announcements import Announcements
 from contactd.config.sections.calendars import Calendar
 from contactd.config.sections.cases import CaseType
 from contactd.config.sections.customers import Customers, CustomerSecrets
+from contactd.config.sections.desk import Desk
 from contactd.config.sections.dialling import Dialling
 from contactd.config.sections.flows import Flow
 from contactd.config.sections.lines import Menu
@@ -71,6 +72,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     audiosocket: AudioSocket = AudioSocket()
     web: Web = Web()
     ctl: Ctl = Ctl()
+    desk: Desk = Desk()
     retention: Retention = Retention()
     privacy: Privacy = Privacy()
     calendars: dict[words.Calendar, Calendar] = {}
