@@ -74,6 +74,7 @@ EXAMPLE: dict[str, Any] = {
         },
     },
     "retention": DEFAULT_DAYS,
+    "desk": {"origin": "https://desk.example.org"},
     "customers": {
         "country": "DE",
         "sticky_days": 30,

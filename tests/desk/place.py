@@ -116,9 +116,7 @@ class Place:
 
 
 @contextlib.asynccontextmanager
-async def open_place(
-    folder: Path, dsn: str, desk: Mapping[str, Any] | None = None
-) -> AsyncIterator[Place]:
+async def open_place(folder: Path, dsn: str, desk: Mapping[str, Any] | None = None) -> AsyncIterator[Place]:
     port = ports.reserve()
     sections = waiting_sample()
     sections["state_dir"] = str(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import click
 
@@ -112,5 +113,6 @@ def removed(door: Door, name: str) -> None:
 
 def _password(stdin: bool) -> str:
     if stdin:
-        return click.get_text_stream("stdin").readline().rstrip("\r\n")
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+        return sys.stdin.readline().rstrip("\r\n")
+    asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return asked

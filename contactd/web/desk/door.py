@@ -153,7 +153,6 @@ class DeskDoor:
         for route in self.routes:
             app.router.add_route(route.method, route.whole, self._passed(route))
         app.router.add_get(f"{BASE}/openapi.json", self._describe)
-        app.router.add_post(f"{BASE}/session", self._sign_in)
         app.router.add_route("*", f"{BASE}/{{anything:.*}}", _unknown)
         app.router.add_get("/{path:.*}", self._page)
 
@@ -166,6 +165,17 @@ class DeskDoor:
     def _table(self) -> list[Route]:
         signing, own = self._signing, self._own
         return [
+            Route(
+                method="POST",
+                path="/session",
+                name="sign_in",
+                summary="Sign in; the answer brings the cookie.",
+                handler=signing.signed_in,
+                body=SignIn,
+                answer=SessionView,
+                refuses=(401,),
+                opens=True,
+            ),
             Route(
                 method="GET",
                 path="/session",
@@ -226,6 +236,9 @@ class DeskDoor:
 
     def _passed(self, route: Route) -> Handler:
         """The handler behind the last wall: who asks, whether they may, and what they send."""
+
+        if route.opens:
+            return self._sign_in
 
         async def handle(request: web.Request) -> web.StreamResponse:
             session, csrf = await self._signing.session_of(request)

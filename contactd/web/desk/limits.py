@@ -38,7 +38,7 @@ class Limits:
     def waits_s(self, user: str, address: str, known: bool, now: float) -> float:
         """How long this one has to wait before the next try; 0: not at all."""
         found = [self._counts[key] for key in _keys(user, address, known) if key in self._counts]
-        return max((one.until - now for one in found), default=0.0)
+        return max((one.until - now for one in found if one.until > now), default=0.0)
 
     def wrong(self, user: str, address: str, known: bool, now: float) -> None:
         """Longer from try to try, up to a quarter of an hour."""

@@ -65,6 +65,8 @@ class Route:
     query: Mapping[str, Schema] = field(default_factory=dict)
     refuses: tuple[int, ...] = ()
     stream: bool = False
+    opens: bool = False
+    """Signs in: whoever comes may ask."""
 
     @property
     def whole(self) -> str:
@@ -148,7 +150,7 @@ def description(routes: Sequence[Route], origin: str) -> dict[str, Any]:
 
 def _operation(route: Route, refs: Mapping[str, Schema]) -> dict[str, Any]:
     refusals = {400, 403, 413, 429, 503, *route.refuses}
-    if route.name != "sign_in":
+    if not route.opens:
         refusals.add(401)
     if route.parameters:
         refusals.add(404)
@@ -163,7 +165,7 @@ def _operation(route: Route, refs: Mapping[str, Schema]) -> dict[str, Any]:
         },
     }
     roles = sorted(role for role, rights in RIGHTS.items() if route.right is None or route.right in rights)
-    made["description"] = f"For: {', '.join(roles)}." if route.name != "sign_in" else "For everybody."
+    made["description"] = f"For: {', '.join(roles)}." if not route.opens else "For everybody."
     if route.stream:
         made["responses"]["101"] = {"description": "A WebSocket."}
     elif route.answer is not None:
@@ -186,7 +188,7 @@ def _operation(route: Route, refs: Mapping[str, Schema]) -> dict[str, Any]:
         made["parameters"] = parameters
     if route.body is not None:
         made["requestBody"] = {"required": True, "content": _json(refs[repr(route.body)])}
-    made["security"] = [] if route.name == "sign_in" else [{"cookie": []}, {"token": []}]
+    made["security"] = [] if route.opens else [{"cookie": []}, {"token": []}]
     return made
 
 

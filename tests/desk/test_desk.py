@@ -1,0 +1,292 @@
+"""The desk over real sockets: the agent's view, acting, the event stream, and hostile requests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import aiohttp
+import pytest
+
+from contactd.core import inputs as inp
+from contactd.core.agent import Status
+from contactd.core.contact import Needs
+from contactd.core.ids import AgentId, OfferId, QueueId, contact_id
+from tests.desk.place import Person, Place, running
+from tests.store.walk import PBX
+
+ALICE, BOB = AgentId("alice"), AgentId("bob")
+
+
+def caller(place: Place, number: int = 1) -> str:
+    """Somebody waits in sales."""
+    bench = place.bench
+    call = f"pbx1-{int(bench.now)}.{number}"
+    contact = contact_id(PBX, call, bench.now)
+    said: dict[str, Any] = {"contact": contact, "pbx": PBX, "call": call, "channel": f"PJSIP/{number}", "dnis": "5001"}
+    bench.put(inp.CallArrived(**said))
+    bench.put(inp.CallHeld(**said, queue=QueueId("sales"), queued_at=bench.now, needs=Needs()))
+    return contact
+
+
+def offer_of(place: Place, agent: AgentId) -> OfferId:
+    offer = place.bench.floor.agents[agent].offer
+    assert offer is not None
+    return offer
+
+
+async def next_me(socket: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
+    while True:
+        message = await asyncio.wait_for(socket.receive_json(), 5)
+        if message["type"] == "me":
+            return dict(message["me"])
+
+
+# --- the agent's own ---
+
+
+async def test_an_agent_sees_themself_and_changes_their_status(place: Place) -> None:
+    await place.user("alice")
+    async with place.signed_in("alice") as person:
+        status, me = await person.ask("GET", "/me")
+        assert (status, me["agent"]["status"], me["agent"]["name"]) == (200, "signed_out", "Alice")
+        assert [one["id"] for one in me["reasons"]] == [
+            name for name, one in place.bench.settings.why_not_ready.items() if one.digits is not None
+        ]
+        assert await person.ask("POST", "/me/status", {"status": "ready"}) == (200, {"done": "ready"})
+        reason = me["reasons"][0]["id"]
+        assert (await person.ask("POST", "/me/status", {"status": "not_ready", "reason": reason}))[0] == 200
+        alice = place.bench.floor.agents[ALICE]
+        assert (alice.status, alice.reason, alice.status_by) == (Status.NOT_READY, reason, "agent")
+        status, body = await person.ask("POST", "/me/status", {"status": "not_ready", "reason": "bored"})
+        assert (status, body["error"]) == (400, "unknown_reason")
+        assert (await person.ask("POST", "/me/status", {"status": "signed_out"}))[0] == 200
+        assert place.bench.floor.agents[ALICE].status is Status.SIGNED_OUT
+    acts = [entry.act for entry in place.bench.audited]
+    assert acts == ["desk sign-in", "desk ready", "desk not_ready", "desk signed_out"]
+
+
+async def test_a_handset_that_is_neither_ones_own_nor_shared_is_refused(place: Place) -> None:
+    await place.user("alice")
+    async with place.signed_in("alice") as person:
+        status, body = await person.ask("POST", "/me/handset", {"handset": "1002"})
+        assert (status, body["error"]) == (409, "not_yours")
+        assert await person.ask("POST", "/me/handset", {"handset": "1001"}) == (200, {"done": "1001"})
+        assert place.bench.floor.agents[ALICE].status is Status.READY
+
+
+async def test_a_user_who_is_no_agent_has_an_empty_view(place: Place) -> None:
+    await place.user("boss", "supervisor")
+    async with place.signed_in("boss") as person:
+        status, me = await person.ask("GET", "/me")
+        assert (status, me["agent"], me["contacts"]) == (200, None, [])
+        assert (await person.ask("POST", "/me/status", {"status": "ready"}))[1]["error"] == "no_agent"
+
+
+# --- the event stream ---
+
+
+async def test_a_desk_hears_of_its_own_agent_and_of_nobody_else(place: Place) -> None:
+    await place.user("alice")
+    await place.user("bob")
+    async with (
+        place.signed_in("alice") as alice,
+        place.signed_in("bob") as bob,
+        alice.stream() as hers,
+        bob.stream() as his,
+    ):
+        assert (await next_me(hers))["agent"]["id"] == "alice"
+        assert (await next_me(his))["agent"]["id"] == "bob"
+        await alice.ask("POST", "/me/status", {"status": "ready"})
+        assert (await next_me(hers))["agent"]["status"] == "ready"
+        contact = caller(place)
+        offered = await next_me(hers)
+        assert [(one["id"], one["state"], one["queue"]) for one in offered["contacts"]] == [
+            (contact, "offered", "sales")
+        ]
+        place.bench.put(inp.OfferAnswered(contact=contact, offer=offer_of(place, ALICE)))
+        assert (await next_me(hers))["contacts"][0]["state"] == "busy"
+        place.bench.put(inp.CallerHungUp(contact=contact, cause=16))
+        after = await next_me(hers)
+        assert after["agent"]["state"] == after["contacts"][0]["state"] == "wrap_up"
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(his.receive_json(), 0.2)
+
+
+async def test_what_changes_nothing_in_a_view_is_not_sent(place: Place) -> None:
+    await place.user("alice")
+    async with place.signed_in("alice") as alice, alice.stream() as hers:
+        await next_me(hers)
+        for number in range(20):
+            caller(place, number + 1)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(hers.receive_json(), 0.2)
+
+
+async def test_who_comes_back_gets_only_what_is_newer(place: Place) -> None:
+    await place.user("alice")
+    async with place.signed_in("alice") as alice:
+        async with alice.stream() as hers:
+            me = await next_me(hers)
+        async with alice.stream(f"?epoch={me['epoch']}&seq={me['seq']}") as hers:
+            assert (await hers.receive_json())["type"] == "same"
+        await alice.ask("POST", "/me/status", {"status": "ready"})
+        async with alice.stream(f"?epoch={me['epoch']}&seq={me['seq']}") as hers:
+            assert (await next_me(hers))["agent"]["status"] == "ready"
+        async with alice.stream(f"?epoch={me['epoch'] - 1}&seq=9999999") as hers:
+            assert (await next_me(hers))["agent"]["status"] == "ready"
+
+
+async def test_two_windows_of_one_agent_stay_in_step(place: Place) -> None:
+    await place.user("alice")
+    async with (
+        place.signed_in("alice") as one,
+        place.signed_in("alice") as other,
+        one.stream() as first,
+        other.stream() as second,
+    ):
+        await next_me(first)
+        await next_me(second)
+        await other.ask("POST", "/me/status", {"status": "ready"})
+        assert (await next_me(first))["agent"] == (await next_me(second))["agent"]
+
+
+async def test_fifty_desks_are_back_after_a_restart_with_the_newest_and_once(place: Place) -> None:
+    await place.user("alice")
+    people = [place.person() for _ in range(50)]
+    async with contextlib.AsyncExitStack() as stack:
+        for person in people:
+            await stack.enter_async_context(person)
+        await people[0].sign_in("alice")
+        for person in people[1:]:
+            person.session.cookie_jar.update_cookies(
+                {cookie.key: cookie.value for cookie in people[0].session.cookie_jar}, aiohttp.client.URL(place.base)
+            )
+        streams = [await stack.enter_async_context(person.stream()) for person in people]
+        seen = [await next_me(stream) for stream in streams]
+        await place.door_closed()
+        for stream in streams:
+            assert (await stream.receive(timeout=5)).data == 1012
+        place.bench.door = None
+        await place.bench.ask(inp.SignInAsked(agent=ALICE, pin_right=True, by="agent"))
+
+        async def back(person: Person, me: dict[str, Any]) -> tuple[dict[str, Any], int]:
+            async with person.stream(f"?epoch={me['epoch']}&seq={me['seq']}") as stream:
+                newest, more = await next_me(stream), 0
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stream.receive_json(), 0.2)
+                    more += 1
+                return newest, more
+
+        async with running(place.bench, place.pool, place.bench.settings), asyncio.timeout(20):
+            came = await asyncio.gather(*(back(person, me) for person, me in zip(people, seen, strict=True)))
+        assert {(me["agent"]["status"], more) for me, more in came} == {("ready", 0)}
+
+
+async def test_a_stream_of_another_page_is_refused(place: Place) -> None:
+    await place.user("alice")
+    async with place.signed_in("alice") as alice:
+        for origin in ("https://evil.example", "null", place.base + "0"):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                async with alice.stream(Origin=origin):
+                    pass
+            assert refused.value.status == 403
+
+
+async def test_a_page_that_talks_nonsense_is_closed(place: Place) -> None:
+    await place.user("alice")
+    async with place.signed_in("alice") as alice:
+        async with alice.stream() as stream:
+            await next_me(stream)
+            await stream.send_str("x" * 5000)
+            assert (await stream.receive(timeout=5)).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+        async with alice.stream() as stream:
+            await next_me(stream)
+            for _ in range(100):
+                await stream.send_str("{}")
+            assert (await stream.receive(timeout=5)).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+        assert (await alice.ask("GET", "/me"))[0] == 200
+
+
+# --- hostile requests ---
+
+
+async def test_a_forged_request_is_refused(place: Place) -> None:
+    await place.user("alice")
+    ready = {"status": "ready"}
+    async with place.signed_in("alice") as alice:
+        for headers, code in (
+            ({"Origin": "https://evil.example"}, "origin"),
+            ({"X-CSRF-Token": ""}, "csrf"),
+            ({"X-CSRF-Token": "0" * 64}, "csrf"),
+        ):
+            status, body = await alice.ask("POST", "/me/status", ready, **headers)
+            assert (status, body["error"]) == (403, code)
+        assert place.bench.floor.agents[ALICE].status is Status.SIGNED_OUT
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "status"),
+    [
+        (b"", "application/json", 400),
+        (b"{", "application/json", 400),
+        (b"[]", "application/json", 400),
+        (b"\xff\xfe", "application/json", 400),
+        (b'{"status":"ready","admin":true}', "application/json", 400),
+        (b'{"status":"king"}', "application/json", 400),
+        (b'{"status":"ready"}', "text/plain", 415),
+        (b"[" * 60_000, "application/json", 400),
+        (b"x" * 70_000, "application/json", 413),
+    ],
+)
+async def test_a_body_that_does_not_fit_is_refused_with_a_sentence(
+    place: Place, raw: bytes, kind: str, status: int
+) -> None:
+    await place.user("alice")
+    async with place.signed_in("alice") as alice:
+        headers = {"X-CSRF-Token": alice.csrf, "Content-Type": kind}
+        url = f"{place.base}/api/v1/me/status"
+        async with alice.session.post(url, data=raw, headers=headers) as answer:
+            body = await answer.json()
+            assert (answer.status, bool(body["message"])) == (status, True)
+
+
+async def test_every_answer_has_the_strict_headers(place: Place) -> None:
+    async with place.person() as person:
+        for path in ("/", "/nothing.js", "/api/v1/me", "/api/v1/none", "/api/v1/openapi.json"):
+            async with person.session.get(place.base + path) as answer:
+                policy = answer.headers["Content-Security-Policy"]
+                assert "default-src 'self'" in policy
+                assert "unsafe" not in policy
+                assert answer.headers["X-Content-Type-Options"] == "nosniff"
+                assert answer.headers["X-Frame-Options"] == "DENY"
+
+
+async def test_nothing_but_the_page_can_be_had(place: Place) -> None:
+    async with place.person() as person:
+        for path in ("/../door.py", "/static/../../desk/door.py", "/%2e%2e/desk/door.py", "/etc/passwd.txt"):
+            async with person.session.get(aiohttp.client.URL(place.base + path, encoded=True)) as answer:
+                assert answer.status == 404
+        async with person.session.get(place.base + "/") as answer:
+            tag = answer.headers["ETag"]
+            assert "<html" in await answer.text()
+        async with person.session.get(place.base + "/", headers={"If-None-Match": tag}) as answer:
+            assert answer.status == 304
+
+
+async def test_nobody_acts_while_it_cannot_be_written_down(place: Place) -> None:
+    await place.user("alice")
+    async with place.signed_in("alice") as alice:
+        place.bench.trail.crowded = True
+        status, body = await alice.ask("POST", "/me/status", {"status": "ready"})
+        assert (status, body["error"]) == (503, "busy")
+        assert (await alice.ask("GET", "/me"))[0] == 200
+
+
+async def test_the_api_describes_itself(place: Place) -> None:
+    async with place.person() as person:
+        status, found = await person.ask("GET", "/openapi.json")
+    assert (status, found["openapi"]) == (200, "3.1.0")
+    named = {(method.upper(), path) for path, methods in found["paths"].items() for method in methods}
+    assert named == {(route.method, route.whole) for route in place.door.routes}
