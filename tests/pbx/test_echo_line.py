@@ -34,6 +34,7 @@ async def reception(audio: Line) -> House:
         audio_host="cc.example.org",
         recogniser=Strangers(),  # type: ignore[arg-type]
         texts=NoTexts(),  # type: ignore[arg-type]
+        legs=None,  # type: ignore[arg-type]
         places=PlaceKeeper(Fernet.generate_key()),
     )
     await home.server.start()

@@ -113,6 +113,7 @@ def reception(entry: Entry = MENU, *, accepting: bool = True, hung_up: int | Non
         audio_host="127.0.0.1",
         recogniser=Strangers(),  # type: ignore[arg-type]
         texts=NoTexts(),  # type: ignore[arg-type]
+        legs=None,  # type: ignore[arg-type]
         places=PlaceKeeper(Fernet.generate_key()),
     )
     return made, circle
