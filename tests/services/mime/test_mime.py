@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contactd.protocols.mime import Attachment, NotUnderstood, Understood, understand
-from contactd.protocols.mime.replies import reply_of
-from tests.protocols.mime.corpus import BOUNCE, BROKEN, HEAD, INVITE, multipart, text
+from contactd.services.mime import Attachment, NotUnderstood, Understood, understand
+from contactd.services.mime.replies import reply_of
+from tests.services.mime.corpus import BOUNCE, BROKEN, HEAD, INVITE, multipart, text
 
 LONG = os.environ.get("CONTACTD_LONG") == "1"
 PIECES = [

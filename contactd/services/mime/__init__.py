@@ -4,7 +4,7 @@ The old API of ``email`` is used, whose policies look at no header by themselves
 raises IndexError, AttributeError and others at headers that real mail has. Every value here is taken by our own hands.
 """
 
-from contactd.protocols.mime.reading import understand
-from contactd.protocols.mime.record import Address, Attachment, Bounce, Invite, NotUnderstood, Refusal, Understood
+from contactd.services.mime.reading import understand
+from contactd.services.mime.record import Address, Attachment, Bounce, Invite, NotUnderstood, Refusal, Understood
 
 __all__ = ["Address", "Attachment", "Bounce", "Invite", "NotUnderstood", "Refusal", "Understood", "understand"]

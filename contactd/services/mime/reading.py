@@ -11,12 +11,12 @@ from email.message import Message
 from email.policy import compat32
 from typing import Any
 
-from contactd.protocols.mime import contents, headers, machines, pages
-from contactd.protocols.mime.charsets import decode
-from contactd.protocols.mime.invites import invite_of
-from contactd.protocols.mime.languages import language_of
-from contactd.protocols.mime.record import Address, Attachment, Invite, NotUnderstood, Understood
-from contactd.protocols.mime.replies import reply_of
+from contactd.services.mime import contents, headers, machines, pages
+from contactd.services.mime.charsets import decode
+from contactd.services.mime.invites import invite_of
+from contactd.services.mime.languages import language_of
+from contactd.services.mime.record import Address, Attachment, Invite, NotUnderstood, Understood
+from contactd.services.mime.replies import reply_of
 
 _DEEPEST = 30
 _MOST_PARTS = 500

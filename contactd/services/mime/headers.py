@@ -9,8 +9,8 @@ from email.header import decode_header
 from email.message import Message
 from email.utils import collapse_rfc2231_value, parsedate_to_datetime
 
-from contactd.protocols.mime.charsets import clean, decode
-from contactd.protocols.mime.record import Address
+from contactd.services.mime.charsets import clean, decode
+from contactd.services.mime.record import Address
 
 _LONGEST = 20_000
 _MOST = 200

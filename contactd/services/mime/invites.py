@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from contactd.protocols.mime.record import Invite
+from contactd.services.mime.record import Invite
 
 _LONGEST = 200_000
 

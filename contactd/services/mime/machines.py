@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from email.message import Message
 
-from contactd.protocols.mime import headers
-from contactd.protocols.mime.charsets import decode
-from contactd.protocols.mime.record import Bounce, Kind, Refusal
+from contactd.services.mime import headers
+from contactd.services.mime.charsets import decode
+from contactd.services.mime.record import Bounce, Kind, Refusal
 
 _MOST = 100
 _NOBODY = re.compile(
