@@ -17,13 +17,14 @@ BOOTSTRAP = @command -v $(PYTHON) >/dev/null || { echo "lab: there is no $(PYTHO
 VENV = .lab/venv/bin
 RELEASE = $(BOOTSTRAP) --build && .lab/build/bin/python -m release
 
-.PHONY: help run call test test-deb lint docs bench bench-acd bench-customers bench-ivr bench-tty clean lock install uninstall sbom bundle deb
+.PHONY: help run call test test-deb lint docs vendor bench bench-acd bench-customers bench-ivr bench-tty clean lock install uninstall sbom bundle deb
 
 help:
 	@echo "make run    a whole contact centre on this machine: PostgreSQL, Asterisk, contactd (LISTEN=address)"
 	@echo "make call   call into it as a customer"
 	@echo "make test   every test, against real servers (TESTARGS='-k words -x', TESTJOBS=1)"
 	@echo "make lint   style, types, and the contracts between layers"
+	@echo "make vendor the libraries of the desk's page, from npm, as they are committed"
 	@echo "make docs   the samples and the reference of the configuration, from contactd/config/sections"
 	@echo "make bench  the latency and load figures; make bench-acd those of the routing alone, in three minutes"
 	@echo "make bench-customers  matching, timeline and erasing with a million customers"
@@ -44,7 +45,7 @@ call:
 	@$(VENV)/python -m tests.lab.call
 
 test:
-	$(BOOTSTRAP) asterisk postgresql-tls sipp promtool minimodem sox espeak-ng dovecot postfix
+	$(BOOTSTRAP) asterisk postgresql-tls sipp promtool minimodem sox espeak-ng dovecot postfix chromium
 	@$(VENV)/python -m pytest -n $(TESTJOBS) --dist loadfile $(TESTARGS)
 
 lint:
@@ -53,6 +54,12 @@ lint:
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports
+	$(VENV)/python -m tests.lab.page lint
+
+# The few libraries of the desk's page, at the versions of tests/lab/node/package-lock.json; committed.
+vendor:
+	$(BOOTSTRAP)
+	$(VENV)/python -m tests.lab.page vendor
 
 docs:
 	$(BOOTSTRAP)

@@ -127,7 +127,7 @@ def make_venv(folder: Path) -> None:
 
 def bring(name: str) -> None:
     """A server or tool, so that nothing has to be fetched later."""
-    from tests.lab import asterisk, debs, postgres
+    from tests.lab import asterisk, chromium, debs, postgres
     from tests.lab.mail import brought
 
     if name == "asterisk":
@@ -138,10 +138,12 @@ def bring(name: str) -> None:
         brought.find()
     elif name == "postfix":
         brought.postfix()
+    elif name == "chromium":
+        chromium.find()
     elif name in debs.TOOLS:
         debs.tool(name)
     else:
-        known = ", ".join(("asterisk", "postgresql-tls", "dovecot", "postfix", *debs.TOOLS))
+        known = ", ".join(("asterisk", "postgresql-tls", "dovecot", "postfix", "chromium", *debs.TOOLS))
         raise LabError(f"the lab knows no {name}; it brings {known}")
 
 
