@@ -1371,6 +1371,35 @@ CREATE TABLE mail_secret (
 COMMENT ON TABLE mail_secret IS 'Signs the thread into Message-ID and Reply-To of what is sent; the newest signs, all verify. An INSERT of DEFAULT VALUES changes it.';
 INSERT INTO mail_secret DEFAULT VALUES;
 
+CREATE TABLE mail_out (
+    message    uuid        PRIMARY KEY,
+    mail       uuid        NOT NULL REFERENCES mail ON DELETE CASCADE,
+    mailbox    text        NOT NULL,
+    thread     uuid        NOT NULL,
+    message_id text        NOT NULL UNIQUE,
+    people     bytea[]     NOT NULL,
+    done       integer[]   NOT NULL DEFAULT '{}',
+    body       text        NOT NULL,
+    made_at    timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE mail_out IS 'A message that is sent, whole as at its first attempt; outbox.message has its state. It goes with the one that it answers.';
+COMMENT ON COLUMN mail_out.mail IS 'What it answers.';
+COMMENT ON COLUMN mail_out.thread IS 'The conversation, named by its first message; a signed token in Message-ID and Reply-To says the same.';
+COMMENT ON COLUMN mail_out.people IS 'Keyed hash of each recipient.';
+COMMENT ON COLUMN mail_out.done IS 'Places of the recipients whose mail server has taken it, where not all have.';
+COMMENT ON COLUMN mail_out.body IS 'Envelope and bytes, sealed where there is a key.';
+CREATE INDEX mail_out_mail ON mail_out (mail);
+CREATE INDEX mail_out_thread ON mail_out (thread);
+
+CREATE FUNCTION forget_mail_out() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- What is not there any more is not sent.
+BEGIN
+    DELETE FROM outbox o WHERE o.kind = 'mail' AND o.message = OLD.message;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER forget_mail_out AFTER DELETE ON mail_out FOR EACH ROW EXECUTE FUNCTION forget_mail_out();
+
 CREATE FUNCTION reveal_mail(audited bigint) RETURNS TABLE (id uuid, key text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 -- By what a message can be read, for a read that was written down and committed, as in reveal().
@@ -1633,6 +1662,14 @@ GRANT SELECT (id, mailbox, state, bytes, arrived_at, kept_at) ON mail TO contact
 GRANT SELECT ON mail_secret TO contactd_daemon, contactd_worker;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON desk_user, desk_session TO contactd_daemon;
+
+-- contactctl, by the daemon's role, writes mail and cannot read it again; a worker sends it.
+GRANT SELECT (message, mail, mailbox, thread, message_id, people, made_at), INSERT (message, mail, mailbox, thread, message_id, people, body)
+    ON mail_out TO contactd_daemon;
+GRANT INSERT (message) ON outbox TO contactd_daemon;
+GRANT SELECT, UPDATE (done) ON mail_out TO contactd_worker;
+REVOKE ALL ON FUNCTION forget_mail_out() FROM PUBLIC;
+GRANT SELECT (message, mail, mailbox, thread, message_id, made_at) ON mail_out TO contactd_reader;
 
 -- PostgreSQL lets everybody make temporary tables, and before 15 others too. Whoever may not change that is warned and
 -- goes on: docs/security.rst has the command for a superuser.

@@ -15,6 +15,7 @@ from contactd.config.loading import (
     pbx_names,
     recording_access,
     retention_access,
+    smtp_access,
 )
 from contactd.config.plan import Change, Plan
 from contactd.config.problems import ConfigErrors, Problem
@@ -40,6 +41,8 @@ from contactd.config.sections import (
     RecordingSecrets,
     Retention,
     SignIn,
+    Smtp,
+    SmtpSecrets,
     Speech,
     Spool,
     Web,
@@ -77,6 +80,8 @@ __all__ = [
     "Secrets",
     "Settings",
     "SignIn",
+    "Smtp",
+    "SmtpSecrets",
     "Speech",
     "Spool",
     "Web",
@@ -95,4 +100,5 @@ __all__ = [
     "pbx_names",
     "recording_access",
     "retention_access",
+    "smtp_access",
 ]

@@ -14,7 +14,7 @@ from contactd.config.desk import check_desk
 from contactd.config.destinations import check_destinations, check_remote_number, takes_messages
 from contactd.config.flows import check_flows
 from contactd.config.lookups import check_lookup, check_lookup_secret
-from contactd.config.mailboxes import check_mailbox_secrets, check_mailboxes
+from contactd.config.mailboxes import check_mailbox_secrets, check_mailboxes, check_smtp, check_smtp_secrets
 from contactd.config.problems import Key, Problems
 from contactd.config.retention import check_retention
 from contactd.config.sections import (
@@ -50,6 +50,7 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     check_webhooks(sections, into)
     check_desk(sections.desk, into)
     check_mailboxes(sections.mailboxes, into)
+    check_smtp(sections.smtp, sections.mailboxes, into)
     check_retention(sections.retention, sections.privacy, sections.jobs, into)
     check_case_types(sections.case_types, sections.calendars, into)
     check_destinations(sections, into)
@@ -343,6 +344,7 @@ def check_secrets(sections: Sections, secrets: SecretSections, into: Problems) -
     check_lookup_secret(sections, secrets, into)
     check_webhook_secrets(sections, secrets, into)
     check_mailbox_secrets(sections.mailboxes, secrets.mailboxes, into)
+    check_smtp_secrets(sections.smtp, secrets.smtp, into)
     for pbx in sections.pbx:
         if pbx not in secrets.pbx:
             into.add(("pbx", pbx, "secret"), "this key is missing", "Give the secret of the PBX's AMI account")

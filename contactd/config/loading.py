@@ -33,6 +33,8 @@ from contactd.config.sections import (
     Retention,
     SecretSections,
     Sections,
+    Smtp,
+    SmtpSections,
 )
 from contactd.config.sections import Flow as FlowSection
 from contactd.config.settings import Settings, as_settings
@@ -116,6 +118,15 @@ def recording_access(path: Path | str = DEFAULT_PATH) -> tuple[Recording, Record
 def customers_access(path: Path | str = DEFAULT_PATH) -> tuple[Customers, CustomerSecrets]:
     """What is declared of customers, and the keys."""
     return _access(path, "customers", Customers, CustomerSecrets)
+
+
+def smtp_access(path: Path | str = DEFAULT_PATH) -> dict[str, Smtp]:
+    """The mailboxes that answer, whatever else is wrong. Raises ConfigErrors for what is wrong with them."""
+    opened = open_files(Path(path))
+    told = {"smtp": opened.table["smtp"]} if "smtp" in opened.table else {}
+    found = read_struct(SmtpSections, told, (), opened.problems)
+    _refuse(opened, "smtp")
+    return found.smtp
 
 
 def _access(path: Path | str, section: str, kind: type[S], secret_kind: type[T]) -> tuple[S, T]:

@@ -1,4 +1,4 @@
-"""What can be wrong with [mailboxes] beyond their single keys."""
+"""What can be wrong with [mailboxes] and [smtp] beyond their single keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from contactd.config.problems import Problems
-from contactd.config.sections import Mailbox, MailboxSecrets
+from contactd.config.sections import Mailbox, MailboxSecrets, Smtp, SmtpSecrets
 
 _LOCAL = {"127.0.0.1", "localhost", "::1"}
 
@@ -48,3 +48,30 @@ def check_mailbox_secrets(
     for name in secrets:
         if name not in mailboxes:
             into.unknown(("mailboxes", name), mailboxes)
+
+
+def check_smtp(smtp: Mapping[str, Smtp], mailboxes: Mapping[str, Mailbox], into: Problems) -> None:
+    for name, one in smtp.items():
+        at = ("smtp", name)
+        if name not in mailboxes:
+            into.unknown(at, mailboxes)
+        if one.tls == "none" and one.host and one.host not in _LOCAL:
+            into.add(
+                (*at, "tls"), "password and mail would go over the network in the clear", 'Give "tls" or "starttls"'
+            )
+        if one.ca_file and not os.access(one.ca_file, os.R_OK):
+            into.add((*at, "ca_file"), "this file cannot be read", "Name one that the user contactd may read")
+
+
+def check_smtp_secrets(smtp: Mapping[str, Smtp], secrets: Mapping[str, SmtpSecrets], into: Problems) -> None:
+    """into: the problems of the secrets file."""
+    for name, one in smtp.items():
+        given = name in secrets and secrets[name].password is not None
+        at = ("smtp", name, "password")
+        if one.username and not given:
+            into.add(at, "this key is missing", "Give the password of the mail server's user in quotes")
+        if given and not one.username:
+            into.add(at, "nobody is to prove who they are", f"Give username under [smtp.{name}], or take it out")
+    for name in secrets:
+        if name not in smtp:
+            into.unknown(("smtp", name), smtp)

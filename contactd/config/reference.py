@@ -163,6 +163,13 @@ EXAMPLE: dict[str, Any] = {
 }
 NOT_IN_FORCE: dict[str, Any] = {
     "mailboxes": {"support": {"host": "mail.example.org", "username": "support@example.org"}},
+    "smtp": {
+        "support": {
+            "host": "mail.example.org",
+            "username": "support@example.org",
+            "address": "support@example.org",
+        }
+    },
     "webhooks": {"crm": {"url": "https://crm.example.org/contactd", "events": ["contact.ended", "case.*"]}},
 }
 """Sections that the sample shows as comments: nobody is told or asked anything by a sample."""
@@ -176,6 +183,7 @@ SECRETS_EXAMPLE: dict[str, Any] = {
 
 SECRETS_NOT_IN_FORCE: dict[str, Any] = {
     "mailboxes": {"support": {"password": "change-me"}},
+    "smtp": {"support": {"password": "change-me"}},
     "webhooks": {"crm": {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}},
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ from contactd.store import callers
 from contactd.store.callers import FoundBy
 from contactd.store.cases import about_word
 from contactd.store.mail import about as about_mail
+from contactd.store.mail_out import MAIL
+from contactd.store.mail_out import about as about_mail_out
 from contactd.store.parties import about, name_hashes
 from contactd.store.queries import query
 from contactd.store.transcripts import about as about_words
@@ -52,6 +55,12 @@ async def reseal(owner: asyncpg.Connection, vault: Vault, found_by: FoundBy = ca
         text = vault.open(row["key"], what)
         return row["id"], vault.seal(text, what), vault.lookup("mail", text.partition(":")[2]), row["key"]
 
+    def mail_out(row: asyncpg.Record) -> tuple[Any, ...]:
+        what = about_mail_out(row["id"])
+        text = vault.open(row["body"], what)
+        people = [vault.lookup(MAIL, one.lower()) for one in json.loads(text)["recipients"]]
+        return row["id"], vault.seal(text, what), people, row["body"]
+
     def hold(row: asyncpg.Record) -> tuple[Any, ...]:
         what = about(row["id"], "hold")
         return row["id"], vault.seal(vault.open(row["reason"], what), what), row["reason"]
@@ -74,6 +83,7 @@ async def reseal(owner: asyncpg.Connection, vault: Vault, found_by: FoundBy = ca
     changed += await _rewrite(owner, "unsealed_notes", "reseal_note", note, (_NOBODY,), ("id",), sealed)
     changed += await _rewrite(owner, "unsealed_case_words", "reseal_case_word", case_word, (_NOBODY,), ("id",), sealed)
     changed += await _rewrite(owner, "unsealed_mails", "reseal_mail", mail, (_NOBODY,), ("id",), sealed)
+    changed += await _rewrite(owner, "unsealed_mails_out", "reseal_mail_out", mail_out, (_NOBODY,), ("id",), sealed)
     changed += await _rewrite(owner, "unsealed_holds", "reseal_hold", hold, (_NOBODY,), ("id",), sealed)
     place = (_NOBODY, "")
     key = ("contact", "message")

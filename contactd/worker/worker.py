@@ -23,6 +23,7 @@ from contactd.reload import read_again
 from contactd.store import outbox
 from contactd.store.jobs import JobDesk, Outcome, Taken
 from contactd.store.journal import open_pool
+from contactd.store.mail_out import MAIL
 from contactd.store.trouble import StoreAway
 from contactd.worker import sending
 from contactd.worker.kinds import KINDS, Calendar, Kind, Sweeps
@@ -130,7 +131,8 @@ class Worker:
                 try:
                     if not routed:
                         # Nobody is there who would say so: what an earlier configuration told is told no more.
-                        await outbox.route(pool, outbox.WEBHOOK, {}, settings.floor)
+                        for way in (outbox.WEBHOOK, MAIL):
+                            await outbox.route(pool, way, {}, settings.floor)
                         routed = True
                     found = await self._turn(desk, calendar, sweeps)
                 except StoreAway as away:

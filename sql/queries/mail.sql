@@ -78,3 +78,30 @@ SELECT erase_mail($1);
 -- name: mail_secrets
 -- The newest, which signs, first.
 SELECT key FROM mail_secret ORDER BY id DESC;
+
+-- name: mail_out_number
+-- Of a message that is to be sent.
+SELECT gen_random_uuid()::text;
+
+-- name: mail_out_keep
+-- $1 message text (a uuid), $2 mail that it answers text (a uuid), $3 mailbox text, $4 thread text (a uuid), $5 Message-ID text, $6 hashes of
+-- the recipients bytea[], $7 sealed body text
+INSERT INTO mail_out (message, mail, mailbox, thread, message_id, people, body)
+VALUES ($1::text::uuid, $2::text::uuid, $3, $4::text::uuid, $5, $6::bytea[], $7);
+
+-- name: mail_out_queue
+-- $1 message text (a uuid), $2 kind text, $3 destination text, $4 event text, $5 subject text
+INSERT INTO outbox (message, kind, destination, event, subject, data) VALUES ($1::text::uuid, $2, $3, $4, $5, '{}');
+
+-- name: mail_out_sealed
+-- As the worker. $1 message text (a uuid)
+SELECT body, done FROM mail_out WHERE message = $1::text::uuid;
+
+-- name: mail_out_took
+-- As the worker: these recipients have it. $1 message text (a uuid), $2 their places int[]
+UPDATE mail_out SET done = done || $2::int[] WHERE message = $1::text::uuid;
+
+-- name: mail_out_wrote_to
+-- Where one of these was written to. $1 threads text[] (uuids), $2 hashes tried bytea[]
+SELECT thread::text FROM mail_out WHERE thread = ANY ($1::text[]::uuid[]) AND people && $2::bytea[]
+ORDER BY array_position($1::text[]::uuid[], thread) LIMIT 1;

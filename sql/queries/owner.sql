@@ -79,6 +79,16 @@ ORDER BY contact, message LIMIT $3::int;
 -- As the owner. $1 contact text (a uuid), $2 message text, $3 body text, $4 body text as it was read
 UPDATE transcript SET body = $3 WHERE contact = $1::text::uuid AND message = $2 AND body = $4;
 
+-- name: unsealed_mails_out
+-- As the owner: mail that is sent and not sealed as it would be now, by place. $1 after message text (a uuid), $2 most int, $3 what a
+-- body begins with that is text
+SELECT message::text AS id, body FROM mail_out
+WHERE message > $1::text::uuid AND NOT starts_with(body, $3) ORDER BY message LIMIT $2::int;
+
+-- name: reseal_mail_out
+-- As the owner: seal it anew. $1 message text (a uuid), $2 sealed body text, $3 hashes bytea[], $4 the body as it was read text
+UPDATE mail_out SET body = $2, people = $3::bytea[] WHERE message = $1::text::uuid AND body = $4;
+
 -- name: unsealed_mails
 -- As the owner: messages whose key is not sealed as it would be now, by place. $1 after id text (a uuid), $2 most int, $3 what a
 -- key begins with that is text

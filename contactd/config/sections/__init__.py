@@ -40,7 +40,7 @@ from contactd.config.sections.machine import (
     Spool,
     Web,
 )
-from contactd.config.sections.mail import Mailbox, MailboxSecrets
+from contactd.config.sections.mail import Mailbox, MailboxSecrets, Smtp, SmtpSecrets, SmtpSections
 from contactd.config.sections.queues import DestinationTable, KeyTable, Queue, QueueStep
 from contactd.config.sections.recording import Recording, RecordingSecrets
 from contactd.config.sections.speech import Speech
@@ -100,6 +100,9 @@ __all__ = [
     "SecretSections",
     "Sections",
     "SignIn",
+    "Smtp",
+    "SmtpSecrets",
+    "SmtpSections",
     "SpecialDay",
     "Speech",
     "Spool",

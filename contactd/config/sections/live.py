@@ -42,6 +42,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     # Read by contactctl and the workers; the daemon itself never uses them.
     ("case_types",),
     ("webhooks",),
+    ("smtp",),
 )
 LIVE_SECRETS: tuple[tuple[str, ...], ...] = (
     ("database", "migrate_password"),
@@ -53,6 +54,7 @@ LIVE_SECRETS: tuple[tuple[str, ...], ...] = (
     ("lookup",),
     ("recording",),
     ("webhooks",),
+    ("smtp",),
     ("mailboxes",),
 )
 

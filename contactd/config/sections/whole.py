@@ -31,7 +31,7 @@ from contactd.config.sections.machine import (
     Spool,
     Web,
 )
-from contactd.config.sections.mail import Mailbox, MailboxSecrets
+from contactd.config.sections.mail import Mailbox, MailboxSecrets, Smtp, SmtpSecrets
 from contactd.config.sections.queues import Queue
 from contactd.config.sections.recording import Recording, RecordingSecrets
 from contactd.config.sections.speech import Speech
@@ -84,6 +84,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     recording: Recording = Recording()
     dialling: Dialling = Dialling()
     mailboxes: dict[words.MailboxId, Mailbox] = {}
+    smtp: dict[words.MailboxId, Smtp] = {}
     queues: dict[words.Queue, Queue] = {}
     announcements: Announcements = Announcements()
     menus: dict[words.Menu, Menu] = {}
@@ -115,3 +116,4 @@ class SecretSections(Struct, frozen=True, kw_only=True):
     webhooks: dict[words.Webhook, WebhookSecrets] = {}
     recording: RecordingSecrets = RecordingSecrets()
     mailboxes: dict[words.MailboxId, MailboxSecrets] = {}
+    smtp: dict[words.MailboxId, SmtpSecrets] = {}

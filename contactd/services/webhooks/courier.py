@@ -1,4 +1,7 @@
-"""Who carries the messages of one destination: holds its lease, keeps their order, and lets it be while it fails."""
+"""Who carries the messages of one destination: holds its lease, keeps their order, and lets it be while it fails.
+
+Of whatever kind: web hooks, and mailboxes that answer.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 
 from contactd.services.http import Breaker
-from contactd.services.webhooks.hook import Hook, Verdict
+from contactd.services.webhooks.hook import Verdict
 from contactd.store import outbox
 from contactd.store.outbox import Desk, Waiting
 from contactd.store.trouble import StoreAway
@@ -34,6 +38,45 @@ def pause_s(attempts: int, roll: float) -> float:
     return _PAUSES_S[min(attempts, len(_PAUSES_S)) - 1] * (0.75 + roll / 2)
 
 
+class Limits(Protocol):
+    """What a section says of each kind of destination."""
+
+    @property
+    def most_at_once(self) -> int: ...
+    @property
+    def max_age_s(self) -> int: ...
+    @property
+    def break_after(self) -> int: ...
+    @property
+    def break_s(self) -> int: ...
+
+
+class Carrier(Protocol):
+    """How a message gets there: Hook, or what is one for another kind."""
+
+    @property
+    def section(self) -> Limits: ...
+    async def send(self, message: Waiting) -> Verdict: ...
+    async def sent(self, message: Waiting) -> None: ...
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Of a kind, for the log. commands: what shows its messages, retries and drops them."""
+
+    taken: str = "webhook_taken"
+    lost: str = "webhook_lost"
+    not_marked: str = "webhook_not_marked"
+    failed: str = "webhook_failed"
+    dead: str = "webhook_dead"
+    let_be: str = "webhook_let_be"
+    back: str = "webhook_back"
+    aged: str = "webhook_messages_dead"
+    named: str = "hook"
+    commands: str = "contactctl webhooks"
+
+
 @dataclass(slots=True)
 class Courier:
     """run() until stop is set; what is on its way then may end within the receiver's time-out.
@@ -42,8 +85,9 @@ class Courier:
     """
 
     desk: Desk
-    hook: Hook
+    hook: Carrier
     stop: asyncio.Event
+    words: Words = Words()
     idle_s: float = 0.5
     now: Callable[[], float] = time.monotonic
     _breaker: Breaker = field(init=False)
@@ -54,6 +98,10 @@ class Courier:
     def __post_init__(self) -> None:
         self._breaker = Breaker(self.hook.section.break_after, self.hook.section.break_s)
 
+    @property
+    def _named(self) -> dict[str, str]:
+        return {self.words.named: self.desk.name}
+
     async def run(self) -> None:
         try:
             while not self.stop.is_set():
@@ -62,10 +110,10 @@ class Courier:
                         await self._wait(self.desk.lease_s / 4)
                         continue
                     self._ours = True
-                    log.debug("webhook_taken", hook=self.desk.name, term=self.desk.term)
+                    log.debug(self.words.taken, **self._named, term=self.desk.term)
                     await self._serve()
                 except StoreAway as away:
-                    log.warning("outbox_away", hook=self.desk.name, error=str(away), again_in_s=_AWAY_S)
+                    log.warning("outbox_away", **self._named, error=str(away), again_in_s=_AWAY_S)
                     await self._wait(_AWAY_S)
         finally:
             await asyncio.gather(*self._sending.values(), return_exceptions=True)
@@ -82,7 +130,7 @@ class Courier:
             if now - beaten >= min(self.desk.lease_s / 4, 2.0):
                 standing = await self.desk.beat()
                 if standing is None:
-                    log.warning("webhook_lost", hook=self.desk.name, remedy="Nothing: another worker has it.")
+                    log.warning(self.words.lost, **self._named, remedy="Nothing: another worker has it.")
                     return
                 beaten = now
                 gone, quiet_until = standing.gone, now + standing.paused_s
@@ -126,54 +174,56 @@ class Courier:
                 await self._mark(message, verdict)
                 return
             except StoreAway as away:
-                log.warning("outbox_away", hook=self.desk.name, message=message.message, error=str(away))
+                log.warning("outbox_away", **self._named, message=message.message, error=str(away))
                 if self.stop.is_set():
                     # It waits in the outbox as before, and goes again: at least once.
                     return
                 await self._wait(_AWAY_S)
 
     async def _mark(self, message: Waiting, verdict: Verdict) -> None:
-        about = {"hook": self.desk.name, "message": message.message, "told": message.event}
+        about = {**self._named, "message": message.message, "told": message.event}
         if not verdict.error:
             if not await self.desk.sent(message):
-                log.info("webhook_not_marked", **about, remedy="Nothing: it was erased or dropped, or another has it.")
+                log.info(self.words.not_marked, **about, remedy="Nothing: it was erased or dropped, or another has it.")
+            await self.hook.sent(message)
             return
         section, attempts = self.hook.section, message.attempts + 1
         again_in_s = pause_s(attempts, random.random())  # noqa: S311 - to spread attempts, not to hide anything
+        max_age_s = 0.0 if verdict.final else section.max_age_s
         state = await self.desk.failed(
-            message, verdict.error, again_in_s, section.max_age_s, quiet_s=verdict.quiet_s, gone=verdict.gone
+            message, verdict.error, again_in_s, max_age_s, quiet_s=verdict.quiet_s, gone=verdict.gone
         )
         told = {**about, "attempts": attempts, "error": verdict.error}
         if state == "dead":
-            log.error("webhook_dead", **told, remedy="contactctl webhooks show tells more; retry it, or drop it.")
+            log.error(self.words.dead, **told, remedy=f"{self.words.commands} show tells more; retry it, or drop it.")
         else:
-            log.warning("webhook_failed", **told, again_in_s=round(again_in_s, 1))
+            log.warning(self.words.failed, **told, again_in_s=round(again_in_s, 1))
         if verdict.gone or verdict.quiet_s is not None:
             # Asked again how it stands before anything more is sent.
             self._ours = False
 
     def _tell(self, verdict: Verdict) -> None:
-        if not self._breaker.ended(self.now(), well=not verdict.error):
+        if not self._breaker.ended(self.now(), well=not verdict.error or verdict.final):
             return
         if self._breaker.open:
             remedy = "Messages wait, and one tries now and then. See that it runs and can be reached."
-            log.error("webhook_let_be", hook=self.desk.name, error=verdict.error, remedy=remedy)
+            log.error(self.words.let_be, **self._named, error=verdict.error, remedy=remedy)
         else:
-            log.info("webhook_back", hook=self.desk.name)
+            log.info(self.words.back, **self._named)
             self._back = True
 
     async def _age(self) -> None:
         dead = await outbox.aged(self.desk.pool, self.desk.kind, self.desk.name, self.hook.section.max_age_s)
         if dead:
-            remedy = "contactctl webhooks show tells which; retry them, or drop them."
-            log.error("webhook_messages_dead", hook=self.desk.name, messages=dead, remedy=remedy)
+            remedy = f"{self.words.commands} show tells which; retry them, or drop them."
+            log.error(self.words.aged, **self._named, messages=dead, remedy=remedy)
 
     async def _release(self) -> None:
         try:
             if self.desk.term:
                 await self.desk.release()
         except StoreAway as away:
-            log.warning("outbox_away", hook=self.desk.name, error=str(away), remedy="Nothing: its lease ends.")
+            log.warning("outbox_away", **self._named, error=str(away), remedy="Nothing: its lease ends.")
 
     async def _wait(self, seconds: float, *sending: asyncio.Task[None]) -> None:
         """Or until we are to stop, or one of these has ended."""

@@ -35,6 +35,8 @@ class Verdict:
     """The receiver says that it is no more (410)."""
     quiet_s: float | None = None
     """It asks to be let be for so long."""
+    final: bool = False
+    """It answered, and no further attempt at this message is of use."""
 
 
 @dataclass(slots=True)
@@ -80,6 +82,9 @@ class Hook:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # Its own words have the URL in them, which may be a secret.
             return Verdict(f"No HTTP with it ({type(error).__name__}).")
+
+    async def sent(self, message: Waiting) -> None:
+        """It is marked."""
 
     async def close(self) -> None:
         if self._session is not None:
