@@ -93,14 +93,6 @@ VALUES ($1::text::uuid, $2::text::uuid, $3, $4::text::uuid, $5, $6::bytea[], $7)
 -- $1 message text (a uuid), $2 kind text, $3 destination text, $4 event text, $5 subject text
 INSERT INTO outbox (message, kind, destination, event, subject, data) VALUES ($1::text::uuid, $2, $3, $4, $5, '{}');
 
--- name: mail_out_sealed
--- As the worker. $1 message text (a uuid)
-SELECT body, done FROM mail_out WHERE message = $1::text::uuid;
-
--- name: mail_out_took
--- As the worker: these recipients have it. $1 message text (a uuid), $2 their places int[]
-UPDATE mail_out SET done = done || $2::int[] WHERE message = $1::text::uuid;
-
 -- name: mail_out_wrote_to
 -- Where one of these was written to. $1 threads text[] (uuids), $2 hashes tried bytea[]
 SELECT thread::text FROM mail_out WHERE thread = ANY ($1::text[]::uuid[]) AND people && $2::bytea[]

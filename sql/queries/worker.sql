@@ -138,3 +138,11 @@ SELECT id::text, key_id, key FROM blob WHERE key_id <> $1 ORDER BY id LIMIT $2::
 -- name: rewrap_blob
 -- $1 id text (a uuid), $2 key's id text, $3 wrapped key bytea
 UPDATE blob SET key_id = $2, key = $3 WHERE id = $1::text::uuid;
+
+-- name: mail_out_sealed
+-- As the worker. $1 message text (a uuid)
+SELECT body, done FROM mail_out WHERE message = $1::text::uuid;
+
+-- name: mail_out_took
+-- As the worker: these recipients have it. $1 message text (a uuid), $2 their places int[]
+UPDATE mail_out SET done = done || $2::int[] WHERE message = $1::text::uuid;

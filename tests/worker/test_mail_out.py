@@ -180,7 +180,9 @@ async def test_who_is_refused_for_now_is_tried_again_and_a_server_that_is_away_l
     later = await came(database, customers_mail("later"), tmp_path)
     await answered(settings, later, tmp_path, "--to", "later@lab.test")
     async with working(settings):
-        await until_rows(database, "SELECT state || error FROM outbox", ["queued1 of 1 recipients refused (450 4.2.1)."])
+        await until_rows(
+            database, "SELECT state || error FROM outbox", ["queued1 of 1 recipients refused (450 4.2.1)."]
+        )
         own.pause()
         mail = await came(database, customers_mail("carla"), tmp_path)
         await answered(settings, mail, tmp_path)
