@@ -38,6 +38,7 @@ from contactd.metrics import (
     CaseMetrics,
     FloorMetrics,
     JobMetrics,
+    MailOutMetrics,
     Readings,
     WebhookMetrics,
     watch_certificates,
@@ -56,6 +57,7 @@ from contactd.store.audit import AuditTrail, Entry, Who
 from contactd.store.desk import DeskStore
 from contactd.store.history import History
 from contactd.store.journal import FloorLock, FloorRow, Journal, open_pool
+from contactd.store.mail_out import MAIL
 from contactd.store.parties import Directory, open_directory_pool
 from contactd.web import Lobby, Promised, Surface, serve_control, serve_standby, serve_web
 from contactd.web.desk import DeskDoor
@@ -415,12 +417,14 @@ class Daemon:
 def _table_watches(stack: contextlib.AsyncExitStack, pool: Any, floor: int) -> Iterator[Task]:
     """What Prometheus is told of tables that others write."""
     job_metrics, case_metrics, hook_metrics = JobMetrics(jobs.KINDS), CaseMetrics(), WebhookMetrics()
-    for metrics in (job_metrics, case_metrics, hook_metrics):
+    answer_metrics = MailOutMetrics()
+    for metrics in (job_metrics, case_metrics, hook_metrics, answer_metrics):
         stack.callback(metrics.close)
     yield functools.partial(jobs.watch, pool, floor, job_metrics)
     yield functools.partial(case_watch.watch, pool, case_metrics)
     yield functools.partial(voicemail.watch, pool)
     yield functools.partial(outbox.watch, pool, floor, hook_metrics)
+    yield functools.partial(outbox.watch, pool, floor, answer_metrics, MAIL)
 
 
 def _publish(steps: Sequence[Step], *told: FloorMetrics | Tail | Notices | Voice | ListeningAudit | DeskDoor) -> None:

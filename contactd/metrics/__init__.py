@@ -8,6 +8,7 @@ from contactd.metrics.cases import CaseFigures, CaseMetrics
 from contactd.metrics.certificates import SIP_CERTIFICATE_END, watch_certificates
 from contactd.metrics.floor import FloorMetrics
 from contactd.metrics.jobs import JobFigures, JobMetrics, Retained
+from contactd.metrics.mail_out import MailOutMetrics
 from contactd.metrics.readings import PbxReading, Readings
 from contactd.metrics.registry import (
     AMI_EVENT_LAG_SECONDS,
@@ -108,6 +109,7 @@ __all__ = [
     "HookFigures",
     "JobFigures",
     "JobMetrics",
+    "MailOutMetrics",
     "PbxReading",
     "Readings",
     "Retained",

@@ -18,14 +18,14 @@ import structlog
 
 from contactd.core import events as ev
 from contactd.core.ids import ContactId, Instant, PartyId
-from contactd.metrics import HookFigures, WebhookMetrics
+from contactd.metrics import HookFigures
 from contactd.store.queries import query
 from contactd.store.trouble import AWAY, away
 
 log = structlog.get_logger()
 
 WEBHOOK = "webhook"
-"""The only kind of destination so far."""
+"""A kind of destination; MAIL of mail_out.py is another."""
 Pool = asyncpg.Pool
 BATCH = 200
 _TIMEOUT_S = 10.0
@@ -270,20 +270,26 @@ async def destinations(connection: asyncpg.Connection, floor: int) -> list[Desti
     return [Destination(**{**row, "events": tuple(row["events"])}) for row in rows]
 
 
-async def figures(connection: asyncpg.Connection, floor: int) -> dict[str, HookFigures]:
-    """Of every web hook that is configured, or has something left."""
+async def figures(connection: asyncpg.Connection, floor: int, kind: str = WEBHOOK) -> dict[str, HookFigures]:
+    """Of every destination of a kind that is configured, or has something left."""
     names = tuple(HookFigures.__dataclass_fields__)
-    found = [one for one in await destinations(connection, floor) if one.kind == WEBHOOK]
+    found = [one for one in await destinations(connection, floor) if one.kind == kind]
     told = {one.name: {name: getattr(one, name) for name in names if name != "gone"} for one in found}
     return {one.name: HookFigures(**told[one.name], gone=one.gone_at is not None) for one in found}
 
 
-async def watch(pool: asyncpg.Pool, floor: int, metrics: WebhookMetrics, *, every_s: float = 15.0) -> None:
+class Told(Protocol):
+    """Metrics of a kind."""
+
+    def tell(self, figures: Mapping[str, HookFigures] | None) -> None: ...
+
+
+async def watch(pool: asyncpg.Pool, floor: int, metrics: Told, kind: str = WEBHOOK, *, every_s: float = 15.0) -> None:
     """Until cancelled: tell the metrics what the tables say. An outage is others' to tell."""
     while True:
         try:
             async with pool.acquire(timeout=_TIMEOUT_S) as connection:
-                metrics.tell(await figures(connection, floor))
+                metrics.tell(await figures(connection, floor, kind))
         except AWAY:
             metrics.tell(None)
         await asyncio.sleep(every_s)

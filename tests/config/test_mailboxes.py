@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from contactd.config.mailboxes import check_mailbox_secrets, check_mailboxes
+from contactd.config.mailboxes import check_mailbox_secrets, check_mailboxes, check_smtp, check_smtp_secrets
 from contactd.config.problems import Problems
-from contactd.config.sections import Mailbox, MailboxSecrets
+from contactd.config.sections import Mailbox, MailboxSecrets, Smtp, SmtpSecrets
 
 
 def problems(mailboxes: dict[str, Mailbox], secrets: dict[str, MailboxSecrets] | None = None) -> list[str]:
@@ -61,3 +61,27 @@ def test_a_mailbox_is_opened_by_a_password_or_by_a_token(tmp_path: Path) -> None
     assert "this key is missing" in problems({"support": box()}, {})[0]
     assert "opened by token_file" in problems({"support": token}, {"support": MailboxSecrets(password="x")})[0]
     assert problems({}, {"old": MailboxSecrets(password="x")})
+
+
+@pytest.mark.parametrize(
+    ("more", "password", "word"),
+    [
+        ({"tls": "none"}, None, "in the clear"),
+        ({"ca_file": "/nowhere/ca.pem"}, None, "cannot be read"),
+        ({"username": "support"}, None, "missing"),
+        ({}, "x", "prove who they are"),
+    ],
+)
+def test_a_mail_server_that_could_not_be_used_is_told(more: dict[str, Any], password: str | None, word: str) -> None:
+    smtp = {"support": Smtp(**{"host": "mail.example.org", "address": "support@example.org", **more})}
+    into, beside = Problems("contactd.toml"), Problems("secrets.toml")
+    check_smtp(smtp, {"support": box()}, into)
+    check_smtp_secrets(smtp, {"support": SmtpSecrets(password=password)} if password else {}, beside)
+    (told,) = into.found + beside.found
+    assert word in told.what
+
+
+def test_only_a_mailbox_that_is_fetched_answers() -> None:
+    into = Problems("contactd.toml")
+    check_smtp({"supprot": Smtp(host="127.0.0.1", address="support@example.org")}, {"support": box()}, into)
+    assert len(into.found) == 1

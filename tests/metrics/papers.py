@@ -23,6 +23,7 @@ from contactd.metrics import (
     HookFigures,
     JobFigures,
     JobMetrics,
+    MailOutMetrics,
     Retained,
     WebhookMetrics,
 )
@@ -47,6 +48,8 @@ def measured() -> list[Metric]:
     cases.tell(CaseFigures())
     hooks = WebhookMetrics()
     hooks.tell({"crm": HookFigures()})
+    answers = MailOutMetrics()
+    answers.tell({"support": HookFigures()})
     try:
         every_series(metrics)
         metrics.publish(walk.steps)
@@ -65,6 +68,7 @@ def measured() -> list[Metric]:
         jobs.close()
         cases.close()
         hooks.close()
+        answers.close()
 
 
 def sample_names(family: Metric) -> set[str]:

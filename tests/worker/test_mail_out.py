@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 
 from contactd.config import Settings, load
+from contactd.store import outbox
 from contactd.store.journal import open_pool
 from contactd.store.mail import MailKeeper, Parcel
+from contactd.store.mail_out import MAIL
+from contactd.store.reading import reader
 from contactd.store.vault import Vault
 from tests.config.files import sample, sample_secrets, write
 from tests.ctl.test_contactctl import contactctl
@@ -87,6 +90,11 @@ def inbox(dovecot: Dovecot, user: str) -> list[Any]:
         _, found = client.uid("FETCH", "1:*", "(BODY.PEEK[])")
         raw = [one[1] for one in found if isinstance(one, tuple)]
     return [email.message_from_bytes(one, policy=email.policy.default) for one in raw]
+
+
+async def figures_of_hooks(dsn: str) -> dict[str, Any]:
+    async with reader(dsn) as connection:
+        return dict(await outbox.figures(connection, 1))
 
 
 async def until_delivered(dovecot: Dovecot, user: str, count: int) -> list[Any]:
@@ -165,6 +173,9 @@ async def test_who_is_refused_for_good_is_told_at_once_and_the_others_have_it_on
         await contactctl("--config", settings.path, "mail", "outbox", "retry", number)
         await until_rows(database, "SELECT state || attempts FROM outbox", ["dead1"])
         assert len(await until_delivered(dovecot, "berta", 1)) == 1
+    async with reader(database) as connection:
+        (told,) = (await outbox.figures(connection, 1, MAIL)).values()
+    assert (told.dead, told.queued, told.sent) == (1, 0, 0) and await figures_of_hooks(database) == {}
     dropped = await contactctl("--config", settings.path, "mail", "outbox", "drop", "support")
     assert dropped.out == "support: 1 message dropped.\n", dropped
     assert "berta" not in shown.out
