@@ -1063,7 +1063,7 @@ CREATE TABLE transcript (
     contact uuid        NOT NULL,
     message text        NOT NULL,
     at      timestamptz NOT NULL,
-    author  text        NOT NULL CHECK (author IN ('caller', 'agent', 'system')),
+    author  text        NOT NULL CHECK (author IN ('caller', 'agent', 'system', 'note')),
     body    text        NOT NULL,
     PRIMARY KEY (contact, message)
 );

@@ -49,6 +49,9 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     check_lookup(sections, into)
     check_webhooks(sections, into)
     check_desk(sections.desk, into)
+    for name, disposition in sections.dispositions.items():
+        for queue in disposition.queues:
+            _is_queue(sections, queue, ("dispositions", name, "queues"), into)
     check_mailboxes(sections.mailboxes, into)
     check_smtp(sections.smtp, sections.mailboxes, into)
     check_retention(sections.retention, sections.privacy, sections.jobs, into)

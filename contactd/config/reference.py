@@ -74,6 +74,7 @@ EXAMPLE: dict[str, Any] = {
         },
     },
     "retention": DEFAULT_DAYS,
+    "dispositions": {"sold": {"label": "Sold", "queues": ["sales"]}},
     "desk": {"origin": "https://desk.example.org"},
     "customers": {
         "country": "DE",

@@ -14,6 +14,7 @@ from contactd.core.agent import AgentState, Status, Tries
 from contactd.core.contact import Contact, ContactState, Outcome, Pressed, Rare, Sent
 from contactd.core.destination import ToExternal, ToMenu, ToQueue
 from contactd.core.dialling import Dialled, count, uncount
+from contactd.core.disposing import DISPOSED
 from contactd.core.errors import FloorBug
 from contactd.core.hours import BY_HOURS, calendar_changed, hours_switched
 from contactd.core.ids import Instant, QueueId, key_number
@@ -369,6 +370,7 @@ CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     **callback.CALLBACK,
     **RECORDING,
     **MESSAGES,
+    **DISPOSED,
     **LISTENING,
     ev.AgentSignedIn: _signed_in,
     ev.AgentSignedOut: _signed_out,

@@ -25,6 +25,7 @@ from contactd.core.decision import (
     waited,
 )
 from contactd.core.desks import leave_lost_desks
+from contactd.core.disposing import DISPOSING
 from contactd.core.diverting import destination_failed
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
@@ -216,6 +217,7 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.RecordingMuted: recording_muted,
     inp.TextFound: text_found,
     inp.MessageTold: message_told,
+    **DISPOSING,
     inp.ListeningTold: listening_told,
     inp.ListeningTurnAsked: turn_asked,
     inp.CallerTaken: caller_taken,

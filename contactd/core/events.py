@@ -504,6 +504,19 @@ class TextBegun(Event, frozen=True, kw_only=True):
     found_by: FoundBy
 
 
+class ContactDisposed(Event, frozen=True, kw_only=True):
+    """What came of it, as the agent says; said again, the last counts."""
+
+    contact: ContactId
+    agent: AgentId
+    disposition: str
+    """Of [dispositions.<id>]; empty: none."""
+    note: MessageId | None = None
+    """Where its words are, with those of the contact."""
+    characters: int = 0
+    """Of the note."""
+
+
 class MessageAdded(Event, frozen=True, kw_only=True):
     """A piece of what one side wrote. Its words are in the transcript, as long as the person is not erased."""
 
@@ -760,6 +773,7 @@ AnyEvent = (
     | RecordingFailed
     | TextBegun
     | MessageAdded
+    | ContactDisposed
     | ListeningBegan
     | ListeningTurned
     | ListeningEnded

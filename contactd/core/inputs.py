@@ -503,6 +503,24 @@ class MessageTold(Input, frozen=True, kw_only=True):
     characters: int
 
 
+class OfferDeclineAsked(Input, frozen=True, kw_only=True):
+    """Whom an offer rings does not want it; as declining at the handset."""
+
+    agent: AgentId
+    contact: ContactId
+
+
+class ContactDisposeAsked(Input, frozen=True, kw_only=True):
+    """What came of a contact, in the agent's words: an id of the configuration, and a note that goes beside this."""
+
+    agent: AgentId
+    contact: ContactId
+    disposition: str = ""
+    note: MessageId | None = None
+    characters: int = 0
+    """Of the note."""
+
+
 class ListeningTold(Input, frozen=True, kw_only=True):
     """What the dialplan says of a supervisor at a talk."""
 
@@ -583,6 +601,8 @@ AnyInput = (
     | RecordingMuted
     | TextFound
     | MessageTold
+    | OfferDeclineAsked
+    | ContactDisposeAsked
     | ListeningTold
     | CallerTaken
     | ListeningTurnAsked

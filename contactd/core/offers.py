@@ -10,12 +10,13 @@ from contactd.core import inputs as inp
 from contactd.core.agent import BUSY_AGAIN_S, Agent, By, Status
 from contactd.core.callback import Missed
 from contactd.core.callbacks import fail
-from contactd.core.commands import ComparePbx
+from contactd.core.commands import ComparePbx, EndAttempt, WithdrawOffer
 from contactd.core.contact import Contact, ContactState
 from contactd.core.decision import Decision, connect, end_legs, end_offer
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import AgentId, ContactId, Instant, OfferId
+from contactd.core.plan import Medium
 from contactd.core.ring_all import NOT_ACCEPTED, forgiven, leg_at, outcome_at_end, outcome_of_leg
 
 
@@ -135,9 +136,30 @@ def _command_failed(floor: LiveFloor, input_: inp.CommandFailed, at: Instant, in
     into.commands.append(ComparePbx(pbx=contact.pbx, why=input_.why))
 
 
+def _decline_asked(floor: LiveFloor, input_: inp.OfferDeclineAsked, at: Instant, into: Decision) -> None:
+    """Of an offer that rings nobody else. The caller does not wait for the handset to fall silent."""
+    contact = floor.contacts.get(input_.contact)
+    if contact is None or contact.state is not ContactState.OFFERED or contact.agent != input_.agent or contact.legs:
+        return
+    agent, callback = floor.agents[input_.agent], contact.callback
+    if contact.offer is None or (callback is not None and callback.dialled):
+        return
+    if callback is not None:
+        into.commands.append(EndAttempt(pbx=contact.pbx, contact=contact.id, call=callback.attempt))
+    elif contact.medium is Medium.VOICE:
+        into.commands.append(
+            WithdrawOffer(pbx=contact.pbx, contact=contact.id, channel=contact.channel, offer=contact.offer)
+        )
+    end_offer(contact, OfferOutcome.DECLINED, _CALL_REJECTED, into)
+    _blame(floor, contact, agent, OfferOutcome.DECLINED, at, into)
+
+
+_CALL_REJECTED = 21
+"""Q.850, as a handset that declines says it."""
 OFFERS: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], None]] = {
     inp.OfferAnswered: _offer_answered,
     inp.OfferFailed: _offer_failed,
     inp.LegFailed: _leg_failed,
+    inp.OfferDeclineAsked: _decline_asked,
     inp.CommandFailed: _command_failed,
 }

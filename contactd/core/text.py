@@ -31,3 +31,5 @@ class Author(StrEnum):
     AGENT = "agent"
     SYSTEM = "system"
     """contactd itself: greetings, menus, announcements."""
+    NOTE = "note"
+    """The agent, about the contact and not to the customer."""

@@ -20,7 +20,7 @@ from contactd.store.transcripts import Message
 _UNSURE = 50
 _PAUSE_S = 10.0
 """Between pieces of one side's that are shown as one line."""
-_SIDE = {Author.CALLER: "caller", Author.AGENT: "agent", Author.SYSTEM: "centre"}
+_SIDE = {Author.CALLER: "caller", Author.AGENT: "agent", Author.SYSTEM: "centre", Author.NOTE: "note"}
 
 
 async def transcript(config: Path, text: str) -> Sequence[Message]:

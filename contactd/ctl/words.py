@@ -63,7 +63,7 @@ _TEXT_FOUND = {
     FoundBy.RECORD: "the customer's record says so",
     FoundBy.TONES: "its tones were heard",
 }
-_AUTHOR = {Author.CALLER: "the caller", Author.AGENT: "the agent", Author.SYSTEM: "contactd"}
+_AUTHOR = {Author.CALLER: "the caller", Author.AGENT: "the agent", Author.SYSTEM: "contactd", Author.NOTE: "a note"}
 _ENDED_BY = {
     "caller": "the caller hung up",
     "agent": "the agent hung up",
@@ -360,6 +360,10 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.RecordingResumed: lambda e: f"the recording went on, by {e.by}",
     ev.RecordingFailed: lambda e: _NOT_RECORDED[e.why],
     ev.TextBegun: lambda e: f"writes on a {e.carrier.upper()}: {_TEXT_FOUND[e.found_by]}",
+    ev.ContactDisposed: lambda e: (
+        f"{e.agent} says that it was {e.disposition or 'nothing in particular'}"
+        + (f", with a note of {e.characters} characters" if e.note else "")
+    ),
     ev.MessageAdded: lambda e: f"{e.agent or _AUTHOR[e.author]} wrote {e.characters} characters",
     ev.ListeningBegan: _listening,
     ev.ListeningTurned: lambda e: f"the supervisor {e.supervisor} now {_MODE[e.mode]}",

@@ -91,10 +91,10 @@ class Circle:
         """A fact; never refused."""
         self.inbox.put_fact(Item(input_, self.clock.now() if at is None else at, private, None, words))
 
-    async def ask(self, input_: Input, private: Private | None = None) -> Step:
+    async def ask(self, input_: Input, private: Private | None = None, words: Words | None = None) -> Step:
         """A request; the step that came of it, once it is kept. Raises InboxFull."""
         done: asyncio.Future[Step] = asyncio.get_running_loop().create_future()
-        self.inbox.put_request(Item(input_, self.clock.now(), private, done))
+        self.inbox.put_request(Item(input_, self.clock.now(), private, done, words))
         return await done
 
     async def run(self) -> None:

@@ -11,6 +11,7 @@ from contactd.core.floor import LiveFloor
 from contactd.core.ids import PbxId
 from contactd.core.inputs import Input
 from contactd.core.step import Step
+from contactd.engine.inbox import Words
 from contactd.metrics import Readings
 
 BEAT_LATE_S = 10.0
@@ -29,8 +30,8 @@ class Engine(Protocol):
     @property
     def floor(self) -> LiveFloor: ...
 
-    async def ask(self, input_: Input) -> Step:
-        """The step that came of a request. Raises a ContactdError when the inbox is full."""
+    async def ask(self, input_: Input, *, words: Words | None = None) -> Step:
+        """The step that came of a request. words: kept beside it. Raises a ContactdError when the inbox is full."""
         ...
 
 

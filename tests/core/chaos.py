@@ -332,6 +332,8 @@ class Chaos:
             (5, lambda: inp.ReadyAsked(agent=dice.choice(AGENTS))),
             (2, self._not_ready),
             (3, lambda: inp.WrapUpExtendAsked(agent=self._wrapping_up(), by=By.AGENT)),
+            (2, self._decline),
+            (2, self._dispose),
             (1, lambda: inp.WrapUpEndAsked(agent=self._wrapping_up(), by=By.SUPERVISOR)),
             (2, self._command_failed),
             (4, lambda: inp.NeedsAsked(contact=self._contact(), needs=some_needs(dice))),
@@ -461,6 +463,25 @@ class Chaos:
         """Somebody in wrap-up, if there is one."""
         found = [agent.id for agent in self.floor.agents.values() if agent.state is AgentState.WRAP_UP]
         return self.dice.choice(found or AGENTS)
+
+    def _decline(self) -> inp.Input:
+        """Mostly by whom it rings."""
+        contact = self._contact()
+        known = self.floor.contacts.get(contact)
+        rings = known.agent if known is not None and self.dice.random() < 0.8 else None
+        return inp.OfferDeclineAsked(agent=rings or self.dice.choice(AGENTS), contact=contact)
+
+    def _dispose(self) -> inp.Input:
+        """Mostly by who has it."""
+        agent = self.floor.agents.get(self._wrapping_up())
+        mine = [one.contact for one in agent.engagements] if agent is not None else []
+        contact = self.dice.choice(mine) if mine and self.dice.random() < 0.8 else self._contact()
+        return inp.ContactDisposeAsked(
+            agent=agent.id if agent is not None else self.dice.choice(AGENTS),
+            contact=contact,
+            disposition=self.dice.choice(("", "sold", "wrong_number")),
+            note=self.dice.choice((None, MessageId("note-1"))),
+        )
 
     def _text(self) -> inp.Input:
         found_by = self.dice.choice(tuple(FoundBy))

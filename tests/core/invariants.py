@@ -248,14 +248,18 @@ def turns_of(floor: LiveFloor) -> dict[AgentId, int]:
 
 
 def check_withdrawn(floor: LiveFloor, made: Step) -> None:
-    """Whom a supervisor takes off the floor rings no more, and nobody else's offer is called off."""
-    called_off = [event for event in made.events if isinstance(event, ev.OfferEnded) and event.outcome == "withdrawn"]
+    """Whom a supervisor takes off the floor rings no more, nor what is declined; nobody else's offer is called off."""
+    asked = made.input
+    outcome = "declined" if isinstance(asked, inp.OfferDeclineAsked) else "withdrawn"
+    called_off = [event for event in made.events if isinstance(event, ev.OfferEnded) and event.outcome == outcome]
     commands = [command.contact for command in made.commands if isinstance(command, WithdrawOffer)]
     ended = {command.contact for command in made.commands if isinstance(command, EndAttempt)}
     by_voice = [event.contact for event in called_off if floor.contacts[event.contact].medium == "voice"]
     assert sorted(commands) == sorted(one for one in by_voice if one not in floor.callbacks)
     assert ended >= {one for one in by_voice if one in floor.callbacks}
-    asked = made.input
+    if isinstance(asked, inp.OfferDeclineAsked):
+        assert [(one.contact, one.agent) for one in called_off] in ([], [(asked.contact, asked.agent)])
+        return
     if not isinstance(asked, inp.SignOutAsked | inp.NotReadyAsked) or asked.by != "supervisor":
         assert not called_off
         return
@@ -376,7 +380,7 @@ class Lives:
                 assert event.contact in self.alive, f"{event.contact} ended twice"
                 self.alive.remove(event.contact)
                 self.outcomes[event.contact] = event
-            elif isinstance(event, ev.RecordingFailed | ev.MessageAdded):
+            elif isinstance(event, ev.RecordingFailed | ev.MessageAdded | ev.ContactDisposed):
                 pass  # what could not be written, and what was written last, is known when everybody has hung up
             elif isinstance(event, ev.ListeningTurned | ev.ListeningEnded):
                 assert event.contact in self.arrived  # the PBX ends it after the talk

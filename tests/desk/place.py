@@ -16,6 +16,7 @@ from contactd.core import inputs as inp
 from contactd.core.agent import Handset
 from contactd.core.inputs import Input
 from contactd.core.step import Step
+from contactd.engine.inbox import Words
 from contactd.services.desk.passwords import hash_of
 from contactd.store import desk as rows
 from contactd.store.desk import DeskStore
@@ -74,8 +75,8 @@ class Publishing(Bench):
 
     door: DeskDoor | None = None
 
-    async def ask(self, input_: Input) -> Step:
-        made = await super().ask(input_)
+    async def ask(self, input_: Input, *, words: Words | None = None) -> Step:
+        made = await super().ask(input_, words=words)
         if self.door is not None:
             self.door.publish([made])
         return made

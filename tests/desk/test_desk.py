@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -13,7 +14,7 @@ from contactd.core import inputs as inp
 from contactd.core.agent import Status
 from contactd.core.contact import Needs
 from contactd.core.ids import AgentId, OfferId, QueueId, contact_id
-from tests.desk.place import Person, Place, running
+from tests.desk.place import Person, Place, open_place, running
 from tests.store.walk import PBX
 
 ALICE, BOB = AgentId("alice"), AgentId("bob")
@@ -290,3 +291,84 @@ async def test_the_api_describes_itself(place: Place) -> None:
     assert (status, found["openapi"]) == (200, "3.1.0")
     named = {(method.upper(), path) for path, methods in found["paths"].items() for method in methods}
     assert named == {(route.method, route.whole) for route in place.door.routes}
+
+
+# --- contacts ---
+
+
+async def offered(place: Place, person: Person) -> str:
+    await person.ask("POST", "/me/status", {"status": "ready"})
+    return caller(place)
+
+
+async def test_an_agent_declines_and_the_next_one_is_offered(place: Place) -> None:
+    await place.user("alice")
+    async with place.signed_in("alice") as alice:
+        contact = await offered(place, alice)
+        _, me = await alice.ask("GET", "/me")
+        assert me["contacts"][0]["can"] == ["decline"]
+        assert await alice.ask("POST", f"/contacts/{contact}/decline") == (200, {"done": "declined"})
+        assert place.bench.floor.agents[ALICE].reason == "declined"
+        status, body = await alice.ask("POST", f"/contacts/{contact}/decline")
+        assert (status, body["error"]) == (404, "not_yours")
+
+
+async def test_wrap_up_keeps_the_disposition_as_a_fact_and_the_note_beside_it(place: Place) -> None:
+    await place.user("alice")
+    async with place.signed_in("alice") as alice:
+        contact = await offered(place, alice)
+        place.bench.put(inp.OfferAnswered(contact=contact, offer=offer_of(place, ALICE)))
+        place.bench.put(inp.CallerHungUp(contact=contact, cause=16))
+        _, me = await alice.ask("GET", "/me")
+        assert "wrap_up" in me["contacts"][0]["can"]
+        assert me["dispositions"] == {"sales": [{"id": "sold", "label": "Sold"}]}
+        path = f"/contacts/{contact}/wrap_up"
+        assert (await alice.ask("POST", path, {"disposition": "bought"}))[1]["error"] == "unknown_disposition"
+        notes = "She calls <script>alert(1)</script>\x1b[2J again"
+        assert await alice.ask("POST", path, {"disposition": "sold", "notes": notes}) == (200, {"done": "wrap_up"})
+        assert not place.bench.floor.agents[ALICE].engagements
+    (words,) = place.bench.words
+    asked = next(one for one in place.bench.asked if isinstance(one, inp.ContactDisposeAsked))
+    assert (asked.disposition, asked.note, words.contact) == ("sold", words.message, contact)
+    assert "alert(1)" in words.body and "\\u001b" not in words.body
+    assert "script" not in str(place.bench.audited)
+
+
+async def test_another_agents_contact_is_not_there(place: Place) -> None:
+    await place.user("alice")
+    await place.user("bob")
+    async with place.signed_in("alice") as alice, place.signed_in("bob") as bob:
+        contact = await offered(place, alice)
+        for verb in ("decline", "extend", "pause_recording"):
+            status, body = await bob.ask("POST", f"/contacts/{contact}/{verb}")
+            assert (status, body["error"]) == (404, "not_yours")
+        status, body = await alice.ask("POST", "/contacts/..%2f..%2fme/decline")
+        assert status == 404
+    assert place.bench.floor.contacts[contact].agent == ALICE
+
+
+async def test_number_and_name_are_read_through_the_audit_and_shown_as_far_as_the_role_may(
+    tmp_path: Path, database: str
+) -> None:
+    async with open_place(tmp_path, database, {"numbers": "end"}) as place:
+        await place.user("alice")
+        async with place.signed_in("alice") as alice, alice.stream() as hers:
+            await next_me(hers)
+            await alice.ask("POST", "/me/status", {"status": "ready"})
+            await next_me(hers)
+            contact = contact_id(PBX, f"pbx1-{int(place.bench.now)}.1", place.bench.now)
+            async with place.pool.acquire() as connection:
+                kept = "+49301234567", "Ms <b>Miller</b>"
+                await connection.execute(
+                    "INSERT INTO contact_private (contact, salt, ani, name) VALUES ($1::text::uuid, '\\x00', $2, $3)",
+                    contact,
+                    *kept,
+                )
+            caller(place)
+            while not (me := await next_me(hers))["contacts"] or me["contacts"][0]["number"] is None:
+                pass
+            assert me["contacts"][0]["number"] == "…567"
+            assert me["contacts"][0]["customer"]["name"] == "Ms <b>Miller</b>"
+        async with place.pool.acquire() as connection:
+            rows = await connection.fetch("SELECT who, via, act, contact::text FROM audit WHERE act = 'read'")
+    assert [tuple(row) for row in rows] == [("desk:alice", "desk", "read", contact)]

@@ -10,6 +10,7 @@ from contactd.core.floor import LiveFloor
 from contactd.core.ids import Instant
 from contactd.core.inputs import Input
 from contactd.core.step import Step, step
+from contactd.engine.inbox import Words
 from contactd.metrics import PbxReading, Readings
 from contactd.reload import Reload
 from contactd.store.audit import Entry
@@ -49,6 +50,7 @@ class Bench:
         self.full = False
         self.kept: list[str] = []
         self.asked: list[Input] = []
+        self.words: list[Words] = []
         self.readings = Readings(holds_epoch=True, pbx={PBX: PbxReading(connected=True)})
         self.audited: list[Entry] = []
         self.trail = Trail(self.audited)
@@ -65,8 +67,10 @@ class Bench:
     def now(self) -> Instant:
         return self.walk.now
 
-    async def ask(self, input_: Input) -> Step:
+    async def ask(self, input_: Input, *, words: Words | None = None) -> Step:
         if self.full:
             raise Full("contactd has too much to do; nothing was changed.")
         self.asked.append(input_)
+        if words is not None:
+            self.words.append(words)
         return step(self.walk.floor, input_, self.walk.now)

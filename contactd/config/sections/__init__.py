@@ -21,6 +21,7 @@ from contactd.config.sections.cases import CaseSections, CaseType
 from contactd.config.sections.customers import CustomerField, Customers, CustomerSecrets
 from contactd.config.sections.desk import Desk
 from contactd.config.sections.dialling import Dialling
+from contactd.config.sections.dispositions import Disposition
 from contactd.config.sections.flows import Flow, FlowTest
 from contactd.config.sections.lines import Line, Menu, MenuNeeds
 from contactd.config.sections.live import LIVE, LIVE_SECRETS, is_live, same_place
@@ -71,6 +72,7 @@ __all__ = [
     "Desk",
     "DestinationTable",
     "Dialling",
+    "Disposition",
     "Door",
     "Flow",
     "FlowTest",

@@ -26,6 +26,7 @@ LIVE: tuple[tuple[str, ...], ...] = (
     ("sign_in",),
     ("handsets",),
     ("reasons",),
+    ("dispositions",),
     ("profiles",),
     ("supervisors",),
     ("agents",),

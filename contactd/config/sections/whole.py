@@ -14,6 +14,7 @@ from contactd.config.sections.cases import CaseType
 from contactd.config.sections.customers import Customers, CustomerSecrets
 from contactd.config.sections.desk import Desk
 from contactd.config.sections.dialling import Dialling
+from contactd.config.sections.dispositions import Disposition
 from contactd.config.sections.flows import Flow
 from contactd.config.sections.lines import Menu
 from contactd.config.sections.lookup import Lookup, LookupSecrets
@@ -100,6 +101,7 @@ class Sections(Struct, frozen=True, kw_only=True):
     sign_in: SignIn = SignIn()
     handsets: Handsets = Handsets()
     reasons: dict[words.Reason, Reason] = {}
+    dispositions: dict[words.Disposition, Disposition] = {}
     profiles: dict[words.Profile, Profile] = {}
     supervisors: dict[words.Supervisor, Supervisor] = {}
     agents: dict[words.Agent, AgentSection] = {}

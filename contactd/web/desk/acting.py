@@ -6,11 +6,16 @@ from typing import Any
 
 from contactd.core import events as ev
 from contactd.core import inputs as inp
-from contactd.core.agent import Agent, By, Status
+from contactd.core.agent import Agent, AgentState, By, Engagement, Status
+from contactd.core.ids import ContactId
 from contactd.core.step import Step
+from contactd.core.text import Author, MessageId
+from contactd.engine.inbox import Words
+from contactd.services.recording.pausing import Pausing, pause
 from contactd.store.audit import Entry, Who
+from contactd.store.transcripts import Written, body_of
 from contactd.web.desk.routes import Asked, Refusal
-from contactd.web.desk.shapes import Done, HandsetAsked, StatusAsked
+from contactd.web.desk.shapes import Done, HandsetAsked, StatusAsked, WrapUpAsked
 from contactd.web.surface import Surface
 
 
@@ -75,9 +80,94 @@ class Own:
         self._audit(asked, "desk sign-in at handset", endpoint)
         return Done(done=endpoint)
 
-    def _audit(self, asked: Asked, act: str, outcome: str) -> None:
+    # --- with a contact ---------------------------------------------------------------------------------------------
+
+    def _engaged(self, asked: Asked, *states: AgentState) -> tuple[Agent, Engagement]:
+        """The agent's own, in one of these states. Raises Refusal; another's contact is not there at all."""
+        agent = self.agent(asked)
+        contact = asked.path["contact"]
+        mine = [one for one in agent.engagements if one.contact == contact]
+        if not mine:
+            raise Refusal(404, "not_yours", "You have no such contact, or not any more.")
+        fit = [one for one in mine if one.state in states]
+        if not fit:
+            raise Refusal(409, "not_now", f"That cannot be done while it is {mine[-1].state}.")
+        return agent, fit[-1]
+
+    async def decline(self, asked: Asked) -> Done:
+        agent, one = self._engaged(asked, AgentState.OFFERED)
+        step = await self._engine.ask(inp.OfferDeclineAsked(agent=agent.id, contact=one.contact))
+        if not step.events:
+            raise Refusal(409, "not_now", "It rings others too, or was answered this moment: decline at the handset.")
+        self._audit(asked, "desk decline", "done", one.contact)
+        return Done(done="declined")
+
+    async def extend(self, asked: Asked) -> Done:
+        agent, one = self._engaged(asked, AgentState.WRAP_UP)
+        step = await self._engine.ask(inp.WrapUpExtendAsked(agent=agent.id, by=By.AGENT))
+        if not step.events:
+            raise Refusal(409, "extended_already", "It was extended already, or may not be.")
+        self._audit(asked, "desk wrap-up-extend", "done", one.contact)
+        return Done(done="extended")
+
+    async def wrap_up(self, asked: Asked) -> Done:
+        body: WrapUpAsked = asked.body
+        agent, one = self._engaged(asked, AgentState.BUSY, AgentState.WRAP_UP)
+        self._known_disposition(body, one)
+        notes = _printable(body.notes)
+        if body.disposition is not None or notes:
+            # In the order of time within the contact, as messages are.
+            note = MessageId(f"note-{int(self._surface.now() * 1000):013}") if notes else None
+            told = inp.ContactDisposeAsked(
+                agent=agent.id,
+                contact=one.contact,
+                disposition=body.disposition or "",
+                note=note,
+                characters=len(notes),
+            )
+            at = self._surface.now()
+            words = Words(one.contact, note, at, Author.NOTE, body_of(Written(text=notes))) if note else None
+            if not (await self._engine.ask(told, words=words)).events:
+                raise Refusal(409, "not_now", "The wrap-up ended this moment.")
+        if one.state is AgentState.WRAP_UP:
+            await self._engine.ask(inp.WrapUpEndAsked(agent=agent.id, by=By.AGENT))
+        self._audit(asked, "desk wrap-up", body.disposition or "done", one.contact)
+        return Done(done="wrap_up")
+
+    def _known_disposition(self, body: WrapUpAsked, one: Engagement) -> None:
+        if body.disposition is None:
+            return
+        known = self._surface.settings().dispositions.get(body.disposition)
+        live = self._engine.floor.contacts.get(one.contact)
+        queue = one.queue or (live.queue if live is not None else None)
+        if known is None or (known.queues and queue not in known.queues):
+            raise Refusal(400, "unknown_disposition", "There is no such disposition for contacts of this queue.")
+
+    async def pause_recording(self, asked: Asked) -> Done:
+        return await self._record(asked, pausing=True)
+
+    async def resume_recording(self, asked: Asked) -> Done:
+        return await self._record(asked, pausing=False)
+
+    async def _record(self, asked: Asked, *, pausing: bool) -> Done:
+        _, one = self._engaged(asked, AgentState.BUSY)
+        done = await pause(self._engine, pause=pausing, by=By.AGENT, contact=one.contact)
+        word = "paused" if pausing else "on"
+        self._audit(asked, f"desk recording-{'pause' if pausing else 'resume'}", done, one.contact)
+        if done in (Pausing.DONE, Pausing.ALREADY):
+            return Done(done=word)
+        if done is Pausing.NOT_RECORDED:
+            raise Refusal(409, "not_recorded", "This talk is not recorded.")
+        raise Refusal(503, "no_answer", "The PBX has not said that it is done: take it for not done, and try again.")
+
+    def _audit(self, asked: Asked, act: str, outcome: str, contact: ContactId | None = None) -> None:
         who = Who.at_desk(asked.session.user)
-        self._surface.trail.put(Entry(who, "desk", act, agent=asked.session.agent, outcome=outcome))
+        self._surface.trail.put(Entry(who, "desk", act, contact, asked.session.agent, outcome=outcome))
+
+
+def _printable(text: str) -> str:
+    """Without what steers a terminal: notes are read there too."""
+    return "".join(char for char in text.strip() if char.isprintable() or char == "\n")
 
 
 _NO_SEAT = {

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import ssl
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from cryptography import x509
 
 from contactd.config import Settings
 from contactd.config.sections import Desk
+from contactd.core import events as ev
 from contactd.core.errors import ContactdError
 from contactd.core.ids import ContactId
 from contactd.core.step import Step
@@ -27,9 +29,10 @@ from contactd.web.desk.acting import Own
 from contactd.web.desk.hub import Hub
 from contactd.web.desk.me import basic_verbs, me_view
 from contactd.web.desk.pages import Pages
-from contactd.web.desk.routes import BASE, Asked, Refusal, Route, description
+from contactd.web.desk.persons import Persons
+from contactd.web.desk.routes import BASE, CONTACT_ID, Asked, Refusal, Route, description
 from contactd.web.desk.sessions import Session, Sessions
-from contactd.web.desk.shapes import Done, HandsetAsked, Me, SessionView, SignIn, StatusAsked
+from contactd.web.desk.shapes import Done, HandsetAsked, Me, SessionView, SignIn, StatusAsked, WrapUpAsked
 from contactd.web.desk.signing import Signing
 from contactd.web.desk.streams import Streams
 from contactd.web.desk.walls import (
@@ -62,20 +65,47 @@ class DeskRefused(ContactdError):
     """The port or the certificate cannot be used."""
 
 
-class Nothing:
-    """What is known beside the floor: nothing yet."""
+_MOST_HEARD = 5000
+
+
+class Heard:
+    """What facts say that the floor does not keep, of contacts of now."""
+
+    def __init__(self) -> None:
+        self.chosen: OrderedDict[ContactId, str] = OrderedDict()
+        self.disposition: OrderedDict[ContactId, str] = OrderedDict()
+
+    def publish(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            for event in step.events:
+                if isinstance(event, ev.MenuChosen):
+                    self.chosen[event.contact] = event.choice
+                elif isinstance(event, ev.ContactDisposed):
+                    self.disposition[event.contact] = event.disposition
+        for kept in (self.chosen, self.disposition):
+            while len(kept) > _MOST_HEARD:
+                kept.popitem(last=False)
+
+
+class Beside:
+    """What is known of contacts beside the floor, as one user may see it."""
+
+    def __init__(self, heard: Heard, persons: Persons, session: Session) -> None:
+        self._heard, self._persons, self._user = heard, persons, session.user
 
     def number(self, contact: ContactId) -> str | None:
-        return None
+        found = self._persons.of(self._user, contact)
+        return self._persons.shown(found.number) if found is not None else None
 
     def name(self, contact: ContactId) -> str | None:
-        return None
+        found = self._persons.of(self._user, contact)
+        return found.name if found is not None else None
 
     def chosen(self, contact: ContactId) -> str:
-        return ""
+        return self._heard.chosen.get(contact, "")
 
     def disposition(self, contact: ContactId) -> str | None:
-        return None
+        return self._heard.disposition.get(contact)
 
 
 class DeskDoor:
@@ -98,9 +128,10 @@ class DeskDoor:
             surface.trail,
             lambda request: address_of(request, self._proxies),
         )
-        self._known = Nothing()
+        self._heard = Heard()
         self.hub = Hub(surface.engine.floor, self._view, lambda _: {}, self.sessions.use, most=desk.most_desks)
         self._own = Own(surface)
+        self._persons = Persons(store, surface.engine.floor, surface.settings, self.hub.touch_contact)
         self._streams = Streams(self.hub, desk.reached_at)
         self._pages = Pages()
         self._tls = _context(desk)
@@ -110,6 +141,7 @@ class DeskDoor:
     # --- for the daemon --------------------------------------------------------------------------------------------
 
     def publish(self, steps: Sequence[Step]) -> None:
+        self._heard.publish(steps)
         self.hub.publish(steps)
 
     def reload(self, settings: Settings) -> None:
@@ -143,6 +175,7 @@ class DeskDoor:
         finally:
             self.hub.stop()
             await runner.cleanup()
+            await self._persons.close()
             self._checker.close()
 
     # --- what it serves --------------------------------------------------------------------------------------------
@@ -223,6 +256,27 @@ class DeskDoor:
                 answer=Done,
                 refuses=(409,),
             ),
+            *(
+                Route(
+                    method="POST",
+                    path=f"/contacts/{{contact}}/{verb}",
+                    name=verb,
+                    summary=summary,
+                    handler=handler,
+                    right=Right.OWN,
+                    parameters={"contact": CONTACT_ID},
+                    body=body,
+                    answer=Done,
+                    refuses=(409,),
+                )
+                for verb, summary, handler, body in (
+                    ("decline", "Do not take what rings; the next agent gets it.", own.decline, None),
+                    ("wrap_up", "Say what came of it; in the wrap-up, end that.", own.wrap_up, WrapUpAsked),
+                    ("extend", "A longer wrap-up, once.", own.extend, None),
+                    ("pause_recording", "Record nothing until it is resumed.", own.pause_recording, None),
+                    ("resume_recording", "Record again.", own.resume_recording, None),
+                )
+            ),
             Route(
                 method="GET",
                 path="/events",
@@ -277,7 +331,8 @@ class DeskDoor:
     def _view(self, session: Session) -> Me:
         surface = self._surface
         floor, settings, now = surface.engine.floor, surface.settings(), surface.now()
-        return me_view(floor, settings, now, session.agent, session.person, self._known, basic_verbs)
+        beside = Beside(self._heard, self._persons, session)
+        return me_view(floor, settings, now, session.agent, session.person, beside, basic_verbs)
 
     async def _describe(self, _: web.Request) -> web.Response:
         return json(self._description)

@@ -34,7 +34,9 @@ class Known(Protocol):
 
     def name(self, contact: ContactId) -> str | None: ...
 
-    def chosen(self, contact: ContactId) -> str: ...
+    def chosen(self, contact: ContactId) -> str:
+        """What the caller keyed; empty: nothing, or contactd was started since."""
+        ...
 
     def disposition(self, contact: ContactId) -> str | None: ...
 
@@ -93,7 +95,14 @@ def _handsets(settings: Settings, agent: Agent) -> list[HandsetView]:
 
 
 def _dispositions(settings: Settings, queues: set[str]) -> dict[str, list[Disposition]]:
-    return {}
+    return {
+        queue: [
+            Disposition(id=name, label=one.label or name)
+            for name, one in settings.dispositions.items()
+            if not one.queues or queue in one.queues
+        ]
+        for queue in sorted(queues)
+    }
 
 
 def _contact(
@@ -113,7 +122,7 @@ def _contact(
         since=engagement.since,
         waited_s=_waited(contact, engagement),
         why=_why(contact, agent, section.strategy if section else "", known),
-        customer=_customer(contact, known),
+        customer=_customer(contact, engagement.contact, known),
         number=known.number(engagement.contact),
         held=False,
         muted=False,
@@ -146,13 +155,16 @@ def _why(contact: Contact | None, agent: Agent, strategy: str, known: Known) -> 
     )
 
 
-def _customer(contact: Contact | None, known: Known) -> CustomerView | None:
-    if contact is None or contact.known is None:
-        return None
-    record = contact.known
+def _customer(contact: Contact | None, contact_id: ContactId, known: Known) -> CustomerView | None:
+    record = contact.known if contact is not None else None
+    name = known.name(contact_id)
+    if contact is None or record is None:
+        # Nobody in the books; but the PBX may have told a name.
+        none = CustomerView(id=None, name=name, matches=0, vip=False, language=None, verified="")
+        return none if name is not None else None
     return CustomerView(
         id=record.party,
-        name=known.name(contact.id),
+        name=name,
         matches=record.matches if record.by is KnownBy.NUMBER else 1,
         vip=record.vip,
         language=record.language,

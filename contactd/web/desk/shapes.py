@@ -159,6 +159,14 @@ class HandsetAsked(Body, frozen=True, kw_only=True):
     handset: Annotated[str, Meta(pattern=r"^[0-9A-Za-z_-]{1,32}$")]
 
 
+class WrapUpAsked(Body, frozen=True, kw_only=True):
+    """What came of the contact. In talk it is said beforehand; in wrap-up it also ends that."""
+
+    disposition: Annotated[str, Meta(max_length=32)] | None = None
+    """One of dispositions in the view; null: none."""
+    notes: Annotated[str, Meta(max_length=10000)] = ""
+
+
 class Done(Answer, frozen=True, kw_only=True):
     """It is so now."""
 
