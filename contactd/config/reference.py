@@ -74,7 +74,7 @@ EXAMPLE: dict[str, Any] = {
         },
     },
     "retention": DEFAULT_DAYS,
-    "dispositions": {"sold": {"label": "Sold", "queues": ["sales"]}},
+    "dispositions": {"sold": {"label": "Sold"}},
     "desk": {"origin": "https://desk.example.org"},
     "customers": {
         "country": "DE",
