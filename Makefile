@@ -17,7 +17,7 @@ BOOTSTRAP = @command -v $(PYTHON) >/dev/null || { echo "lab: there is no $(PYTHO
 VENV = .lab/venv/bin
 RELEASE = $(BOOTSTRAP) --build && .lab/build/bin/python -m release
 
-.PHONY: help run call test test-deb lint docs vendor bench bench-acd bench-customers bench-ivr bench-tty clean lock install uninstall sbom bundle deb
+.PHONY: help run call test test-deb lint docs vendor screenshots bench-desk-load bench bench-acd bench-customers bench-ivr bench-tty clean lock install uninstall sbom bundle deb
 
 help:
 	@echo "make run    a whole contact centre on this machine: PostgreSQL, Asterisk, contactd (LISTEN=address)"
@@ -25,6 +25,7 @@ help:
 	@echo "make test   every test, against real servers (TESTARGS='-k words -x', TESTJOBS=1)"
 	@echo "make lint   style, types, and the contracts between layers"
 	@echo "make vendor the libraries of the desk's page, from npm, as they are committed"
+	@echo "make screenshots  every view of the desk's page; make bench-desk-load what its first load weighs"
 	@echo "make docs   the samples and the reference of the configuration, from contactd/config/sections"
 	@echo "make bench  the latency and load figures; make bench-acd those of the routing alone, in three minutes"
 	@echo "make bench-customers  matching, timeline and erasing with a million customers"
@@ -60,6 +61,17 @@ lint:
 vendor:
 	$(BOOTSTRAP)
 	$(VENV)/python -m tests.lab.page vendor
+
+# Of every view, from the real stack, light and dark, desktop and phone: .lab/screenshots. docs/desk/ has a few.
+screenshots:
+	$(BOOTSTRAP) asterisk chromium
+	@mkdir -p .lab/screenshots
+	@CONTACTD_SCREENSHOTS=$(CURDIR)/.lab/screenshots $(VENV)/python -m pytest -q tests/system/test_desk_page.py
+	@echo "the pictures are in .lab/screenshots"
+
+bench-desk-load:
+	$(BOOTSTRAP) asterisk chromium
+	@$(VENV)/python -m tests.lab.bench.desk_load
 
 docs:
 	$(BOOTSTRAP)

@@ -82,6 +82,15 @@ def test_nothing_stands_inline() -> None:
         assert not re.search(r"\bstyle=|innerHTML|\beval\(", path.read_text()), path.name
 
 
+def test_every_module_is_asked_for_at_once() -> None:
+    """Else each waits for the one that imports it."""
+    index = (PAGE / "index.html").read_text()
+    wanted = {path for path in SOURCES if path.name not in ("main.js", "types.js")} | {PAGE / "js/words/en.js"}
+    wanted |= set(VENDOR.glob("*.mjs"))
+    found = set(re.findall(r'modulepreload" href="/static/([^"]+)"', index))
+    assert found == {path.relative_to(PAGE).as_posix() for path in wanted}
+
+
 def test_the_whole_page_is_light() -> None:
     """300 KB is the promise (first_load_kb); this is the page alone, as it is compressed."""
     files = [path for path in PAGE.rglob("*") if path.suffix in (".html", ".css", ".js", ".mjs", ".svg")]

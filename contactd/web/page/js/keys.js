@@ -6,12 +6,8 @@ import { verb } from "./verbs.js";
 export const KEYS = [
   ["R", "ready"],
   ["N", "not_ready"],
-  ["A", "answer"],
   ["D", "decline"],
-  ["H", "hold"],
-  ["M", "mute"],
   ["P", "recording"],
-  ["E", "hang_up"],
   ["W", "wrap_up"],
 ];
 
@@ -31,12 +27,8 @@ function focus(selector) {
 const DOES = {
   R: () => void act("POST", "/me/status", { status: "ready", reason: "" }),
   N: () => focus("#status"),
-  A: () => first(["answer"]),
   D: () => first(["decline"]),
-  H: () => first(["hold", "resume"]),
-  M: () => first(["mute", "unmute"]),
   P: () => first(["pause_recording", "resume_recording"]),
-  E: () => first(["hang_up"]),
   W: () => focus(".wrapping [name=disposition], .wrapping textarea"),
 };
 

@@ -13,8 +13,6 @@ export const PLAIN = [
   "unmute",
   "pause_recording",
   "resume_recording",
-  "complete",
-  "conference",
   "hang_up",
 ];
 

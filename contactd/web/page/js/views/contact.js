@@ -1,4 +1,4 @@
-import { html, useState } from "../lib.js";
+import { html } from "../lib.js";
 import { now } from "../state.js";
 import { clock } from "../time.js";
 import { t, told } from "../words.js";
@@ -51,8 +51,6 @@ export function ContactCard({ contact }) {
           </button>`,
       )}
     </div>`}
-    ${["transfer", "consult"].some((name) => contact.can.includes(name)) && html`<${Transfer} contact=${contact} />`}
-    ${contact.can.includes("dtmf") && html`<${Digits} contact=${contact} />`}
     ${wraps && html`<${WrapUp} contact=${contact} />`}
   </article>`;
 }
@@ -81,36 +79,4 @@ function Facts({ contact }) {
           html`<div><dt>${name}</dt><dd>${strong ? html`<strong>${value}</strong>` : value}</dd></div>`,
       )}
     </dl>`;
-}
-
-/** @param {{contact: Contact}} props */
-function Transfer({ contact }) {
-  const [to, setTo] = useState("");
-  const verbs = ["transfer", "consult"].filter((name) => contact.can.includes(name));
-  return html`<form
-    class="line"
-    onSubmit=${(/** @type {SubmitEvent} */ event) => {
-      event.preventDefault();
-      const chosen = /** @type {HTMLButtonElement | null} */ (event.submitter)?.value ?? verbs[0];
-      if (to.trim()) verb(contact, chosen, { to: to.trim() });
-    }}
-  >
-    <label
-      >${t("transfer.to")}
-      <input value=${to} onInput=${(/** @type {any} */ event) => setTo(event.target.value)} maxlength="64"
-    /></label>
-    ${verbs.map((name) => html`<button value=${name} disabled=${!to.trim()}>${t(`verb.${name}`)}</button>`)}
-  </form>`;
-}
-
-/** @param {{contact: Contact}} props */
-function Digits({ contact }) {
-  return html`<details>
-    <summary>${t("verb.dtmf")}</summary>
-    <div class="pad">
-      ${[..."123456789*0#"].map(
-        (digit) => html`<button onClick=${() => verb(contact, "dtmf", { digits: digit })}>${digit}</button>`,
-      )}
-    </div>
-  </details>`;
 }

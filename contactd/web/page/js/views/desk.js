@@ -1,5 +1,5 @@
 import { html } from "../lib.js";
-import { act, me } from "../state.js";
+import { act, link, me } from "../state.js";
 import { t, told } from "../words.js";
 import { standing } from "./bar.js";
 import { ContactCard } from "./contact.js";
@@ -23,7 +23,7 @@ export function Desk() {
       <h2>${told("idle", standing(agent))}</h2>
       <p>${told("idle.hint", standing(agent))}</p>
       ${agent.status !== "ready" &&
-      html`<button class="main" onClick=${() => act("POST", "/me/status", { status: "ready", reason: "" })}>
+      html`<button class="main" disabled=${link.value === "lost"} onClick=${() => act("POST", "/me/status", { status: "ready", reason: "" })}>
         ${t("status.be_ready")}
       </button>`}
     </section>`}
