@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import io
 import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
+import msgspec
 
 from contactd.config import customers_access
 from contactd.ctl.durations import local
 from contactd.ctl.store import NotFound, database, named
+from contactd.ctl.words import safe
 from contactd.services.crm.recogniser import vault_with
+from contactd.services.mime.apart import understood_apart
 from contactd.store import mail as rows
 from contactd.store.audit import Who
 from contactd.store.mail import Mail
@@ -48,6 +53,14 @@ async def export(config: Path, text: str, out: BinaryIO) -> dict[str, Any]:
     return dataclasses.asdict(mail)
 
 
+async def shown(config: Path, text: str) -> dict[str, Any]:
+    """What a message says, read in a process apart. Raises NotOpened, NotFound, NotUnderstood."""
+    raw = io.BytesIO()
+    told = await export(config, text, raw)
+    told["says"] = msgspec.to_builtins(await asyncio.to_thread(understood_apart, raw.getvalue()))
+    return told
+
+
 async def erased(config: Path, text: str) -> dict[str, Any]:
     async with database(config, writes=True) as connection:
         mail = await _one(connection, text)
@@ -68,6 +81,40 @@ def show_boxes(found: list[dict[str, Any]]) -> None:
         click.echo(f"{one['name']:<20}  {kept:<24}  last {last}  up to UID {one['uid']}{marks}")
     if not found:
         click.echo("none was ever opened", err=not sys.stdout.isatty())
+
+
+def show_message(one: dict[str, Any]) -> None:
+    """Nothing of it steers the terminal."""
+    says = one["says"]
+
+    def line(name: str, value: str) -> None:
+        if value:
+            click.echo(f"{name:<12}{safe(value)}")
+
+    def people(name: str, found: list[dict[str, str]]) -> None:
+        line(name, ", ".join(f"{who['name']} <{who['address']}>".strip() for who in found))
+
+    line("Message", f"{one['id']}  {one['mailbox']}")
+    line("Arrived", local(one["arrived_at"]).strftime("%Y-%m-%d %H:%M:%S"))
+    for name, key in (("From", "senders"), ("Reply to", "reply_to"), ("To", "to"), ("Copy", "cc")):
+        people(name, says[key])
+    line("Subject", says["subject"])
+    line("Is", says["kind"] + (f", in {says['language']}" if says["language"] else ""))
+    line("No answer", says["not_answerable"])
+    line("Protected", " ".join(filter(None, (says["security"], says["security_by"]))))
+    line("Spam", (f"score {says['spam_score']}" if says["spam_score"] is not None else "yes") if says["spam"] else "")
+    for refusal in (says["bounce"] or {"refusals": ()})["refusals"]:
+        line("Refused", f"{refusal['recipient']}: {refusal['action']} {refusal['status']} {refusal['said']}")
+    for invite in says["invites"]:
+        line("Invite", f"{invite['method']} {invite['summary']}, {invite['begins']}, {invite['place']}")
+    for file in says["attachments"]:
+        kind = file["found"] or file["type"]
+        line("Attached", f"{file['name'] or '(no name)'}  {kind}  {file['bytes']} bytes  {file['use']}")
+    for defect in says["defects"]:
+        line("Defect", defect)
+    click.echo("")
+    for text in says["text"].split("\n"):
+        click.echo(safe(text))
 
 
 def show_list(found: list[dict[str, Any]]) -> None:

@@ -48,11 +48,13 @@ async def test_a_mailbox_comes_by_a_reload_and_goes_by_one(centre: Centre, tmp_p
             out = tmp_path / "one.eml"
             await asyncio.to_thread(daemon.ctl, "mail", "export", mail["id"], str(out))
             assert out.read_bytes() == message(2, 700_000) and out.stat().st_mode & 0o777 == 0o600
+            text = (await asyncio.to_thread(daemon.ctl, "mail", "show", mail["id"])).stdout
+            assert "a@example.org" in text and "line of 2" in text
             await asyncio.to_thread(daemon.ctl, "mail", "erase", mail["id"], "--yes")
             listed = json.loads((await asyncio.to_thread(daemon.ctl, "--json", "mail", "list")).stdout)
             assert [one["bytes"] for one in listed] == [len(message(1))]
             acts = centre.psql("SELECT act FROM audit WHERE 'mail' = ANY (fields) ORDER BY id")
-            assert acts == ["read", "erase"]
+            assert acts == ["read", "read", "erase"]
             # A server that is gone is a warning with a reason, and no more.
             await asyncio.to_thread(server.kill)
             await centre.until(lambda: level_of(files) == "warning", "the warning")

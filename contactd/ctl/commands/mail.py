@@ -59,6 +59,18 @@ def export(door: Door, message: str, file: Path) -> None:
         door.show(told, lambda one: click.echo(f"{one['id']}: written to {file}"))
 
 
+@_added("show")
+@click.argument("message")
+def show(door: Door, message: str) -> None:
+    """What MESSAGE says: from whom, about what, its text, what is attached. Safe at a terminal.
+
+    That it was read is written down before, with who did.
+    """
+    from contactd.ctl import mail
+
+    door.show(asyncio.run(mail.shown(door.config_path, message)), mail.show_message)
+
+
 @_added("erase")
 @click.argument("message")
 @click.option("--yes", is_flag=True, help="Do not ask.")
