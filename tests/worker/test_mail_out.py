@@ -226,7 +226,9 @@ async def test_nobody_answers_an_empty_word_or_a_mailbox_that_does_not_answer(
     empty, text = tmp_path / "empty.txt", tmp_path / "text.txt"
     empty.write_text(" \n")
     text.write_text("Yes.\n")
-    for file, why in ((empty, "empty"), (text, "this mailbox itself")):
+    latin = tmp_path / "latin.txt"
+    latin.write_bytes("schön".encode("latin-1"))
+    for file, why in ((empty, "empty"), (text, "this mailbox itself"), (latin, "not in UTF-8")):
         told = await contactctl("--config", settings.path, "mail", "reply", own, "--file", str(file))
         assert told.code != 0 and why in told.err, told
     assert await fetch(database, "SELECT count(*) FROM outbox") == [0]

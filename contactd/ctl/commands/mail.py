@@ -96,7 +96,10 @@ def reply(door: Door, message: str, file: TextIO | None, to: tuple[str, ...], *,
     """
     from contactd.ctl import answering
 
-    text = file.read() if file is not None else click.edit("", require_save=True) or ""
+    try:
+        text = file.read() if file is not None else click.edit("", require_save=True) or ""
+    except UnicodeDecodeError:
+        raise click.UsageError("The text is not in UTF-8: iconv makes it so. Nothing was sent.") from None
     told = asyncio.run(answering.reply(door.config_path, message, text, to, quote=quote))
     door.show(told, answering.show_reply)
 
