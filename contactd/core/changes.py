@@ -25,6 +25,7 @@ from contactd.core.needs import needs_in, with_record
 from contactd.core.plan import Medium
 from contactd.core.recording import RECORDING
 from contactd.core.ring_back import remember, take
+from contactd.core.transfers import TRANSFERS
 
 if TYPE_CHECKING:
     from contactd.core.floor import LiveFloor
@@ -369,6 +370,7 @@ CHANGES: dict[type[ev.Event], Callable[[LiveFloor, Any, Instant], None]] = {
     ev.ContactEnded: _ended,
     **callback.CALLBACK,
     **RECORDING,
+    **TRANSFERS,
     **MESSAGES,
     **DISPOSED,
     **LISTENING,

@@ -87,6 +87,18 @@ class MoveToHold(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
 
 
+class MoveToQueue(msgspec.Struct, frozen=True, kw_only=True):
+    """Take the caller out of a talk into the hold of a queue, where a new wait begins; the agent's leg ends.
+
+    Not repeated: the caller may be in the next talk already.
+    """
+
+    pbx: PbxId
+    contact: ContactId
+    channel: str
+    queue: QueueId
+
+
 class DivertCaller(msgspec.Struct, frozen=True, kw_only=True):
     """Send the caller out of the hold to a destination, which the dialplan carries out alone.
 
@@ -176,6 +188,7 @@ Command = (
     | WithdrawOffer
     | ReturnToHold
     | MoveToHold
+    | MoveToQueue
     | DivertCaller
     | Announce
     | PauseRecording

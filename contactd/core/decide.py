@@ -42,6 +42,7 @@ from contactd.core.presence import PRESENCE
 from contactd.core.recording import passed_on, pause_asked, recording_muted, recording_told
 from contactd.core.ring_back import place_kept_until
 from contactd.core.take_over import caller_taken
+from contactd.core.transfers import transfer_asked
 from contactd.core.written import received
 
 
@@ -205,6 +206,7 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     **OFFERS,
     inp.CallerHungUp: _caller_hung_up,
     inp.AgentHungUp: _agent_hung_up,
+    inp.TransferAsked: transfer_asked,
     inp.TransferCompleted: _transfer_completed,
     inp.HandsetChanged: _handset_changed,
     **PRESENCE,

@@ -346,6 +346,17 @@ class ContactConnected(Event, frozen=True, kw_only=True):
     """A comparison found them talking; the true moment is earlier."""
 
 
+class TransferBegun(Event, frozen=True, kw_only=True):
+    """Somebody asked contactd to transfer the caller. TalkEnded by transfer follows when the PBX has done it."""
+
+    contact: ContactId
+    agent: AgentId
+    """Who has the caller until then."""
+    queue: QueueId
+    by: str
+    """agent or supervisor."""
+
+
 class TalkEnded(Event, frozen=True, kw_only=True):
     contact: ContactId
     agent: AgentId
@@ -756,6 +767,7 @@ AnyEvent = (
     | LegOffered
     | LegEnded
     | ContactConnected
+    | TransferBegun
     | TalkEnded
     | ContactEnded
     | CallbackWished

@@ -459,6 +459,14 @@ class RecordingWord(StrEnum):
     NOT_WRITTEN = "not_written"
 
 
+class TransferAsked(Input, frozen=True, kw_only=True):
+    """An agent or a supervisor wants a caller who talks to be in a queue."""
+
+    contact: ContactId
+    queue: QueueId
+    by: str
+
+
 class RecordingTold(Input, frozen=True, kw_only=True):
     contact: ContactId
     offer: OfferId
@@ -596,6 +604,7 @@ AnyInput = (
     | CallbackDialAsked
     | CustomerAnswered
     | CallbackOver
+    | TransferAsked
     | RecordingTold
     | RecordingPauseAsked
     | RecordingMuted

@@ -367,6 +367,7 @@ _WORDS: dict[type[ev.Event], Callable[[Any], str]] = {
     ev.MessageAdded: lambda e: f"{e.agent or _AUTHOR[e.author]} wrote {e.characters} characters",
     ev.ListeningBegan: _listening,
     ev.ListeningTurned: lambda e: f"the supervisor {e.supervisor} now {_MODE[e.mode]}",
+    ev.TransferBegun: lambda e: f"{e.agent} is to leave the caller to the queue {e.queue}, as the {e.by} asked",
     ev.TakeOverBegun: lambda e: f"the supervisor {e.supervisor} takes the caller over from {e.agent}",
     ev.ListeningEnded: lambda e: (
         f"the supervisor {e.supervisor} left after {duration(e.lasted_s)}: {_LISTENED.get(e.why, e.why)}"

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import msgspec
 import structlog
@@ -22,6 +23,7 @@ from contactd.core.commands import (
     DivertCaller,
     EndAttempt,
     MoveToHold,
+    MoveToQueue,
     PauseRecording,
     ReturnToHold,
     RingAgent,
@@ -36,7 +38,7 @@ from contactd.core.ids import ContactId, Instant, PbxId, QueueId, is_test_call
 from contactd.engine.circle import Circle
 from contactd.engine.inbox import Private
 from contactd.metrics import AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS, PbxReading
-from contactd.pbx import announcing, diversions, furnishing, listening, recording, ringing
+from contactd.pbx import announcing, diversions, furnishing, listening, recording, ringing, transfers
 from contactd.pbx.ami import AmiLink, AmiSettings
 from contactd.pbx.caller_id import caller_in, callers_in
 from contactd.pbx.dialling import Dialler
@@ -65,7 +67,17 @@ _NO_ANNOUNCE = (
     "the dialplan has no [contactd-announce], or func_dialplan.so is not loaded: the caller hears music only."
     " Run contactctl doctor."
 )
-_Sent = RingAgent | CallCustomer | WithdrawOffer | ReturnToHold | MoveToHold | DivertCaller | Announce | TakeOver
+_Sent = (
+    RingAgent
+    | CallCustomer
+    | WithdrawOffer
+    | ReturnToHold
+    | MoveToHold
+    | MoveToQueue
+    | DivertCaller
+    | Announce
+    | TakeOver
+)
 _NO_RING_ALL = (
     "the dialplan has no [contactd-ring-all], or func_dialplan.so is not loaded: the caller stays in the queue."
     " Run contactctl doctor."
@@ -380,6 +392,8 @@ class Steering:
                 self._redirect(command, command.channel, "contactd-return", "s")
             case MoveToHold():
                 asyncio.get_running_loop().call_later(_AFTER_TRANSFER_S, self._move_to_hold, command)
+            case MoveToQueue():
+                transfers.move(self.link, command, partial(self._failed, command))
             case PauseRecording():
                 recording.pause(self.link, command, self._circle.put)
             case TurnListening() | StopListening() | TakeOver():

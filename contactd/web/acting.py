@@ -9,7 +9,7 @@ from aiohttp import web
 
 from contactd.core.errors import ContactdError
 from contactd.store.audit import Entry, Who
-from contactd.web import acts, asking, customers, recordings, switching, views
+from contactd.web import acts, asking, calling, customers, recordings, switching, views
 from contactd.web.requests import body_of, contact_of, json, who
 from contactd.web.surface import Surface
 
@@ -128,3 +128,20 @@ def _add_recording(app: web.Application, surface: Surface) -> None:
         return json({"code": done.code, "reason": done.reason}, status=done.http)
 
     app.router.add_post("/recordings/{agent}/{act}", recording)
+
+
+def add_calling(app: web.Application, surface: Surface) -> None:
+    async def transfer(request: web.Request) -> web.Response:
+        contact = contact_of(surface.engine.floor, request)
+        if isinstance(contact, web.Response):
+            return contact
+        queue = (await body_of(request)).get("queue")
+        done = await calling.transfer_to_queue(surface.engine, contact.id, queue if isinstance(queue, str) else "")
+        if done.http in (200, 409, 504):
+            outcome = f"{done.code}: {done.told}"
+            surface.trail.put(Entry(who(request), "socket", "transfer", contact=contact.id, outcome=outcome))
+        if done.code == acts.DONE:
+            return json({"contact": contact.id, "queue": queue})
+        return json({"code": done.code, "reason": done.reason}, status=done.http)
+
+    app.router.add_post("/contacts/{contact}/transfer", transfer)

@@ -14,7 +14,7 @@ from aiohttp import web
 from contactd import __version__, metrics
 from contactd.core.errors import ContactdError
 from contactd.web import configuration, peers, views
-from contactd.web.acting import add_acting, only_what_is_kept
+from contactd.web.acting import add_acting, add_calling, only_what_is_kept
 from contactd.web.callbacks import add_callbacks
 from contactd.web.doors import open_door
 from contactd.web.health import Check, Level, worst
@@ -123,6 +123,7 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
     app.router.add_get("/plan", plan)
     app.router.add_get("/facts", facts)
     add_acting(app, surface)
+    add_calling(app, surface)
     add_supervising(app, surface)
     add_callbacks(app, surface)
     add_texts(app, surface)

@@ -325,6 +325,7 @@ class Chaos:
             (3, self._callback_over),
             (6, self._agent_hung_up),
             (3, self._transfer_completed),
+            (3, self._transfer_asked),
             (10, self._handset),
             (12, lambda: inp.SignInAsked(agent=dice.choice(AGENTS), pin_right=dice.random() < 0.8)),
             (6, self._desk_sign_in),
@@ -361,6 +362,15 @@ class Chaos:
     def _known(self, *states: ContactState) -> Contact | None:
         fitting = [c for c in self.floor.contacts.values() if not states or c.state in states]
         return self.dice.choice(fitting) if fitting else None
+
+    def _transfer_asked(self) -> inp.Input:
+        """Of somebody who talks, mostly."""
+        contact = self._known(ContactState.CONNECTED)
+        return inp.TransferAsked(
+            contact=contact.id if contact is not None and self.dice.random() < 0.8 else self._contact(),
+            queue=self.dice.choice(QUEUES),
+            by=self.dice.choice((By.AGENT, By.SUPERVISOR)),
+        )
 
     def _desk_sign_in(self) -> inp.Input:
         """At any handset, and often at one where somebody sits."""

@@ -44,6 +44,7 @@ STRATEGIES, ROUTE, FLOOR, CHANGES, ALARMS, DECIDE = (
 )
 KEYS = "keys.py"
 HOLD, PASSING, RECORDING = "hold.py", "passing.py", "recording.py"
+TRANSFERS = "transfers.py"
 LISTENING, TAKE_OVER = "listening.py", "take_over.py"
 HEARING, ANNOUNCING, POSITIONS = "hearing.py", "announcing.py", "positions.py"
 UNSTAFFED = "unstaffed.py"
@@ -53,6 +54,30 @@ NEEDS, CUSTOMER = "needs.py", "customer.py"
 PRESENCE, LIMITS, DESKS, STEP, COMPARE = "presence.py", "limits.py", "desks.py", "step.py", "compare.py"
 
 MUTANTS = (
+    Mutant(
+        "only who talks is transferred",
+        TRANSFERS,
+        "    if contact.state is not ContactState.CONNECTED:\n        return NoTransfer.NOT_TALKING\n",
+        "",
+    ),
+    Mutant(
+        "a text telephone is not transferred",
+        TRANSFERS,
+        "    if contact.text is not None:\n        return NoTransfer.TEXT\n",
+        "",
+    ),
+    Mutant(
+        "nobody is transferred to a queue that there is not",
+        TRANSFERS,
+        "    if queue not in floor.queues:\n        return NoTransfer.UNKNOWN_QUEUE\n",
+        "",
+    ),
+    Mutant(
+        "nobody is transferred while the PBX is away",
+        TRANSFERS,
+        "return None if contact.pbx in floor.steered else NoTransfer.NOT_STEERED",
+        "return None",
+    ),
     Mutant(
         "whoever listens is silenced with the recording",
         RECORDING,

@@ -31,6 +31,7 @@ from tests.core.invariants import (
     turns_of,
 )
 from tests.core.listeners import Listeners
+from tests.core.moves import check_moves
 from tests.core.pressed import check_keys
 from tests.core.promises import Promises
 
@@ -92,6 +93,7 @@ class Walk:
         check_diversions(before, made)
         check_announcements(before, made, self.live)
         check_keys(before, made, self.live)
+        check_moves(made, self.live)
         self.lives.follow(made)
         self.places.follow(made, known, self.live)
         self.listeners.follow(made, self.live)
