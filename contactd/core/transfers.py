@@ -14,7 +14,7 @@ from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.commands import MoveToQueue
 from contactd.core.contact import Contact, ContactState
-from contactd.core.ids import ContactId, Instant, QueueId
+from contactd.core.ids import ContactId, Instant, QueueId, call_of_contact
 from contactd.core.plan import Medium
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class NoTransfer(StrEnum):
     """A mail or a chat: no PBX carries it."""
     TEXT = "text"
     """A text telephone: its tones run through contactd, and the PBX alone cannot move it."""
+    CALLED_BACK = "called_back"
+    """A stand-in carries the customer whom contactd called, and there they would hear no music."""
     NOT_STEERED = "not_steered"
     """The PBX is away."""
 
@@ -54,6 +56,8 @@ def _why_not_now(floor: LiveFloor, contact: Contact) -> NoTransfer | None:
         return NoTransfer.NOT_TALKING
     if contact.text is not None:
         return NoTransfer.TEXT
+    if contact.call != call_of_contact(contact.call):
+        return NoTransfer.CALLED_BACK
     return None if contact.pbx in floor.steered else NoTransfer.NOT_STEERED
 
 

@@ -19,8 +19,6 @@ def move(link: AmiLink, command: MoveToQueue, failed: Callable[[str], Any]) -> N
         "CONTACTD_QUEUE": command.queue,
         # A new wait begins, as after a transfer to a line.
         "CONTACTD_SINCE": "",
-        # A customer who was called back is there by now, and no stand-in.
-        "CONTACTD_STANDIN": "",
     }
     for name, value in values.items():
         fields = {"Action": "Setvar", "Channel": command.channel, "Variable": name, "Value": value}

@@ -25,6 +25,7 @@ _WHY = {
     NoTransfer.NOT_TALKING: ("No agent talks with the caller, so nobody can transfer them.", 409),
     NoTransfer.NO_CALL: ("The contact is no call.", 409),
     NoTransfer.TEXT: ("A call of a text telephone cannot be transferred: let the caller dial the other line.", 409),
+    NoTransfer.CALLED_BACK: ("contactd called this customer back: transfer from the handset.", 409),
     NoTransfer.NOT_STEERED: ("contactd has no connection to the caller's PBX now: transfer from the handset.", 409),
 }
 

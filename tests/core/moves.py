@@ -25,6 +25,7 @@ def check_moves(made: Step, floor: LiveFloor) -> None:
         and contact.state == "connected"
         and contact.medium == "voice"
         and contact.text is None
+        and ".cb" not in contact.call
         and contact.pbx in floor.steered
         and plan is not None
         and asked.queue in {queue.id for queue in plan.queues}

@@ -67,6 +67,12 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        "a customer who was called back is not transferred",
+        TRANSFERS,
+        "    if contact.call != call_of_contact(contact.call):\n        return NoTransfer.CALLED_BACK\n",
+        "",
+    ),
+    Mutant(
         "nobody is transferred to a queue that there is not",
         TRANSFERS,
         "    if queue not in floor.queues:\n        return NoTransfer.UNKNOWN_QUEUE\n",

@@ -74,6 +74,12 @@ def test_nobody_is_moved_while_the_pbx_is_away() -> None:
     assert refused(world, call) is NoTransfer.NOT_STEERED
 
 
+def test_a_customer_who_was_called_back_is_not_moved() -> None:
+    world, call = talking()
+    world.contact(call).call += ".cb1.7"
+    assert refused(world, call) is NoTransfer.CALLED_BACK
+
+
 def test_a_text_telephone_is_not_moved() -> None:
     world, call = talking()
     world.put(inp.TextFound(contact=call.contact, carrier=Carrier.TTY, found_by=FoundBy.NUMBER))
