@@ -17,7 +17,7 @@ BOOTSTRAP = @command -v $(PYTHON) >/dev/null || { echo "lab: there is no $(PYTHO
 VENV = .lab/venv/bin
 RELEASE = $(BOOTSTRAP) --build && .lab/build/bin/python -m release
 
-.PHONY: help run call test test-deb lint docs vendor screenshots bench-desk-load bench bench-acd bench-customers bench-ivr bench-tty clean lock install uninstall sbom bundle deb
+.PHONY: help run call test test-deb lint docs vendor screenshots bench-desk-load bench bench-acd bench-customers bench-ivr bench-tty bench-desk clean lock install uninstall sbom bundle deb
 
 help:
 	@echo "make run    a whole contact centre on this machine: PostgreSQL, Asterisk, contactd (LISTEN=address)"
@@ -30,6 +30,7 @@ help:
 	@echo "make bench  the latency and load figures; make bench-acd those of the routing alone, in three minutes"
 	@echo "make bench-customers  matching, timeline and erasing with a million customers"
 	@echo "make bench-ivr  200 callers in a flow's menus, beside a plain menu of the dialplan, in four minutes"
+	@echo "make bench-desk  500 desks and 20 supervisors that look on, in two minutes"
 	@echo "make bench-tty  reading text telephones, beside minimodem, in a quarter of an hour"
 	@echo "make clean  remove everything generated"
 	@echo "make install, uninstall  into PREFIX=$(PREFIX), with DESTDIR= before it"
@@ -101,6 +102,11 @@ bench-ivr:
 bench-tty:
 	$(BOOTSTRAP) minimodem sox espeak-ng
 	@$(VENV)/python -m tests.lab.bench.tty $(BENCHARGS)
+
+# BENCHARGS="--agents 100 --seconds 10" for a short one.
+bench-desk:
+	$(BOOTSTRAP)
+	@$(VENV)/python -m tests.lab.bench.desk $(BENCHARGS)
 
 # The package installed, upgraded and purged in a Debian that boots: takes minutes, and root.
 test-deb:

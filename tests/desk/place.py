@@ -22,7 +22,7 @@ from contactd.store import desk as rows
 from contactd.store.desk import DeskStore
 from contactd.store.journal import open_pool
 from contactd.web.desk import DeskDoor
-from tests.config.files import waiting_sample, write
+from tests.config.files import sample_secrets, waiting_sample, write
 from tests.lab import ports
 from tests.store.walk import PBX
 from tests.web.bench import Bench
@@ -117,15 +117,22 @@ class Place:
 
 
 @contextlib.asynccontextmanager
-async def open_place(folder: Path, dsn: str, desk: Mapping[str, Any] | None = None) -> AsyncIterator[Place]:
+async def open_place(
+    folder: Path, dsn: str, desk: Mapping[str, Any] | None = None, *, agents: int = 0
+) -> AsyncIterator[Place]:
     port = ports.reserve()
     sections = waiting_sample()
     sections["state_dir"] = str(folder)
     sections["desk"] = {"port": port.first, **(desk or {})}
-    settings = load(write(folder, sections))
+    secrets = sample_secrets()
+    numbers = {f"a{number}": str(20_000 + number) for number in range(agents)}
+    for name, endpoint in numbers.items():
+        sections["agents"][name] = {"endpoint": endpoint, "queues": ["sales"]}
+        secrets["agents"][name] = {"pin": "1234"}
+    settings = load(write(folder, sections, secrets))
     bench = Publishing(settings)
     bench.walk.put(inp.ConfigurationLoaded(plan=settings.plan()))
-    free = {"1001": Handset.FREE, "1002": Handset.FREE}
+    free = dict.fromkeys(("1001", "1002", *numbers.values()), Handset.FREE)
     now = bench.now
     bench.walk.put(inp.PbxCompared(pbx=PBX, asked_at=now, booted_at=now - 900, calls=(), handsets=free))
     pool = await open_pool(dsn)

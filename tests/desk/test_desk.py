@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from contactd.core import inputs as inp
 from contactd.core.agent import Status
@@ -372,3 +377,117 @@ async def test_number_and_name_are_read_through_the_audit_and_shown_as_far_as_th
         async with place.pool.acquire() as connection:
             rows = await connection.fetch("SELECT who, via, act, contact::text FROM audit WHERE act = 'read'")
     assert [tuple(row) for row in rows] == [("desk:alice", "desk", "read", contact)]
+
+
+# --- limits and TLS ---
+
+
+async def test_a_desk_that_reads_nothing_has_the_newest_view_waiting_and_no_other(place: Place) -> None:
+    await place.user("alice")
+    async with place.signed_in("alice"):
+        (session,) = place.door.sessions.of_agent(ALICE)
+        desk = place.door.hub.open(session, floor=False)
+        assert desk is not None
+        for _ in range(50):
+            await place.bench.ask(inp.SignInAsked(agent=ALICE, pin_right=True, by="agent"))
+            await asyncio.sleep(0)
+            await place.bench.ask(inp.SignOutAsked(agent=ALICE, by="agent"))
+            await asyncio.sleep(0)
+        assert list(desk.waiting) == ["me"]
+        assert b'"signed_out"' in desk.waiting["me"]
+        place.door.hub.close(desk)
+        assert not len(place.door.hub)
+
+
+async def test_more_desks_than_may_be_are_refused(tmp_path: Path, database: str) -> None:
+    async with open_place(tmp_path, database, {"most_desks": 2}) as place:
+        await place.user("alice")
+        async with place.signed_in("alice") as alice, alice.stream(), alice.stream():
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                async with alice.stream():
+                    pass
+            assert refused.value.status == 503
+        async with place.signed_in("alice") as alice, alice.stream() as stream:
+            assert (await next_me(stream))["agent"]["id"] == "alice"
+
+
+async def test_a_certificate_is_taken_when_its_file_changes_and_a_wrong_one_is_not(
+    tmp_path: Path, database: str
+) -> None:
+    certificate, key = tmp_path / "tls.pem", tmp_path / "tls.key"
+    first = own_certificate(certificate, key)
+    settings = {"certificate": str(certificate), "key": str(key)}
+    async with open_place(tmp_path, database, settings) as place:
+        assert place.base.startswith("https://")
+        assert await shown(place) == first
+        second = own_certificate(certificate, key)
+        place.door.reload(place.bench.settings)
+        assert await shown(place) == second
+        key.write_text("nonsense")
+        place.door.reload(place.bench.settings)
+        assert await shown(place) == second
+
+
+def own_certificate(certificate: Path, key: Path) -> bytes:
+    made = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(made.public_key())
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(hours=1))
+    signed = builder.not_valid_after(now + timedelta(days=30)).sign(made, hashes.SHA256())
+    plain = serialization.NoEncryption(), serialization.PrivateFormat.PKCS8, serialization.Encoding.PEM
+    key.write_bytes(made.private_bytes(plain[2], plain[1], plain[0]))
+    certificate.write_bytes(signed.public_bytes(plain[2]))
+    return signed.public_bytes(serialization.Encoding.DER)
+
+
+async def shown(place: Place) -> bytes:
+    """The certificate that a newcomer is shown."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    host, _, port = place.base.removeprefix("https://").partition(":")
+    _, writer = await asyncio.open_connection(host, int(port), ssl=context)
+    found: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return found
+
+
+# --- the floor ---
+
+
+async def test_a_supervisor_sees_the_floor_of_their_queues_and_acts_there(place: Place) -> None:
+    await place.user("boss", "supervisor", queues=("sales",))
+    await place.user("alice")
+    async with place.signed_in("boss") as boss, boss.stream("?floor=true") as stream:
+        first = await asyncio.wait_for(stream.receive_json(), 5)
+        assert first["type"] == "floor"
+        assert [queue["id"] for queue in first["floor"]["queues"]] == ["sales"]
+        assert await boss.ask("POST", "/agents/alice", {"act": "sign-in"}) == (200, {"done": "sign-in"})
+        told = await asyncio.wait_for(stream.receive_json(), 5)
+        assert next(one for one in told["floor"]["agents"] if one["id"] == "alice")["status"] == "ready"
+        assert (await boss.ask("GET", "/floor"))[1]["seq"] == told["seq"]
+        assert (await boss.ask("POST", "/agents/nobody", {"act": "ready"}))[1]["error"] == "unknown_agent"
+    assert [(e.act, str(e.who)) for e in place.bench.audited][-1] == ("sign-in", "desk:boss")
+    async with place.signed_in("alice") as alice:
+        for method, path, body in (("GET", "/floor", None), ("POST", "/agents/bob", {"act": "sign-in"})):
+            assert (await alice.ask(method, path, body))[1]["error"] == "forbidden"
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            async with alice.stream("?floor=true"):
+                pass
+
+
+async def test_a_supervisors_floor_is_told_four_times_a_second_at_most(place: Place) -> None:
+    await place.user("boss", "supervisor")
+    async with place.signed_in("boss") as boss, boss.stream("?floor=true") as stream:
+        await stream.receive_json()
+        told, ends = 0, asyncio.get_running_loop().time() + 1.0
+        for number in range(100):
+            caller(place, number + 1)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stream.receive_json(), 0.008)
+                told += 1
+        while asyncio.get_running_loop().time() < ends:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stream.receive_json(), 0.02)
+                told += 1
+        assert 1 <= told <= 5

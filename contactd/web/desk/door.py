@@ -26,13 +26,24 @@ from contactd.services.desk.passwords import Checker
 from contactd.services.desk.roles import Right
 from contactd.store.desk import DeskStore
 from contactd.web.desk.acting import Own
+from contactd.web.desk.floors import Floors
 from contactd.web.desk.hub import Hub
 from contactd.web.desk.me import basic_verbs, me_view
 from contactd.web.desk.pages import Pages
 from contactd.web.desk.persons import Persons
-from contactd.web.desk.routes import BASE, CONTACT_ID, Asked, Refusal, Route, description
+from contactd.web.desk.routes import BASE, CONTACT_ID, WORD, Asked, Refusal, Route, description
 from contactd.web.desk.sessions import Session, Sessions
-from contactd.web.desk.shapes import Done, HandsetAsked, Me, SessionView, SignIn, StatusAsked, WrapUpAsked
+from contactd.web.desk.shapes import (
+    AgentAct,
+    Done,
+    Floor,
+    HandsetAsked,
+    Me,
+    SessionView,
+    SignIn,
+    StatusAsked,
+    WrapUpAsked,
+)
 from contactd.web.desk.signing import Signing
 from contactd.web.desk.streams import Streams
 from contactd.web.desk.walls import (
@@ -129,7 +140,8 @@ class DeskDoor:
             lambda request: address_of(request, self._proxies),
         )
         self._heard = Heard()
-        self.hub = Hub(surface.engine.floor, self._view, lambda _: {}, self.sessions.use, most=desk.most_desks)
+        self._floors = Floors(surface)
+        self.hub = Hub(surface.engine.floor, self._view, self._floors.view, self.sessions.use, most=desk.most_desks)
         self._own = Own(surface)
         self._persons = Persons(store, surface.engine.floor, surface.settings, self.hub.touch_contact)
         self._streams = Streams(self.hub, desk.reached_at)
@@ -276,6 +288,27 @@ class DeskDoor:
                     ("pause_recording", "Record nothing until it is resumed.", own.pause_recording, None),
                     ("resume_recording", "Record again.", own.resume_recording, None),
                 )
+            ),
+            Route(
+                method="GET",
+                path="/floor",
+                name="floor",
+                summary="Queues and agents of the user's queues.",
+                handler=self._floors.floor,
+                right=Right.FLOOR,
+                answer=Floor,
+            ),
+            Route(
+                method="POST",
+                path="/agents/{agent}",
+                name="act_for_agent",
+                summary="What a supervisor does for an agent of their queues.",
+                handler=self._floors.act,
+                right=Right.MANAGE,
+                parameters={"agent": WORD},
+                body=AgentAct,
+                answer=Done,
+                refuses=(409,),
             ),
             Route(
                 method="GET",

@@ -268,7 +268,7 @@ class Hub:
 
     def _floor_message(self, session: Session) -> bytes:
         return _encode(
-            {"type": "floor", "epoch": self._floor.epoch, "seq": self._floor.seq, **self._floor_view(session)}
+            {"type": "floor", "epoch": self._floor.epoch, "seq": self._floor.seq, "floor": self._floor_view(session)}
         )
 
     def _count(self) -> None:

@@ -150,6 +150,46 @@ class Me(Answer, frozen=True, kw_only=True):
     """By queue, of the contacts that are here."""
 
 
+class QueueLine(Answer, frozen=True, kw_only=True):
+    id: str
+    name: str
+    waiting: int
+    oldest_since: float | None
+    talking: int
+    ready: int
+    """Agents who do nothing and are ready."""
+    open: bool
+
+
+class AgentLine(Answer, frozen=True, kw_only=True):
+    id: str
+    status: str
+    reason: str
+    state: str
+    since: float | None
+    handset_state: str
+    overdue: bool
+    contact: str | None
+    queues: list[str]
+
+
+class Floor(Answer, frozen=True, kw_only=True):
+    """Of the user's queues."""
+
+    epoch: int
+    seq: int
+    now: float
+    queues: list[QueueLine]
+    agents: list[AgentLine]
+
+
+class AgentAct(Body, frozen=True, kw_only=True):
+    """reason: of not-ready one of the configured; of skills "german=7 cards=3", configured or none."""
+
+    act: Literal["sign-in", "sign-out", "ready", "not-ready", "wrap-up-end", "wrap-up-extend", "skills"]
+    reason: Annotated[str, Meta(max_length=1000)] = ""
+
+
 class StatusAsked(Body, frozen=True, kw_only=True):
     status: Literal["ready", "not_ready", "signed_out"]
     reason: Annotated[str, Meta(max_length=32)] = ""
