@@ -127,7 +127,8 @@ async def open_place(
     secrets = sample_secrets()
     numbers = {f"a{number}": str(20_000 + number) for number in range(agents)}
     for name, endpoint in numbers.items():
-        sections["agents"][name] = {"endpoint": endpoint, "queues": ["sales"]}
+        skills = sections["agents"]["alice"]["skills"]
+        sections["agents"][name] = {"endpoint": endpoint, "queues": ["sales"], "skills": skills}
         secrets["agents"][name] = {"pin": "1234"}
     settings = load(write(folder, sections, secrets))
     bench = Publishing(settings)
