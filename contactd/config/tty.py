@@ -34,8 +34,8 @@ def check_tty(sections: Sections, lines: Mapping[str, Line], into: Problems) -> 
     ):
         what = f'no agent has the skill "{tty.skill}"'
         into.add(("tty", "skill"), what, "Give it to who serves calls of text, or such a call waits for ever")
-    # Whose record it says may dial any number; who presses a key has heard what came before.
-    read = lines.values() if tty.by_record else [lines[one] for one in tty.numbers if one in lines]
+    # Whose record or tones say it may dial any number; who presses a key has heard what came before.
+    read = lines.values() if tty.by_record or tty.by_tones else [lines[one] for one in tty.numbers if one in lines]
     for at, sound in dict.fromkeys(_heard(sections, read)):
         if sound not in tty.texts:
             what = f'callers on text telephones come here, and nothing is to be written in place of the sound "{sound}"'

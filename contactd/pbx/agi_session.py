@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 
 from panoramisk.fast_agi import Application, Request
 
@@ -11,6 +12,7 @@ from contactd.protocols.errors import ProtocolError
 
 DEAD_CHANNEL = 511  # "Command Not Permitted on a dead channel": Asterisk's answer when AGISIGHUP=no
 LONGEST_PROMPT_S = 600.0
+BETWEEN_MS = 1_000
 DTMF = frozenset("0123456789*#ABCD")
 
 
@@ -65,6 +67,8 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk has no types
         self._items: deque[Reply | Hangup] = deque()
         self._over: tuple[type[ContactdError], str] | None = None
         self._busy = False
+        self.between: Callable[[], Awaitable[None]] | None = None
+        """Awaited after each sound, and each BETWEEN_MS of a wait, that no key ended. What it raises, these raise."""
 
     @property
     def broken(self) -> bool:
@@ -141,17 +145,27 @@ class AgiSession(Request):  # type: ignore[misc]  # panoramisk has no types
     async def stream_file(self, name: str, escape_digits: str = "") -> str:
         """Plays a sound to its end or to one of the digits; that digit, or ''. A missing file: '' at once."""
         reply = await self.command("STREAM FILE", name, escape_digits, timeout_s=LONGEST_PROMPT_S)
-        return _digit(reply)
+        return await self._meanwhile(_digit(reply))
 
     async def say(self, kind: str, value: str, *after: str, escape_digits: str = "") -> str:
         """SAY DIGITS, NUMBER, DATETIME and the like, in the channel's language; the digit that ended it, or ''."""
         reply = await self.command(f"SAY {kind}", value, escape_digits, *after, timeout_s=LONGEST_PROMPT_S)
-        return _digit(reply)
+        return await self._meanwhile(_digit(reply))
 
     async def wait_for_digit(self, timeout_ms: int) -> str:
         """The digit, or '' when none came in time."""
-        wait_s = timeout_ms / 1000 + self._reply_timeout_s
-        return _digit(await self.command("WAIT FOR DIGIT", timeout_ms, timeout_s=wait_s))
+        while True:
+            piece_ms = min(timeout_ms, BETWEEN_MS) if self.between is not None else timeout_ms
+            wait_s = piece_ms / 1000 + self._reply_timeout_s
+            digit = await self._meanwhile(_digit(await self.command("WAIT FOR DIGIT", piece_ms, timeout_s=wait_s)))
+            timeout_ms -= piece_ms
+            if digit or timeout_ms <= 0:
+                return digit
+
+    async def _meanwhile(self, digit: str) -> str:
+        if self.between is not None and not digit:
+            await self.between()
+        return digit
 
     async def get_data(self, name: str, timeout_ms: int, max_digits: int) -> str:
         """Plays a sound and reads digits up to max_digits, '#' or a silence of timeout_ms; without '#'."""

@@ -92,6 +92,10 @@ class AudioSession:
             self._said += samples[start : start + step]
             self._says.set()
 
+    def close(self) -> None:
+        """At once, from outside of the handler, whose iteration ends."""
+        self._end()
+
     async def hang_up(self) -> None:
         """Once all that was said is sent. The dialplan goes on after its AudioSocket()."""
         self._ending = True

@@ -39,6 +39,7 @@ from contactd.pbx.needs import NeedsReader
 from contactd.pbx.text.desk import TextDesk
 from contactd.pbx.text.legs import Legs
 from contactd.pbx.text.office import Texts
+from contactd.pbx.text.tones import TonesHeard, listening
 from contactd.protocols.agi import AgiRequest
 from contactd.protocols.sip import unescape
 from contactd.services.crm.recogniser import Recogniser
@@ -236,7 +237,7 @@ class Reception:
                 "party.language": known.language if known is not None else None,
             }
             facts = Facts(self._circle.floor, pbx, self._circle.clock.now, call)
-            went = await self._through(session, entry, contact, facts, desk)
+            desk, went = await self._met(session, entry, contact, facts, desk)
             if went is None:
                 return
             queue, chosen, by_key = went
@@ -266,6 +267,24 @@ class Reception:
         if answer.choice in menu.callbacks:
             self._circle.put(inp.CallbackWanted(contact=answer.contact))
         self._circle.put(answer)
+
+    async def _met(
+        self,
+        session: AgiSession,
+        entry: Menu | FlowEntry | QueueId,
+        contact: ContactId,
+        facts: Facts,
+        desk: TextDesk | None,
+    ) -> tuple[TextDesk | None, tuple[QueueId, Needs | None, bool] | None]:
+        """As _through, and from the beginning again when tones of a text telephone are heard meanwhile."""
+        if desk is None and self._texts.settings.tty.by_tones and isinstance(entry, Menu | FlowEntry):
+            try:
+                async with listening(session):
+                    return None, await self._through(session, entry, contact, facts, None)
+            except TonesHeard:
+                pbx = self._pbx_of(session.request.uniqueid)
+                desk = await self._text_desk(session, contact, pbx, FoundBy.TONES)
+        return desk, await self._through(session, entry, contact, facts, desk)
 
     async def _through(
         self,

@@ -63,6 +63,10 @@ TEXT_MODULES = {
     "app_originate.so": "the text leg of a text telephone",
     "func_volume.so": "agents who do not hear a text telephone's tones",
 }
+TONE_MODULES = {
+    "res_tonedetect.so": "text telephones that are recognised by their tones",
+    "func_module.so": "seeing whether it is there",
+}
 AUDIO_MODULES = {
     "res_audiosocket.so": "echo lines, text telephones",
     "app_audiosocket.so": "echo lines, text telephones",

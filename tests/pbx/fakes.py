@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
 
+from contactd.config.sections import Tty
 from contactd.core.contact import Known
 from contactd.core.ids import ContactId
 from contactd.pbx.ami import AmiLink, AmiSettings
@@ -29,7 +30,7 @@ async def until(condition: Callable[[], object], timeout_s: float = 5.0) -> None
 class NoTexts:
     """Nobody writes."""
 
-    settings = SimpleNamespace(queues={})
+    settings = SimpleNamespace(queues={}, tty=Tty())
 
     def found_by(self, dnis: str, known: object) -> None:
         return None

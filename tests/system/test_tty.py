@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from contactd.ctl.client import ask
-from tests.lab.tty.line import tone
+from tests.lab.tty import peer
+from tests.lab.tty.line import padded, silence, tone
 from tests.system.centre import AGENT_HZ, CALLER_HZ, Centre
 from tests.system.telling import kinds
 from tests.system.texting import Terminal, TtyCaller
@@ -29,7 +31,8 @@ async def texting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cen
         toml += '[menus.choose]\nprompt = ["hello"]\ndefault_choice = "sales"\n'
         toml += 'choices = { 1 = "sales", 9 = "sales" }\nneeds.9 = { text = true }\n'
         texts = '"hello" = "HELLO."\n"digits/1" = "FOR SALES TYPE 1."\n"digits/2" = "FOR SUPPORT TYPE 2."\n'
-        toml += f'[tty]\nnumbers = ["{TTY}"]\nskill = "tty"\n[tty.texts]\n{texts}[glossary]\nTMW = "tomorrow"\n'
+        toml += f'[tty]\nby_tones = true\nnumbers = ["{TTY}"]\nskill = "tty"\n'
+        toml += f'[tty.texts]\n{texts}[glossary]\nTMW = "tomorrow"\n'
         daemon.write(toml)
         daemon.hup()
         await centre.until(lambda: "configuration_loaded" in daemon.log.read_text(), "text to be configured")
@@ -185,3 +188,33 @@ async def test_whose_number_is_not_for_text_hears_everything_as_before(centre: C
     assert not story
     await call.hangup()
     await centre.until_ended(1)
+
+
+async def test_tones_in_a_menu_make_a_call_one_of_text(centre: Centre) -> None:
+    """A deaf caller dials the number that everybody dials, and types until somebody answers, as they do."""
+    await centre.duty("anna")
+    async with TtyCaller.dial(centre, CHOOSE) as caller:
+        await centre.until(lambda: centre.contacts(), "the call")
+        caller.call.say(padded(await asyncio.to_thread(peer.send, "HELLO HELLO THIS IS A TTY PLS ANSWER GA"), 1.0))
+        # minimodem has read the voice before it as well, and may still be astray in the first word.
+        await caller.reads(" HELLO. GA")
+        (contact,) = centre.contacts()
+        assert contact["text"] == "tty"
+        assert [fact.body["found_by"] for fact in centre.facts("kind = 'TextBegun'")] == ["tones"]
+        await caller.answers(centre, "1 GA")
+        await caller.reads("PLEASE HOLD FOR AN AGENT.")
+        shown = centre.stack.daemon.ctl("transcript", contact["id"]).stdout
+        assert "PLS ANSWER GA" in shown
+
+
+async def test_a_whistle_in_a_menu_makes_no_text_and_the_caller_goes_on(centre: Centre) -> None:
+    await centre.duty("anna", "bilal")
+    whistle = np.concatenate([part for _ in range(3) for part in (tone(1_400, 0.4), silence(0.4))])
+    async with TtyCaller.dial(centre, CHOOSE) as caller:
+        await centre.until(lambda: centre.contacts(), "the call")
+        caller.call.say(np.concatenate((silence(1), whistle)))
+        log = centre.stack.daemon.log
+        await centre.until(lambda: "tones_were_no_text" in log.read_text(), "it to be told", 20)
+        caller.call.press("1")
+        await centre.until(lambda: caller.call.has(AGENT_HZ), "an agent", 20)
+        assert not centre.facts("kind IN ('TextBegun', 'MessageAdded')")

@@ -24,6 +24,9 @@ class Tty(Struct, frozen=True, kw_only=True):
     queues."""
     by_record: bool = False
     """Whether a customer whose record names ``tty`` as the medium is answered in text on every number."""
+    by_tones: bool = False
+    """Whether a text telephone is recognised by its tones in the menus and flows of all other numbers. It needs
+    ``res_tonedetect`` on the PBX (Asterisk 16.21 or 18.7)."""
     at_once: Annotated[int, Meta(ge=1, le=50, description="a number of calls, 1 to 50")] = 40
     """So many calls of text at once; whoever comes then is answered by voice. Each takes half a hundredth of a
     processor core, and one of the 50 audio connections."""

@@ -18,7 +18,14 @@ from contactd.ctl.doctor.daemon import check_daemon
 from contactd.ctl.doctor.database import check_database
 from contactd.ctl.doctor.findings import Findings, Subject
 from contactd.ctl.doctor.listeners import PortTaken, StandIn
-from contactd.protocols.dialplan import AUDIO_MODULES, LISTEN_MODULES, RECORD_MODULES, REMOTE_MODULES, TEXT_MODULES
+from contactd.protocols.dialplan import (
+    AUDIO_MODULES,
+    LISTEN_MODULES,
+    RECORD_MODULES,
+    REMOTE_MODULES,
+    TEXT_MODULES,
+    TONE_MODULES,
+)
 from contactd.services.recording.watching import records
 
 
@@ -78,7 +85,12 @@ def _texts(settings: Settings) -> bool:
     menus = (needs for menu in settings.menus.values() for needs in menu.needs.values())
     nodes = (node for flow in settings.flows.values() for node in flow.nodes.values())
     tty = settings.tty
-    return bool(tty.numbers) or tty.by_record or any(getattr(one, "text", False) is True for one in (*menus, *nodes))
+    return (
+        bool(tty.numbers)
+        or tty.by_record
+        or tty.by_tones
+        or any(getattr(one, "text", False) is True for one in (*menus, *nodes))
+    )
 
 
 def modules_for(settings: Settings, remotes: list[str]) -> dict[str, dict[str, str]]:
@@ -87,6 +99,7 @@ def modules_for(settings: Settings, remotes: list[str]) -> dict[str, dict[str, s
         "record-modules": (records(settings), RECORD_MODULES),
         "remote-modules": (bool(remotes), REMOTE_MODULES),
         "text-modules": (_texts(settings), TEXT_MODULES | AUDIO_MODULES),
+        "tone-modules": (settings.tty.by_tones, TONE_MODULES),
         "listen-modules": (bool(settings.supervisors), LISTEN_MODULES),
     }
     return {finding: modules for finding, (wanted, modules) in asked.items() if wanted}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -17,7 +18,6 @@ from contactd.core.text import Carrier, FoundBy
 from contactd.engine.circle import Circle
 from contactd.metrics import TEXT_REFUSED
 from contactd.pbx.agi_session import AgiSession
-from contactd.pbx.audio_session import AudioSession
 from contactd.pbx.audiosocket import AudioSocketServer
 from contactd.pbx.furnishing import SILENCE
 from contactd.pbx.text.office import Texts
@@ -32,6 +32,8 @@ MARK = "CONTACTD_TEXT"
 """On the caller's channel and what it rings: what brings the words."""
 AUDIO_WAIT_S = 5.0
 """For the PBX to bring the audio."""
+PROOF_S = 6.0
+"""For two characters from who seems to have a text telephone; from a hearing caller, so long a silence, once."""
 AGAIN_S = 2.5
 """For a text leg that is there to ask again, which it does every second."""
 BEFORE_MS = 1_000
@@ -72,7 +74,8 @@ class Legs:
         await load()
         known = self._circle.floor.contacts.get(contact)
         was = known is not None and known.text is not None
-        talk = self._texts.begin(contact, pbx, found_by)
+        doubted = found_by is FoundBy.TONES and self._texts.get(contact) is None
+        talk = (self._texts.suspect if doubted else partial(self._texts.begin, found_by=found_by))(contact, pbx)
         call = session.request.uniqueid
         await session.set_variable(f"__{MARK}", Carrier.TTY)
         await session.answer()
@@ -88,9 +91,23 @@ class Legs:
             )
             _refused("text_leg_missing", "no_audio", contact, pbx, remedy)
             return None
+        if doubted and not await self._proven(session, talk):
+            return None
         # Callers put the handset onto the coupler, or look up, when the light shows that somebody has answered.
         await session.wait_for_digit(BEFORE_MS)
         return talk
+
+    async def _proven(self, session: AgiSession, talk: Talk) -> bool:
+        """The caller hears nothing meanwhile, and what they type is read."""
+        if await talk.line.wait_proven(PROOF_S):
+            self._texts.found(talk, FoundBy.TONES)
+            return True
+        log.info("tones_were_no_text", contact=talk.contact)
+        self._texts.drop(talk)
+        talk.hang_up()
+        await session.set_variable(f"__{MARK}", "")
+        await session.command("SET MUSIC", "OFF")
+        return False
 
     async def attach(self, session: AgiSession) -> None:
         """The FastAGI route ``text``: a text leg asks where its audio goes. After a death of ours as well."""
@@ -98,7 +115,11 @@ class Legs:
         args = session.request.args
         call = args[3] if len(args) > 3 else ""
         talk = next((t for c, t in self._texts.talks.items() if self._call_of(c) == call), None) or self._again(call)
-        if talk is None or talk.line.connected:
+        if talk is None:
+            # Nobody writes here any more.
+            await session.command("HANGUP")
+            return
+        if talk.line.connected:
             return
         token = self._token(talk)
         await session.set_variable("CONTACTD_AUDIO_AT", f"{self._audio_host}:{self._audio.port}")
@@ -108,7 +129,7 @@ class Legs:
         """Of a call that was one of text before contactd was started."""
         floor = self._circle.floor
         contact = next((one for one in floor.contacts.values() if one.call == call and call), None)
-        if contact is None:
+        if contact is None or contact.text is None:
             return None
         talk = self._texts.begin(contact.id, contact.pbx, FoundBy.NUMBER)
         if contact.state is ContactState.CONNECTED:
@@ -120,7 +141,4 @@ class Legs:
         return known.call if known is not None else ""
 
     def _token(self, talk: Talk) -> UUID:
-        async def handler(session: AudioSession) -> None:
-            await talk.line.serve(session)
-
-        return self._audio.issue(handler)
+        return self._audio.issue(talk.serve)

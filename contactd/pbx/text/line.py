@@ -9,6 +9,7 @@ from contactd.core.ids import Instant
 from contactd.pbx.agi_session import CallerGone
 from contactd.pbx.audio_session import FRAME_S, AudioSession
 from contactd.pbx.text.conversation import Heard
+from contactd.protocols.baudot.detect import Detector
 from contactd.protocols.baudot.modem import GUARD_MS, Modem
 from contactd.protocols.baudot.receive import Character
 from contactd.protocols.baudot.turn import Turn
@@ -19,6 +20,8 @@ nor an agent's handset that sends in gusts tears a tone. It is half of what Aste
 it is emptied, unheard. Every burst begins anew, so clocks that differ never use it up."""
 _QUEUE_S = 0.04
 """What the connection has in hand besides: characters that are still in the modem can be taken back."""
+_GUARD_MS = GUARD_MS + round((AHEAD_S + _QUEUE_S) * 1000)
+"""Our echo comes later by what is in hand."""
 _MISSED_S = 0.5
 """A far end of which nothing is heard for so long is silent: some send no silence, and their carrier ends as well."""
 _SURE = 0.1
@@ -35,13 +38,15 @@ class TtyLine:
     """
 
     def __init__(self, told: Callable[[list[Heard]], None], now: Callable[[], Instant]) -> None:
-        # Our echo comes later by as much.
-        self._modem = Modem(guard_ms=GUARD_MS + round((AHEAD_S + _QUEUE_S) * 1000))
+        self._modem = Modem(guard_ms=_GUARD_MS)
         self._told = told
         self._now = now
         self._was = Turn.QUIET
         self._connected = asyncio.Event()
         self._heard_at = 0.0
+        self._detector: Detector | None = None
+        self._proven = asyncio.Event()
+        self._proven.set()
 
     @property
     def turn(self) -> Turn:
@@ -63,6 +68,27 @@ class TtyLine:
             return False
         return True
 
+    def doubt(self) -> None:
+        """Before it is served: whether there is a TTY at the far end is to be proven by what it sends."""
+        self._detector = Detector()
+        self._proven.clear()
+
+    async def wait_proven(self, timeout_s: float) -> bool:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._proven.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _prove(self, detector: Detector, samples: bytes) -> list[Character]:
+        if not detector.feed(samples):
+            return []
+        self._modem = Modem(guard_ms=_GUARD_MS, receiver=detector.receiver)
+        self._detector = None
+        self._proven.set()
+        return detector.read
+
     async def serve(self, session: AudioSession) -> None:
         """The handler of the call's audio, to its end."""
         self._connected.set()
@@ -70,7 +96,8 @@ class TtyLine:
         try:
             async for samples in session:
                 self._heard_at = asyncio.get_running_loop().time()
-                self._tell(self._modem.hear(samples))
+                detector = self._detector
+                self._tell(self._modem.hear(samples) if detector is None else self._prove(detector, samples))
         finally:
             speaking.cancel()
             await asyncio.gather(speaking, return_exceptions=True)
@@ -94,7 +121,7 @@ class TtyLine:
         due = self._heard_at = loop.time()
         speaking = False
         while True:
-            if loop.time() - self._heard_at > _MISSED_S:
+            if loop.time() - self._heard_at > _MISSED_S and self._detector is None:
                 self._tell(self._modem.hear(bytes(_FRAME * _SAMPLE_BYTES)))
             samples = self._modem.speak(_FRAME)
             self._tell([])

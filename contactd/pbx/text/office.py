@@ -64,11 +64,30 @@ class Texts:
     def begin(self, contact: ContactId, pbx: PbxId, found_by: FoundBy) -> Talk:
         known = self.talks.get(contact)
         if known is None:
-            known = self.talks[contact] = Talk(contact, pbx, self._circle.clock.now, self._kept)
-            TEXT_CALLS.set(len(self.talks))
-            TEXTS.labels(found_by).inc()
-            self._circle.put(inp.TextFound(contact=contact, carrier=Carrier.TTY, found_by=found_by))
+            known = self._begun(contact, pbx)
+            self.found(known, found_by)
         return known
+
+    def suspect(self, contact: ContactId, pbx: PbxId) -> Talk:
+        """A talk of which is to be proven that it is one: found() or drop() follows."""
+        talk = self._begun(contact, pbx)
+        talk.line.doubt()
+        return talk
+
+    def found(self, talk: Talk, found_by: FoundBy) -> None:
+        TEXTS.labels(found_by).inc()
+        self._circle.put(inp.TextFound(contact=talk.contact, carrier=Carrier.TTY, found_by=found_by))
+
+    def drop(self, talk: Talk) -> None:
+        """It was none."""
+        if self.talks.get(talk.contact) is talk:
+            del self.talks[talk.contact]
+            TEXT_CALLS.set(len(self.talks))
+
+    def _begun(self, contact: ContactId, pbx: PbxId) -> Talk:
+        talk = self.talks[contact] = Talk(contact, pbx, self._circle.clock.now, self._kept)
+        TEXT_CALLS.set(len(self.talks))
+        return talk
 
     # --- what happens on the floor ------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import Any
 from contactd.core.errors import ContactdError
 from contactd.core.ids import ContactId, Instant, PbxId
 from contactd.core.text import Author
+from contactd.pbx.audio_session import AudioSession
 from contactd.pbx.text.conversation import Conversation, Heard, Piece
 from contactd.protocols.baudot.turn import Turn
 
@@ -78,6 +79,17 @@ class Talk:
         self._readers: list[Reader] = []
         self._so_far: deque[dict[str, Any]] = deque(maxlen=_REPLAYED)
         self._answered = asyncio.Event()
+        self._session: AudioSession | None = None
+
+    async def serve(self, session: AudioSession) -> None:
+        """The handler of its audio."""
+        self._session = session
+        await self.line.serve(session)
+
+    def hang_up(self) -> None:
+        """The text leg ends."""
+        if self._session is not None:
+            self._session.close()
 
     def _heard(self, heard: list[Heard]) -> None:
         self.conversation.hear(heard, self._now(), pauses=self.line.turn is not Turn.THEIRS)
