@@ -1,7 +1,7 @@
 """A telephone that keeps what the PBX sent, packet by packet: no jitter buffer, no clock of its own in between.
 
 For whoever asks whether the PBX's own audio is whole. A soft telephone under load tears what it plays and records; here
-the packets are put where their timestamps say, and one that is missing is counted.
+each packet's sound stands behind that of the packet before.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def from_mulaw(data: bytes) -> Samples:
 
 
 class RtpCall:
-    """One call, from its INVITE on. say() queues samples; heard() is all that came, by timestamp."""
+    """One call, from its INVITE on. say() queues samples; heard() is all that came."""
 
     def __init__(self, raw: RawCall, out: socket.socket) -> None:
         self.raw = raw
@@ -59,6 +59,8 @@ class RtpCall:
         self._to_say: deque[bytes] = deque()
         self._to_press: deque[str] = deque()
         self._streams: dict[int, dict[int, bytes]] = {}
+        self.late_s = 0.0
+        """How much too late this machine once sent a packet of ours: it starves, and the PBX on it as well."""
         self._over = threading.Event()
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._listen, self._talk)]
 
@@ -97,15 +99,12 @@ class RtpCall:
             await asyncio.sleep(0.05)
 
     def heard(self) -> Samples:
-        """Of all streams, one behind the other."""
+        """In the order of the sequence numbers, without the pauses between packets: when a starved PBX sent them late,
+        what it sent is whole all the same."""
         parts = []
         for stream in list(self._streams.values()):
             packets = dict(stream)
-            first = min(packets)
-            sound = np.zeros(max(packets) - first + PACKET)
-            for at, data in packets.items():
-                sound[at - first : at - first + len(data)] = from_mulaw(data)
-            parts.append(sound)
+            parts += [from_mulaw(packets[at]) for at in sorted(packets)]
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def has(self, hz: float, seconds: float = 1.0) -> bool:
@@ -127,8 +126,11 @@ class RtpCall:
             except (TimeoutError, ConnectionError):
                 continue
             if len(packet) > _HEADER.size and packet[1] & 0x7F == _PCMU:
-                _, _, _, stamp, source = _HEADER.unpack_from(packet)
-                self._streams.setdefault(source, {})[stamp] = packet[_HEADER.size :]
+                _, _, number, _, source = _HEADER.unpack_from(packet)
+                stream = self._streams.setdefault(source, {})
+                last = next(reversed(stream), number)
+                # The nearest to the last one: sixteen bits go round.
+                stream[last + (number - last + 0x8000) % 0x10000 - 0x8000] = packet[_HEADER.size :]
 
     def _talk(self) -> None:
         assert self._far is not None
@@ -149,6 +151,7 @@ class RtpCall:
                 sequence += 1
                 due += PACKET / RATE_HZ
                 time.sleep(max(0.0, due - time.monotonic()))
+                self.late_s = max(self.late_s, time.monotonic() - due)
             count = sending[-1][1] + 1
 
 
