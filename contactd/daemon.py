@@ -33,6 +33,7 @@ from contactd.engine.recovery import EpochWatch, take_floor
 from contactd.engine.spool import Spool, SpoolBroken
 from contactd.log import flood, lost_lines, watch_memory
 from contactd.mail.mailboxes import Mailboxes
+from contactd.mail.routing import MailRouting
 from contactd.metrics import (
     STANDBY,
     CaseMetrics,
@@ -197,6 +198,7 @@ class Daemon:
                 trail.run,
                 kept.run,
                 mailboxes.run,
+                MailRouting(pool, circle, lambda: reload.settings, may=lambda: not spool.full).run,
                 reload.run,
                 flood.tell_every_period,
                 functools.partial(History(pool, settings.floor).run, appended),

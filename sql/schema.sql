@@ -1330,7 +1330,8 @@ CREATE TABLE mail (
     lookup     bytea       NOT NULL,
     key        text        NOT NULL,
     arrived_at timestamptz NOT NULL,
-    kept_at    timestamptz NOT NULL DEFAULT now()
+    kept_at    timestamptz NOT NULL DEFAULT now(),
+    routed     boolean     NOT NULL DEFAULT false
 );
 COMMENT ON TABLE mail IS 'A message as it was fetched, once. Deleting the row forgets its key and its pieces.';
 COMMENT ON COLUMN mail.state IS 'cut: longer than allowed, only its beginning is kept; unreadable: the server did not give it.';
@@ -1338,8 +1339,10 @@ COMMENT ON COLUMN mail.bytes IS 'How long it is on the server.';
 COMMENT ON COLUMN mail.lookup IS 'Keyed hash of what is kept: known again when the server numbers its messages anew.';
 COMMENT ON COLUMN mail.key IS 'Key and hash of what is kept, sealed where there is a key (store/mail.py).';
 COMMENT ON COLUMN mail.arrived_at IS 'When the server got it.';
+COMMENT ON COLUMN mail.routed IS 'Whether its contact, which has its id, is in the journal.';
 CREATE INDEX mail_lookup ON mail (mailbox, lookup);
 CREATE INDEX mail_kept_at ON mail (kept_at);
+CREATE INDEX mail_unrouted ON mail (mailbox, kept_at) WHERE NOT routed;
 
 CREATE TABLE mail_piece (
     mail uuid    NOT NULL REFERENCES mail ON DELETE CASCADE,
@@ -1653,7 +1656,7 @@ GRANT EXECUTE ON FUNCTION outbox_place(), outbox_placed(bigint) TO contactd_work
 
 -- The daemon puts messages there and knows them again; what opens one it gets through the audit alone.
 GRANT SELECT, INSERT, UPDATE (validity, uid) ON mailbox TO contactd_daemon;
-GRANT SELECT (id, mailbox, state, bytes, lookup, arrived_at, kept_at), INSERT ON mail TO contactd_daemon;
+GRANT SELECT (id, mailbox, state, bytes, lookup, arrived_at, kept_at, routed), INSERT, UPDATE (routed) ON mail TO contactd_daemon;
 GRANT SELECT, INSERT ON mail_piece TO contactd_daemon;
 GRANT SELECT, INSERT, UPDATE (settled) ON mail_place TO contactd_daemon;
 REVOKE ALL ON FUNCTION reveal_mail(bigint), erase_mail(bigint) FROM PUBLIC;

@@ -52,7 +52,7 @@ def check_sections(sections: Sections, into: Problems) -> dict[str, Line]:
     for name, disposition in sections.dispositions.items():
         for queue in disposition.queues:
             _is_queue(sections, queue, ("dispositions", name, "queues"), into)
-    check_mailboxes(sections.mailboxes, into)
+    check_mailboxes(sections.mailboxes, into, sections.queues)
     check_smtp(sections.smtp, sections.mailboxes, into)
     check_retention(sections.retention, sections.privacy, sections.jobs, into)
     check_case_types(sections.case_types, sections.calendars, into)

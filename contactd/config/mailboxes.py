@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from contactd.config.problems import Problems
 from contactd.config.sections import Mailbox, MailboxSecrets, Smtp, SmtpSecrets
@@ -11,7 +11,7 @@ from contactd.config.sections import Mailbox, MailboxSecrets, Smtp, SmtpSecrets
 _LOCAL = {"127.0.0.1", "localhost", "::1"}
 
 
-def check_mailboxes(mailboxes: Mapping[str, Mailbox], into: Problems) -> None:
+def check_mailboxes(mailboxes: Mapping[str, Mailbox], into: Problems, queues: Collection[str]) -> None:
     fetched: dict[tuple[str, int, str, str], str] = {}
     for name, one in mailboxes.items():
         at = ("mailboxes", name)
@@ -19,6 +19,8 @@ def check_mailboxes(mailboxes: Mapping[str, Mailbox], into: Problems) -> None:
             into.add(
                 (*at, "tls"), "password and mail would go over the network in the clear", 'Give "tls" or "starttls"'
             )
+        if one.queue is not None and one.queue not in queues:
+            into.add((*at, "queue"), f"there is no queue {one.queue}", "Name one of [queues]")
         if one.after == "move" and not one.move_to:
             into.add((*at, "move_to"), "this key is missing", 'Give the folder to move to, or after = "seen"')
         if one.move_to and one.after != "move":

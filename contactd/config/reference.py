@@ -163,7 +163,7 @@ EXAMPLE: dict[str, Any] = {
     },
 }
 NOT_IN_FORCE: dict[str, Any] = {
-    "mailboxes": {"support": {"host": "mail.example.org", "username": "support@example.org"}},
+    "mailboxes": {"support": {"host": "mail.example.org", "username": "support@example.org", "queue": "service"}},
     "smtp": {
         "support": {
             "host": "mail.example.org",

@@ -43,7 +43,7 @@ from contactd.core.recording import passed_on, pause_asked, recording_muted, rec
 from contactd.core.ring_back import place_kept_until
 from contactd.core.take_over import caller_taken
 from contactd.core.transfers import transfer_asked
-from contactd.core.written import received
+from contactd.core.written import is_at_work, received
 
 
 def decide(floor: LiveFloor, input_: inp.Input, at: Instant) -> Decision:
@@ -63,6 +63,8 @@ def _caller_hung_up(floor: LiveFloor, input_: inp.CallerHungUp, at: Instant, int
     if contact.callback is not None:
         hung_up(floor, contact, input_.call, at, into)
         return
+    if input_.by and not is_at_work(contact, input_.by):
+        return
     gave_up = Outcome.TIMED_OUT if input_.timed_out else Outcome.ABANDONED_WAITING
     outcome = Outcome.HANDLED if contact.handled else gave_up
     match contact.state:
@@ -72,7 +74,7 @@ def _caller_hung_up(floor: LiveFloor, input_: inp.CallerHungUp, at: Instant, int
             end_offer(contact, OfferOutcome.CALLER_GONE, 0, into)
             outcome = Outcome.HANDLED if contact.handled else Outcome.ABANDONED_RINGING
         case ContactState.CONNECTED:
-            end_talk(floor, contact, "caller", at, into)
+            end_talk(floor, contact, "agent" if input_.by else "caller", at, into)
         case ContactState.DIVERTED:
             outcome = diverted_outcome(contact)
         case _:

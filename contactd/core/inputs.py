@@ -273,6 +273,8 @@ class CallerHungUp(Input, frozen=True, kw_only=True):
     """The dialplan sent the caller away, after the longest wait that it allows."""
     call: str = ""
     """Whose Uniqueid, where the PBX said it: a contact that is called back has had several."""
+    by: str = ""
+    """The agent who is done with a contact that no PBX carries. Nothing happens to another agent's."""
 
 
 class AgentHungUp(Input, frozen=True, kw_only=True):

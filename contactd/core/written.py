@@ -3,6 +3,8 @@
 What their medium sends is ContactReceived, and then what a PBX says as well: OfferAnswered, OfferFailed (dial_status
 DECLINED), CallerHungUp (the customer left) and AgentHungUp (the agent closed it). It is told by no command: a screen
 shows an offer as it shows everything else, by its event, and after a restart from the floor.
+
+An agent who is done with it says so by CallerHungUp with their id: talk and contact end in one step.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import By, Status
-from contactd.core.contact import ContactState
+from contactd.core.contact import Contact, ContactState
 from contactd.core.decision import Decision, end_offer, end_talk, queue_or_default, queued
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
@@ -39,6 +41,11 @@ def received(floor: LiveFloor, input_: inp.ContactReceived, at: Instant, into: D
         end_offer(contact, OfferOutcome.LOST, 0, into)
     since = min(input_.received_at, at)
     into.events.append(queued(input_.contact, queue, since, at, plan=floor.queues.get(queue), known=contact))
+
+
+def is_at_work(contact: Contact, agent: str) -> bool:
+    """Whether this agent has it just now, and may end it."""
+    return contact.medium is not Medium.VOICE and contact.state is ContactState.CONNECTED and contact.agent == agent
 
 
 def offer_overdue(floor: LiveFloor, contact_id: ContactId, at: Instant, into: Decision) -> None:

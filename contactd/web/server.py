@@ -23,6 +23,7 @@ from contactd.web.supervising import add_supervising
 from contactd.web.surface import Face, Lobby, Surface
 from contactd.web.tail_page import tail_page
 from contactd.web.texts import add_texts
+from contactd.web.working import add_working
 
 log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -127,6 +128,7 @@ def control_app(surface: Surface, group: int | None) -> web.Application:
     add_supervising(app, surface)
     add_callbacks(app, surface)
     add_texts(app, surface)
+    add_working(app, surface)
 
     async def stop(_: web.Application) -> None:
         surface.tail.stop()

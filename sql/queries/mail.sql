@@ -97,3 +97,17 @@ INSERT INTO outbox (message, kind, destination, event, subject, data) VALUES ($1
 -- Where one of these was written to. $1 threads text[] (uuids), $2 hashes tried bytea[]
 SELECT thread::text FROM mail_out WHERE thread = ANY ($1::text[]::uuid[]) AND people && $2::bytea[]
 ORDER BY array_position($1::text[]::uuid[], thread) LIMIT 1;
+
+-- name: mail_unrouted
+-- Messages that are to become contacts, the oldest first, and whether the journal has the contact. $1 mailboxes text[], $2 most int
+SELECT m.id::text, m.mailbox, extract(epoch FROM m.arrived_at)::float8 AS arrived_at,
+       EXISTS (SELECT FROM event e WHERE e.contact = m.id) AS journalled
+FROM mail m WHERE NOT m.routed AND m.mailbox = ANY ($1::text[]) ORDER BY m.kept_at, m.id LIMIT $2::int;
+
+-- name: mail_routed
+-- $1 ids text[] (uuids)
+UPDATE mail SET routed = true WHERE id = ANY ($1::text[]::uuid[]) AND NOT routed;
+
+-- name: mail_gone
+-- Which of these messages were erased. $1 ids text[] (uuids)
+SELECT named.id FROM unnest($1::text[]) AS named (id) WHERE NOT EXISTS (SELECT FROM mail m WHERE m.id = named.id::uuid);

@@ -14,7 +14,7 @@ from contactd.config.sections import Mailbox, MailboxSecrets, Smtp, SmtpSecrets
 
 def problems(mailboxes: dict[str, Mailbox], secrets: dict[str, MailboxSecrets] | None = None) -> list[str]:
     into, beside = Problems("contactd.toml"), Problems("secrets.toml")
-    check_mailboxes(mailboxes, into)
+    check_mailboxes(mailboxes, into, {"sales"})
     if secrets is not None:
         check_mailbox_secrets(mailboxes, secrets, beside)
     return [
@@ -32,6 +32,7 @@ def box(**more: Any) -> Mailbox:
     [
         ({"tls": "none"}, "in the clear"),
         ({"after": "move"}, "missing"),
+        ({"queue": "nowhere"}, "no queue nowhere"),
         ({"move_to": "Done"}, "nothing is moved"),
         ({"after": "move", "move_to": "INBOX"}, "the folder that is fetched"),
         ({"ca_file": "/nowhere/ca.pem"}, "cannot be read"),

@@ -399,7 +399,9 @@ class Chaos:
         if contact is None or self.dice.random() < 0.2:
             return inp.CallerHungUp(contact=self._contact(), cause=16, call=self._attempt(contact))
         call = self.dice.choice((contact.call, self._attempt(contact)))
-        return inp.CallerHungUp(contact=contact.id, cause=self.dice.choice((0, 16, 38)), call=call)
+        # An agent who is done with something written, and one who has never had it.
+        by = self.dice.choice((contact.agent or "", "anna", "")) if contact.medium is not Medium.VOICE else ""
+        return inp.CallerHungUp(contact=contact.id, cause=self.dice.choice((0, 16, 38)), call=call, by=by)
 
     def _attempt(self, contact: Contact | None) -> str:
         """Of the attempt under way, mostly."""

@@ -85,6 +85,18 @@ MUTANTS = (
         "return None",
     ),
     Mutant(
+        "nobody ends what another agent has",
+        "written.py",
+        " and contact.state is ContactState.CONNECTED and contact.agent == agent\n",
+        " and contact.state is ContactState.CONNECTED\n",
+    ),
+    Mutant(
+        "what is only offered is nobody's to end",
+        "written.py",
+        " and contact.state is ContactState.CONNECTED and contact.agent == agent\n",
+        " and contact.agent == agent\n",
+    ),
+    Mutant(
         "whoever listens is silenced with the recording",
         RECORDING,
         "        if input_.pause:\n            silence(floor, contact.id, into)\n",

@@ -10,7 +10,7 @@ import pytest
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import AgentState, By, Handset, Status
-from contactd.core.contact import ContactState
+from contactd.core.contact import ContactState, Outcome
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import SNAPSHOT_VERSION, Floor, LiveFloor
 from contactd.core.ids import ContactId, PbxId
@@ -182,6 +182,27 @@ def test_a_customer_who_leaves_while_it_is_offered_frees_the_agent() -> None:
     world.put(inp.CallerHungUp(contact=chat, cause=0))
     assert (chat in world.floor.contacts, doing(world)) == (False, (AgentState.IDLE, None))
     assert world.floor.wake_at() is None
+
+
+def test_an_agent_who_is_done_with_it_ends_talk_and_contact_in_one_step() -> None:
+    world = blended()
+    chat = world.receive(CHAT)
+    offered = world.put(inp.CallerHungUp(contact=chat, cause=0, by=ANNA))
+    assert not offered.events, "what is only offered is nobody's to end"
+    world.take(chat)
+    assert not world.put(inp.CallerHungUp(contact=chat, cause=0, by=BILAL)).events, "it is another one's"
+    ended = world.put(inp.CallerHungUp(contact=chat, cause=0, by=ANNA)).events
+    (talk,) = (event for event in ended if isinstance(event, ev.TalkEnded))
+    (end,) = (event for event in ended if isinstance(event, ev.ContactEnded))
+    assert (talk.by, end.outcome, chat in world.floor.contacts) == ("agent", Outcome.HANDLED, False)
+
+
+def test_no_agent_ends_a_call_by_saying_that_it_is_done() -> None:
+    world = blended()
+    world.call()
+    (call,) = world.floor.contacts.values()
+    world.put(inp.OfferAnswered(contact=call.id, offer=world.offer_of(call.id)))
+    assert not world.put(inp.CallerHungUp(contact=call.id, cause=0, by=ANNA)).events
 
 
 def test_a_chat_is_transferred_by_being_received_again() -> None:

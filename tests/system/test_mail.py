@@ -64,3 +64,57 @@ async def test_a_mailbox_comes_by_a_reload_and_goes_by_one(centre: Centre, tmp_p
         assert 'contactd_mailbox_up{mailbox="support"}' not in daemon.metrics()
     told = " ".join(path.read_text(errors="replace") for path in [daemon.log])
     assert PASSWORD not in told and "number 1 " not in told
+
+
+async def test_a_message_waits_in_its_queue_once_whoever_is_killed_and_an_agent_deals_with_it(
+    centre: Centre, tmp_path: Path
+) -> None:
+    files, daemon = Files.of(centre), centre.stack.daemon
+
+    def work(*words: str) -> Any:
+        return json.loads(daemon.ctl("--json", "work", *words).stdout)
+
+    def mails() -> list[str]:
+        return [one["id"] for one in centre.contacts() if one["medium"] == "mail"]
+
+    with Dovecot(tmp_path / "dovecot") as server:
+        name = user()
+        await asyncio.to_thread(server.deliver, name, message(1), message(2), message(3))
+        box = BOX.format(port=server.port, ca=server.ca, name=name).replace("mailboxes.support", "mailboxes.work")
+        profile = "[profiles.blended.media.voice]\n[profiles.blended.media.mail]\n"
+        toml = files.toml.replace("[agents.anna]\n", '[agents.anna]\nprofile = "blended"\n')
+        daemon.write(
+            toml + profile + box + 'queue = "sales"\n', files.secrets + f'[mailboxes.work]\npassword = "{PASSWORD}"\n'
+        )
+        await files.reload("taken")
+        try:
+            await centre.until(lambda: len(mails()) == 3, "all to wait")
+            daemon.kill()
+            daemon.start()
+            await centre.until(lambda: len(mails()) == 3, "them to wait again")
+            await centre.until(
+                lambda: centre.psql("SELECT count(*) FROM mail WHERE mailbox = 'work' AND routed") == ["3"],
+                "them to be noted as routed",
+            )
+            await centre.sign_in("anna")
+            await centre.until(lambda: [one["state"] for one in work("list", "anna")] == ["offered"], "an offer")
+            first = (await asyncio.to_thread(work, "take", "anna"))["contact"]
+            assert [(one["id"], one["state"]) for one in work("list")] == [(first, "busy")]
+            daemon.ctl("mail", "export", first, str(tmp_path / "read.eml"))
+            assert (tmp_path / "read.eml").read_bytes().startswith(b"From: a@example.org")
+            assert (await asyncio.to_thread(work, "done", "anna", first))["done"] == "done"
+            await centre.until_fact("ContactEnded", contact=first, outcome="handled")
+            await centre.until(lambda: [one["state"] for one in work("list", "anna")] == ["offered"], "the next offer")
+            second = (await asyncio.to_thread(work, "take", "anna"))["contact"]
+            await asyncio.to_thread(work, "back", "anna")
+            await centre.until(lambda: len(mails()) == 2, "it to wait again")
+            # What is erased waits for nobody.
+            for mail in {second, *mails()}:
+                await asyncio.to_thread(daemon.ctl, "mail", "erase", mail, "--yes")
+            await centre.until(lambda: not mails(), "them to be withdrawn", 20)
+            arrived = centre.psql("SELECT contact FROM event WHERE kind = 'ContactArrived' AND body LIKE '%mail%'")
+            assert len(arrived) == len(set(arrived)) == 3
+            acts = centre.psql("SELECT act FROM audit WHERE act LIKE 'work-%' ORDER BY id")
+            assert acts == ["work-take", "work-done", "work-take", "work-back"]
+        finally:
+            files.write()

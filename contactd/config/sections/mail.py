@@ -43,6 +43,9 @@ class Mailbox(Struct, frozen=True, kw_only=True):
     as it is."""
     move_to: Annotated[str, Meta(pattern=r"^[^\0-\x1f\x7f]{0,200}\Z", description='the name of a folder, or ""')] = ""
     """With after = "move": the folder to move to. It is made if there is none."""
+    queue: words.Queue | None = None
+    """The queue in which each message waits for an agent (docs/work.rst). Left out: messages are kept, and wait for
+    nobody."""
     poll_s: Annotated[int, Meta(ge=5, le=3600, description="seconds, 5 to 3600")] = 30
     """How often a server is asked that cannot tell by itself (IDLE) that a message came."""
     max_mb: Annotated[int, Meta(ge=1, le=1024, description="MiB, 1 to 1024")] = 50
