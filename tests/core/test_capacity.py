@@ -199,10 +199,9 @@ def test_an_agent_who_is_done_with_it_ends_talk_and_contact_in_one_step() -> Non
 
 def test_no_agent_ends_a_call_by_saying_that_it_is_done() -> None:
     world = blended()
-    world.call()
-    (call,) = world.floor.contacts.values()
-    world.put(inp.OfferAnswered(contact=call.id, offer=world.offer_of(call.id)))
-    assert not world.put(inp.CallerHungUp(contact=call.id, cause=0, by=ANNA)).events
+    call = world.arrive(SALES)
+    world.answer(call)
+    assert not world.put(inp.CallerHungUp(contact=call.contact, cause=0, by=ANNA)).events
 
 
 def test_a_chat_is_transferred_by_being_received_again() -> None:
