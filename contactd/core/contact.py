@@ -78,6 +78,8 @@ class Outcome(StrEnum):
     """Is not called: by the rules of dialling, or since the number is erased."""
     CALLBACK_CANCELLED = "callback_cancelled"
     """By a person."""
+    WITHDRAWN = "withdrawn"
+    """Something written that was erased before an agent took it: nobody gave up."""
     PBX_LOST = "pbx_lost"
     UNSEEN = "unseen"
     """It ended while nobody listened, from a state that does not tell how: an offer was ringing, or the static queue

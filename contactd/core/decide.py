@@ -43,7 +43,7 @@ from contactd.core.recording import passed_on, pause_asked, recording_muted, rec
 from contactd.core.ring_back import place_kept_until
 from contactd.core.take_over import caller_taken
 from contactd.core.transfers import transfer_asked
-from contactd.core.written import is_at_work, received
+from contactd.core.written import is_at_work, received, withdrawn
 
 
 def decide(floor: LiveFloor, input_: inp.Input, at: Instant) -> Decision:
@@ -199,6 +199,7 @@ _DECIDE: dict[type[inp.Input], Callable[[LiveFloor, Any, Instant, Decision], Non
     inp.CallHeld: call_held,
     inp.KeyPressed: key_pressed,
     inp.ContactReceived: received,
+    inp.ContactWithdrawn: withdrawn,
     inp.CallFellBack: call_fell_back,
     inp.NeedsAsked: needs_asked,
     inp.PartyKnown: party_known,

@@ -303,7 +303,8 @@ class OfferOutcome(StrEnum):
     CUSTOMER_MISSED = "customer_missed"
     """The customer whom the agent was to talk with was not reached, or not called: CallbackFailed says why."""
     WITHDRAWN = "withdrawn"
-    """A supervisor took an agent whom it rang off the floor; at once offered anew, at the old place."""
+    """A supervisor took an agent whom it rang off the floor; at once offered anew, at the old place. Or
+    what was offered is no longer kept, and the contact ends."""
 
 
 class OfferEnded(Event, frozen=True, kw_only=True):

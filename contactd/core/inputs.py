@@ -178,6 +178,12 @@ class ContactReceived(Input, frozen=True, kw_only=True):
     received_at: Instant
 
 
+class ContactWithdrawn(Input, frozen=True, kw_only=True):
+    """What somebody wrote is no longer kept: nobody need wait for it. An agent who has it ends it."""
+
+    contact: ContactId
+
+
 class CallFellBack(Input, frozen=True, kw_only=True):
     """The dialplan gave up on us and put the caller into the static queue."""
 
@@ -574,6 +580,7 @@ AnyInput = (
     | CallHeld
     | KeyPressed
     | ContactReceived
+    | ContactWithdrawn
     | CallFellBack
     | NeedsAsked
     | DestinationFailed

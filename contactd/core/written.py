@@ -12,8 +12,8 @@ from __future__ import annotations
 from contactd.core import events as ev
 from contactd.core import inputs as inp
 from contactd.core.agent import By, Status
-from contactd.core.contact import Contact, ContactState
-from contactd.core.decision import Decision, end_offer, end_talk, queue_or_default, queued
+from contactd.core.contact import Contact, ContactState, Outcome
+from contactd.core.decision import Decision, end_contact, end_offer, end_talk, queue_or_default, queued
 from contactd.core.events import OfferOutcome
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import ContactId, Instant, PbxId
@@ -41,6 +41,15 @@ def received(floor: LiveFloor, input_: inp.ContactReceived, at: Instant, into: D
         end_offer(contact, OfferOutcome.LOST, 0, into)
     since = min(input_.received_at, at)
     into.events.append(queued(input_.contact, queue, since, at, plan=floor.queues.get(queue), known=contact))
+
+
+def withdrawn(floor: LiveFloor, input_: inp.ContactWithdrawn, at: Instant, into: Decision) -> None:
+    contact = floor.contacts.get(input_.contact)
+    if contact is None or contact.medium is Medium.VOICE or contact.state is ContactState.CONNECTED:
+        return
+    if contact.state is ContactState.OFFERED:
+        end_offer(contact, OfferOutcome.WITHDRAWN, 0, into)
+    end_contact(contact, Outcome.HANDLED if contact.handled else Outcome.WITHDRAWN, at, into)
 
 
 def is_at_work(contact: Contact, agent: str) -> bool:

@@ -54,6 +54,7 @@ _OUTCOME = {
     Outcome.CALLBACK_EXPIRED: "not reached in time to be called back",
     Outcome.CALLBACK_REFUSED: "not called back: the rules of dialling forbid it, or the number is erased",
     Outcome.CALLBACK_CANCELLED: "the callback was cancelled",
+    Outcome.WITHDRAWN: "erased before an agent took it",
     Outcome.PBX_LOST: "the PBX restarted and lost the call",
     Outcome.UNSEEN: "it ended unseen, while it rang or the static queue may have served it",
 }

@@ -20,6 +20,7 @@ from contactd.core.contact import ContactState
 from contactd.core.floor import LiveFloor
 from contactd.core.ids import ContactId, QueueId
 from contactd.core.plan import Medium
+from contactd.engine.inbox import InboxFull
 from contactd.store import mail_work
 from contactd.store.mail_work import Unrouted
 from contactd.store.trouble import StoreAway
@@ -27,6 +28,7 @@ from contactd.store.trouble import StoreAway
 log = structlog.get_logger()
 
 _EVERY_S = 0.5
+_AFTER_A_BUG_S = 60.0
 _EVERY_ERASED = 20
 """Turns: erased messages are looked for as often."""
 
@@ -70,11 +72,16 @@ class MailRouting:
                     await self.turn()
                 if turns % _EVERY_ERASED == 0:
                     await self.withdraw_erased()
-            except StoreAway:
+                pause_s = _EVERY_S
+            except (StoreAway, InboxFull):
                 # Told by others.
-                pass
+                pause_s = _EVERY_S
+            except Exception:
+                # A bug of ours, or a message that brings one out: the calls go on.
+                log.exception("mail_routing_broke", again_s=_AFTER_A_BUG_S, remedy="Send the log.")
+                pause_s = _AFTER_A_BUG_S
             turns += 1
-            await asyncio.sleep(_EVERY_S)
+            await asyncio.sleep(pause_s)
 
     async def turn(self) -> int:
         """How many became contacts. Raises StoreAway."""
@@ -118,4 +125,4 @@ class MailRouting:
             if one.medium is Medium.MAIL and one.state is not ContactState.CONNECTED
         ]
         for contact in await mail_work.erased(self._pool, here) if here else []:
-            await self._engine.ask(inp.CallerHungUp(contact=contact, cause=0))
+            await self._engine.ask(inp.ContactWithdrawn(contact=contact))

@@ -308,6 +308,7 @@ class Chaos:
             (14, self._held),
             (6, self._key_pressed),
             (10, self._received),
+            (2, self._withdrawn),
             (2, self._fell_back),
             (4, self._destination_failed),
             (5, self._announcement_told),
@@ -610,6 +611,10 @@ class Chaos:
             received_at=round(self.now - dice.choice((-60, 0, 0, 1, 300)), 6),
         )
 
+    def _withdrawn(self) -> inp.Input:
+        """Erased; or said of a call, and of nothing."""
+        return inp.ContactWithdrawn(contact=self.written[-1] if self.written else self._contact())
+
     def _fell_back(self) -> inp.Input:
         call = self._call()
         return inp.CallFellBack(
@@ -889,6 +894,7 @@ class Desks(Chaos):
         kinds: tuple[tuple[float, Callable[[], inp.Input]], ...] = (
             (6, self._called),
             (8, self._received),
+            (2, self._withdrawn),
             (20, self._answered),
             (3, self._failed),
             (3, self._leg_failed),

@@ -253,6 +253,14 @@ def check_withdrawn(floor: LiveFloor, made: Step) -> None:
     outcome = "declined" if isinstance(asked, inp.OfferDeclineAsked) else "withdrawn"
     called_off = [event for event in made.events if isinstance(event, ev.OfferEnded) and event.outcome == outcome]
     commands = [command.contact for command in made.commands if isinstance(command, WithdrawOffer)]
+    if isinstance(asked, inp.ContactWithdrawn):
+        # No PBX carries it: it ends, whatever rang for it.
+        ends = [event for event in made.events if isinstance(event, ev.ContactEnded)]
+        assert {one.contact for one in (*called_off, *ends)} <= {asked.contact} and len(ends) >= len(called_off)
+        assert all(one.outcome in ("withdrawn", "handled") for one in ends) and not commands
+        known = floor.contacts.get(asked.contact)
+        assert known is None or known.medium == "voice" or known.state == "connected"
+        return
     ended = {command.contact for command in made.commands if isinstance(command, EndAttempt)}
     by_voice = [event.contact for event in called_off if floor.contacts[event.contact].medium == "voice"]
     assert sorted(commands) == sorted(one for one in by_voice if one not in floor.callbacks)

@@ -85,6 +85,18 @@ MUTANTS = (
         "return None",
     ),
     Mutant(
+        "an erased mail that an agent has stays theirs",
+        "written.py",
+        "contact.medium is Medium.VOICE or contact.state is ContactState.CONNECTED:",
+        "contact.medium is Medium.VOICE:",
+    ),
+    Mutant(
+        "an erased mail that is offered is called off",
+        "written.py",
+        "        end_offer(contact, OfferOutcome.WITHDRAWN, 0, into)\n",
+        "        pass\n",
+    ),
+    Mutant(
         "nobody ends what another agent has",
         "written.py",
         " and contact.state is ContactState.CONNECTED and contact.agent == agent\n",

@@ -224,6 +224,20 @@ def test_a_comparison_leaves_alone_what_no_pbx_carries() -> None:
     assert doing(world) == (AgentState.BUSY, chat)
 
 
+def test_what_is_erased_waits_for_nobody_and_who_has_it_ends_it() -> None:
+    world = blended(ANNA, BILAL)
+    taken, offered = world.receive(CHAT), world.receive(CHAT)
+    world.take(taken)
+    world.put(inp.ContactWithdrawn(contact=taken))
+    assert world.kinds() == []
+    world.put(inp.ContactWithdrawn(contact=offered))
+    (offer,) = world.facts(ev.OfferEnded)
+    (ended,) = world.facts(ev.ContactEnded)
+    assert isinstance(offer, ev.OfferEnded) and offer.outcome is OfferOutcome.WITHDRAWN
+    assert isinstance(ended, ev.ContactEnded) and (ended.contact, ended.outcome) == (offered, Outcome.WITHDRAWN)
+    assert taken in world.floor.contacts
+
+
 def test_the_telephone_cannot_speak_for_a_chat() -> None:
     world = blended(ANNA, BILAL)
     chat = world.receive(CHAT)
