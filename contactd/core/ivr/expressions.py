@@ -2,7 +2,7 @@
 
 The words are Python's, read by Python's own parser; nothing of it is ever run as Python. Every expression has a kind,
 found before the flow takes effect, so that a caller never meets one that cannot be worked out. What nobody knows (None)
-makes every comparison false and every sum unknown.
+makes every comparison false and every sum unknown. Languages are compared as language tags are: "de" is also de_AT.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ LONGEST = 500
 """Characters of an expression: enough for any question that a person can still read."""
 DEEPEST = 40
 """Nested operations, for evaluating never to meet Python's own limit."""
+
+LANGUAGES = frozenset({"language", "party.language"})
+"""Names whose values are language tags, from the flow (de_AT) or from another system (de-AT)."""
 
 Value = str | int | Decimal | bool | None
 
@@ -76,8 +79,11 @@ def compile_expression(text: str, kind_of: Callable[[str], Kind | None]) -> Expr
 
 @dataclass(frozen=True, slots=True)
 class _Part:
+    """language: its values are language tags."""
+
     kind: Kind
     evaluate: Callable[[Scope], Value]
+    language: bool = False
 
 
 _SIGNS: dict[type[ast.AST], tuple[str, Callable[[bool, bool], bool]]] = {
@@ -155,7 +161,7 @@ class _Reader:
         if kind is None:
             raise ExpressionError(f'nothing is called "{name}" here')
         self.names.add(name)
-        return _Part(kind, lambda scope: scope.get(name))
+        return _Part(kind, lambda scope: scope.get(name), language=name in LANGUAGES)
 
     def _all_or_any(self, node: ast.BoolOp, depth: int) -> _Part:
         truths = [self._of(Kind.TRUTH, one, depth) for one in node.values]
@@ -198,6 +204,8 @@ class _Reader:
                 raise ExpressionError(f"a {left.kind} compared with a {right.kind}")
             if sign not in ("==", "!=") and left.kind is Kind.TRUTH:
                 raise ExpressionError(f"true and false have no order, so {sign} says nothing")
+            if sign in ("==", "!=") and (same := _same(left, right)) is not None:
+                holds = same if sign == "==" else _unlike(same)
             pairs.append(_compared(left.evaluate, holds, right.evaluate))
             left = right
         return _all_or_any(pairs, every=True)
@@ -208,11 +216,11 @@ class _Reader:
         parts = [self.read(element, depth) for element in within.elts]
         if any(part.kind is not one.kind for part in parts):
             raise ExpressionError(f"a {one.kind} sought in a list of something else")
-        value, elements = one.evaluate, [part.evaluate for part in parts]
+        value = one.evaluate
+        found = [_compared(value, _same(one, part) or operator.eq, part.evaluate) for part in parts]
 
         def evaluate(scope: Scope) -> Value:
-            sought = value(scope)
-            return sought is not None and any(element(scope) == sought for element in elements) is wanted
+            return value(scope) is not None and any(holds(scope) for holds in found) is wanted
 
         return _Part(Kind.TRUTH, evaluate)
 
@@ -258,6 +266,25 @@ def _all_or_any(parts: Iterable[Callable[[Scope], Value]], *, every: bool) -> _P
     if every:
         return _Part(Kind.TRUTH, lambda scope: all(part(scope) is True for part in parts))
     return _Part(Kind.TRUTH, lambda scope: any(part(scope) is True for part in parts))
+
+
+def _same(one: _Part, other: _Part) -> Callable[[Any, Any], bool] | None:
+    """How languages are the same; None: neither is one. RFC 4647, 3.3.1: "de" takes in de-AT, not the reverse."""
+    if one.language and other.language:
+        return lambda left, right: _within(left, right) or _within(right, left)
+    if one.language:
+        return _within
+    return (lambda left, right: _within(right, left)) if other.language else None
+
+
+def _within(tag: str, wanted: str) -> bool:
+    """Whether the tag is the language that is wanted, or one of its kinds."""
+    found, sought = (one.replace("-", "_").casefold() for one in (tag, wanted))
+    return found == sought or (sought != "" and found.startswith(f"{sought}_"))
+
+
+def _unlike(same: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    return lambda left, right: not same(left, right)
 
 
 def _compared(

@@ -16,6 +16,8 @@ KINDS = {
     "vip": Kind.TRUTH,
     "queue.sales.waiting": Kind.NUMBER,
     "queue.sales-eu.open": Kind.TRUTH,
+    "language": Kind.TEXT,
+    "party.language": Kind.TEXT,
 }
 
 
@@ -42,8 +44,43 @@ def test_an_expression_says_what_it_reads_like(text: str, scope: dict[str, Value
 
 
 @pytest.mark.parametrize(
+    ("text", "language", "value"),
+    [
+        ('language == "de"', "de", True),
+        ('language == "de"', "de_AT", True),
+        ('language == "de"', "de-AT", True),
+        ('"de" == language', "de_AT", True),
+        ('language == "de_at"', "de-AT", True),
+        ('language == "de_AT"', "de", False),
+        ('language == "de_AT"', "de_CH", False),
+        ('language == "d"', "de", False),
+        ('language == ""', "de", False),
+        ('language != "de"', "de_AT", False),
+        ('language != "de_AT"', "de", True),
+        ('language in ["es", "de"]', "de_AT", True),
+        ('language not in ["es", "de"]', "de_AT", False),
+        ('"de" in [language]', "de_AT", True),
+        ("language == account", "de_AT", True),
+        ("account == language", "de_AT", True),
+        ("language == party.language", "de", True),
+        ("party.language == language", "de", True),
+        ("language == party.language", "de_CH", False),
+    ],
+)
+def test_languages_are_compared_as_language_tags_are(text: str, language: str, value: bool) -> None:
+    scope: dict[str, Value] = {"language": language, "party.language": "de-AT", "account": "de"}
+    assert compile_expression(text, KINDS.get)(scope) is value
+
+
+def test_a_text_that_is_no_language_is_compared_to_the_letter() -> None:
+    assert compile_expression('account == "de"', KINDS.get)({"account": "de_AT"}) is False
+
+
+@pytest.mark.parametrize(
     "text",
     [
+        *("language == 'de'", "language != 'de'", "language in ['de']", "language not in ['de']"),
+        *("language == party.language", "'de' in [language]"),
         *(
             "account == 'x'",
             "account != 'x'",
