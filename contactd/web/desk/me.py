@@ -124,8 +124,6 @@ def _contact(
         why=_why(contact, agent, section.strategy if section else "", known),
         customer=_customer(contact, engagement.contact, known),
         number=known.number(engagement.contact),
-        held=False,
-        muted=False,
         recording=_WORDS_OF_RECORDING[recorder.paused if recorder is not None else None],
         text=contact is not None and contact.text is not None,
         callback=contact is not None and contact.callback is not None,

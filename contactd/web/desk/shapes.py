@@ -119,8 +119,6 @@ class ContactView(Answer, frozen=True, kw_only=True):
     why: Why
     customer: CustomerView | None
     number: str | None
-    held: bool
-    muted: bool
     recording: str
     """on, paused or off."""
     text: bool

@@ -13,8 +13,8 @@
  * @typedef {{id: string | null, name: string | null, matches: number, vip: boolean, language: string | null,
  *   verified: string}} Customer
  * @typedef {{id: string, medium: string, state: string, queue: string | null, queue_name: string, since: number,
- *   waited_s: number | null, why: Why, customer: Customer | null, number: string | null, held: boolean,
- *   muted: boolean, recording: string, text: boolean, callback: boolean, test: boolean,
+ *   waited_s: number | null, why: Why, customer: Customer | null, number: string | null,
+ *   recording: string, text: boolean, callback: boolean, test: boolean,
  *   wrap_up_until: number | null, disposition: string | null, can: string[]}} Contact
  * @typedef {{id: string, label: string}} Disposition
  * @typedef {{epoch: number, seq: number, now: number, agent: Agent | null, reasons: Reason[], handsets: Handset[],

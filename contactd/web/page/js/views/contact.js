@@ -70,8 +70,6 @@ function Facts({ contact }) {
   const skills = Object.entries(why.skills).map(([id, level]) => (level > 1 ? `${id} ${level}` : id));
   if (skills.length) facts.push([t("fact.skills"), skills.join(", ")]);
   if (why.preferred) facts.push([t("fact.why"), t("fact.preferred")]);
-  if (contact.held) facts.push([t("fact.line"), t("fact.held"), true]);
-  if (contact.muted) facts.push([t("fact.line"), t("fact.muted"), true]);
   if (contact.recording !== "off") facts.push([t("fact.recording"), told("recording", contact.recording)]);
   return html`<dl class="facts">
     ${facts.map(
