@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from contactd.config.announcements import check_announcements
 from contactd.config.calendars import check_calendar
 from contactd.config.desk import check_desk
-from contactd.config.destinations import check_destinations, check_remote_number, takes_messages
+from contactd.config.destinations import check_destinations, check_remote_number, no_country, takes_messages
 from contactd.config.flows import check_flows
 from contactd.config.lookups import check_lookup, check_lookup_secret
 from contactd.config.mailboxes import check_mailbox_secrets, check_mailboxes, check_smtp, check_smtp_secrets
@@ -150,6 +150,8 @@ def _queues(sections: Sections, into: Problems) -> None:
         for key, needs in menu.needs.items():
             if key not in menu.choices:
                 into.add((*at, "needs", key), "a key that chooses nothing", f'Add "{key}" to [menus.{menu_id}.choices]')
+            if needs.callback and (trouble := no_country(sections)) is not None:
+                into.add((*at, "needs", key, "callback"), *trouble)
             if needs.agent and sections.agents and needs.agent not in sections.agents:
                 into.add(
                     (*at, "needs", key, "agent"),

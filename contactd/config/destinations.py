@@ -141,13 +141,20 @@ def _one_of_them(key: Key, table: DestinationTable, into: Problems) -> None:
         into.add(key, "this leads nowhere", f"Give one of {', '.join(kinds)}")
 
 
+def no_country(sections: Sections) -> tuple[str, str] | None:
+    """What is wrong where somebody is to be called back, and the remedy."""
+    if sections.dialling.countries or sections.customers.country:
+        return None
+    remedy = 'Write countries = ["DE"] under [dialling], or country = "DE" under [customers]: yours'
+    return "no country's numbers may be called back", remedy
+
+
 def _callback(sections: Sections, key: Key, wanted: bool, into: Problems) -> None:
     if not wanted:
         if not into.complained(key):
             into.add(key, "this leads nowhere", "Give true, or take it out")
-    elif not sections.dialling.countries and not sections.customers.country:
-        remedy = 'Write countries = ["DE"] under [dialling], or country = "DE" under [customers]: yours'
-        into.add(key, "no country's numbers may be called back", remedy)
+    elif (trouble := no_country(sections)) is not None:
+        into.add(key, *trouble)
     queue = sections.queues.get(QueueId(key[1])) if key[0] == "queues" else None
     if queue is not None and queue.callback_first == "agent" and queue.record != "no" and queue.record_announcement:
         what = "a customer who is called back for an agent who waits would not hear record_announcement"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+from contactd.config.destinations import no_country
 from contactd.config.problems import Problems
 from contactd.config.sections import FlowTest, Line, Sections
 from contactd.core.ivr.check import called_in_circles, check_flow
@@ -90,6 +91,8 @@ def _strangers(sections: Sections, flow: Flow) -> Iterable[Trouble]:
         if sections.queues and node.queue not in sections.queues:
             known = f"Give one of {', '.join(sections.queues)}, or add it to [queues]"
             yield Trouble(("nodes", name, "queue"), f'there is no queue "{node.queue}"', known)
+        if node.callback and (trouble := no_country(sections)) is not None:
+            yield Trouble(("nodes", name, "callback"), *trouble)
         if node.agent and sections.agents and node.agent not in sections.agents:
             yield Trouble(("nodes", name, "agent"), f'there is no agent "{node.agent}"', "Name another one, or add it")
 

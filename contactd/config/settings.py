@@ -17,6 +17,7 @@ from contactd.core.agent import REMOTE
 from contactd.core.contact import Needs
 from contactd.core.dialling import DialRules, NumberKind
 from contactd.core.ids import AgentId, PbxId, QueueId
+from contactd.core.ivr.nodes import Queue as QueueNode
 from contactd.core.ivr.prompts import sounds_in
 from contactd.core.plan import (
     VOICE_ONLY,
@@ -172,7 +173,10 @@ class Settings(Sections, frozen=True, kw_only=True):
         """Whether anything leads a caller to being called back."""
         if any(table.callback for _, table in leads(self)):
             return True
-        return any(needs.callback for menu in self.menus.values() for needs in menu.needs.values())
+        if any(needs.callback for menu in self.menus.values() for needs in menu.needs.values()):
+            return True
+        nodes = [node for flow in self.flows.values() for node in flow.nodes.values()]
+        return any(isinstance(node, QueueNode) and node.callback for node in nodes)
 
     @property
     def sounds(self) -> tuple[str, ...]:

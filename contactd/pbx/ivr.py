@@ -310,6 +310,8 @@ class Reception:
                 await desk.close()
             await session.command("HANGUP")
             return None
+        if end.callback:
+            self._circle.put(inp.CallbackWanted(contact=contact))
         self._circle.put(inp.MenuAnswered(contact=contact, menu=entry.flow.id, choice="", queue=end.queue))
         return end.queue, end.needs, end.text
 

@@ -588,8 +588,10 @@ def test_a_menus_key_says_what_its_callers_need(tmp_path: Path) -> None:
     assert load(write(tmp_path, table)).needs_of("main") == {
         "2": Needs(skills={SkillId("english"): 5}, preferred_agent=AgentId("bob"), boost_s=60)
     }
-    table["menus"]["main"]["needs"] = {"9": {"agent": "eve", "skills": {"english": 11}}}
+    table["menus"]["main"]["needs"] = {"9": {"agent": "eve", "skills": {"english": 11}, "callback": True}}
+    table["customers"]["country"] = ""
     told = "\n".join(map(str, refusal(write(tmp_path, table)).errors))
     assert 'menus.main.needs.9: a key that chooses nothing. Add "9" to [menus.main.choices].' in told
     assert 'menus.main.needs.9.agent: there is no agent "eve"' in told
+    assert "menus.main.needs.9.callback: no country's numbers may be called back." in told
     assert "menus.main.needs.9.skills.english: a number that cannot be used here" in told

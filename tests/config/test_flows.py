@@ -100,7 +100,7 @@ def test_what_is_no_flow_in_the_folder_is_left_alone_and_told(folder: Path) -> N
         ('"ask", "look"', '"look", "ask"', "the caller never came to ask, but: choose, ask, look, sales."),
         ('account = "4711" }', 'account = "4712" }', "account became '4711', and was to become '4712'."),
         ('["1", "4711#"]', '["1", "4711#", "5"]', "the caller was not asked often enough: 1 of what they do was left."),
-        ('ends = "queue sales"', 'ends = "somewhere"', 'Give "queue <id>", "hang up" or "caller hung up".'),
+        ('ends = "queue sales"', 'ends = "somewhere"', 'Give "queue <id>", "callback <id>", "hang up" or'),
     ],
 )
 def test_a_mistake_is_told_with_its_place_and_remedy(folder: Path, old: str, new: str, told: str) -> None:
@@ -110,6 +110,18 @@ def test_a_mistake_is_told_with_its_place_and_remedy(folder: Path, old: str, new
         load(folder)
     assert told in str(refused.value)
     assert str(folder / "flows/main.toml") in str(refused.value)
+
+
+def test_nobody_is_called_back_where_no_countrys_numbers_may_be(folder: Path) -> None:
+    flow = FLOW.replace('agent = "alice"', "callback = true").replace('"queue sales"', '"callback sales"')
+    (folder / "flows/main.toml").write_text(flow)
+    assert load(folder).calls_back
+    config = folder / "contactd.toml"
+    before, customers = config.read_text().split("\n[customers]\n")
+    nowhere = customers.replace('country = "DE"', 'country = ""', 1)
+    config.write_text(f"{before}\n[customers]\n{nowhere}")
+    with pytest.raises(ConfigErrors, match="flows.main.nodes.sales.callback: no country's numbers may be called back"):
+        load(folder)
 
 
 def test_a_line_to_a_flow_that_is_not_there_names_the_file_to_write(folder: Path) -> None:

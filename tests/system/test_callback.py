@@ -110,6 +110,17 @@ async def test_the_agent_waits_while_the_customer_is_called(files: Files) -> Non
     assert ended["outcome"] == "handled" and body(story, "ContactConnected")["waited_s"] > 1
 
 
+async def test_a_flow_leads_to_a_callback(files: Files) -> None:
+    centre = files.centre
+    node = '[flows.later.nodes.later]\nkind = "queue"\nqueue = "sales"\ncallback = true\n\n'
+    flow = f'[flows.later]\nstart = "later"\n\n{node}'
+    files.write((SALES, f"{RULES}{flow}{SALES}"), ('5001 = "queue:sales"', '5001 = "flow:later"'))
+    await files.reload("taken")
+    contact = await takes(centre)
+    story = story_of(centre, contact)
+    assert body(story, "MenuChosen")["menu"] == "later" and body(story, "CallbackTaken")["queue"] == "sales"
+
+
 async def test_a_customer_who_was_called_back_is_not_transferred_by_contactd_and_talks_on(files: Files) -> None:
     centre = files.centre
     await configure(files, sales=ASK)

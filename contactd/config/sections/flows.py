@@ -18,8 +18,8 @@ _Does = Annotated[
 _Ends = Annotated[
     str,
     Meta(
-        pattern=r"^(queue [a-z][a-z0-9_-]{0,31}|hang up|caller hung up)\Z",
-        description='"queue <id>", "hang up" or "caller hung up"',
+        pattern=r"^((queue|callback) [a-z][a-z0-9_-]{0,31}|hang up|caller hung up)\Z",
+        description='"queue <id>", "callback <id>", "hang up" or "caller hung up"',
     ),
 ]
 _FactName = Annotated[str, Meta(min_length=1, max_length=100, description="a fact, such as queue.sales.open")]

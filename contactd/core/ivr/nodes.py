@@ -150,6 +150,8 @@ class Queue(_Node, frozen=True, kw_only=True, tag="queue"):
     """The caller goes before those who have waited for up to so much longer."""
     text: bool = False
     """For callers on a text telephone: from here on the call's words are text."""
+    callback: bool = False
+    """The caller is asked for a number, hangs up, and is called back at the place that the wait in this queue earns."""
 
 
 class HangUp(_Node, frozen=True, kw_only=True, tag="hang_up"):

@@ -16,7 +16,8 @@ HUNG_UP = "caller hung up"
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """ends: ``queue sales``, ``hang up``, or ``caller hung up``. heard: every sound, and values as ``digits 4711``."""
+    """ends: ``queue sales``, ``callback sales``, ``hang up``, or ``caller hung up``. heard: every sound, and values as
+    ``digits 4711``."""
 
     ends: str
     heard: tuple[str, ...]
@@ -73,4 +74,6 @@ def rehearse(flow: Flow, flows: Mapping[str, Flow], caller: Iterable[str], facts
 
 
 def _named(end: End) -> str:
-    return f"queue {end.queue}" if isinstance(end, ToQueue) else GONE
+    if not isinstance(end, ToQueue):
+        return GONE
+    return f"callback {end.queue}" if end.callback else f"queue {end.queue}"

@@ -75,6 +75,8 @@ class ToQueue:
     needs: Needs
     text: bool = False
     """From here on the call's words are text."""
+    callback: bool = False
+    """The caller wants to be called back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ class Run:
             match node:
                 case Queue():
                     needs = Needs(skills=dict(node.skills), preferred_agent=node.agent, boost_s=node.boost_s)
-                    return ToQueue(node.queue, needs, text=node.text)
+                    return ToQueue(node.queue, needs, text=node.text, callback=node.callback)
                 case HangUp():
                     return Over()
                 case Return():

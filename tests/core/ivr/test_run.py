@@ -73,6 +73,10 @@ def test_a_key_chooses_where_the_caller_waits() -> None:
     assert (came.ends, came.heard, came.path) == ("queue sales", ("hello", "choose"), ("welcome", "choose", "sales"))
 
 
+def test_a_flow_ends_with_a_callback_in_a_queue() -> None:
+    assert tried(made(main={"welcome": Queue(queue=SALES, callback=True)})).ends == "callback sales"
+
+
 def test_who_presses_nothing_or_something_else_is_told_so_and_asked_again_and_then_helped_all_the_same() -> None:
     came = tried(made(main=MAIN), "nothing", "9", "nothing")
     assert came.heard == ("hello", "choose", "nobody", "choose", "no-such", "choose")
