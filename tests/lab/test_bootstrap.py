@@ -35,7 +35,7 @@ def test_it_installs_only_when_the_packages_description_changed(tree: Path, monk
 
 def test_an_error_is_one_sentence_and_no_traceback(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bootstrap.main(["teapot"]) == 1
-    brings = ", ".join(["asterisk", "postgresql-tls", "dovecot", "postfix", *debs.TOOLS])
+    brings = ", ".join(["asterisk", "postgresql-tls", "dovecot", "postfix", "chromium", *debs.TOOLS])
     assert capsys.readouterr().err == f"lab: the lab knows no teapot; it brings {brings}\n"
 
 

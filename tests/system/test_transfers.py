@@ -65,7 +65,7 @@ async def test_the_caller_hears_music_and_then_the_next_agent_in_one_story(centr
     assert (second.body["agent"], second.body["by"]) == ("bilal", "agent")
     # A wait of its own, not since the call began.
     queued, again = [fact for fact in story if fact.kind == "ContactQueued"]
-    assert again.body["queued_at"] >= first.at - 1 > queued.body["queued_at"]
+    assert again.body["queued_at"] >= first.at - 1 and again.body["queued_at"] > queued.body["queued_at"]
     explained = centre.stack.daemon.ctl("explain", contact).stdout
     assert "anna is to leave the caller to the queue support, as the supervisor asked" in explained
     audit = centre.stack.daemon.ctl("audit").stdout

@@ -205,8 +205,10 @@ async def until_file(path: Path, lines: int = 1) -> None:
 async def gone(pid: int) -> None:
     """The process has ended."""
     async with asyncio.timeout(30):
-        while Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":  # noqa: ASYNC110, ASYNC240
-            await asyncio.sleep(0.02)
+        # It may go between opening and reading.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            while Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":  # noqa: ASYNC110, ASYNC240
+                await asyncio.sleep(0.02)
 
 
 RUN = """
