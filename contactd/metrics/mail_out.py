@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
-from contactd.metrics import registry as r
-from contactd.metrics.webhooks import HookFigures
+from contactd.metrics.webhooks import OutboxMetrics
 
 
-class MailOutMetrics(Collector):
-    """As WebhookMetrics, of mailboxes that answer."""
-
-    def __init__(self, registry: CollectorRegistry = r.REGISTRY) -> None:
-        self._figures: Mapping[str, HookFigures] = {}
-        self._registry = registry
-        registry.register(self)
-
-    def close(self) -> None:
-        self._registry.unregister(self)
-
-    def tell(self, figures: Mapping[str, HookFigures] | None) -> None:
-        """None: PostgreSQL did not answer."""
-        self._figures = figures or {}
+class MailOutMetrics(OutboxMetrics):
+    """Of mailboxes that answer."""
 
     def collect(self) -> Iterable[Metric]:
         waiting = GaugeMetricFamily(

@@ -28,9 +28,9 @@ class HookFigures:
     error: str = ""
 
 
-class WebhookMetrics(Collector):
-    """tell() when there are new figures; nothing is told before the first ones, nor where there is no web hook. The
-    names are those of the configuration: bounded by an admin."""
+class OutboxMetrics(Collector):
+    """tell() when there are new figures; nothing is told before the first ones, nor where nobody is sent to. The names
+    are those of the configuration: bounded by an admin."""
 
     def __init__(self, registry: CollectorRegistry = r.REGISTRY) -> None:
         self._figures: Mapping[str, HookFigures] = {}
@@ -43,6 +43,10 @@ class WebhookMetrics(Collector):
     def tell(self, figures: Mapping[str, HookFigures] | None) -> None:
         """None: PostgreSQL did not answer; old figures would look like new ones."""
         self._figures = figures or {}
+
+
+class WebhookMetrics(OutboxMetrics):
+    """Of web hooks."""
 
     def collect(self) -> Iterable[Metric]:
         labels = ["hook"]

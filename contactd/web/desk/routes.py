@@ -57,7 +57,8 @@ class Route:
     path: str
     name: str
     summary: str
-    handler: Handler
+    handler: Handler | None
+    """None: it signs in, which whoever comes may ask for."""
     right: Right | None = None
     body: type[Body] | None = None
     answer: Any = None
@@ -65,8 +66,10 @@ class Route:
     query: Mapping[str, Schema] = field(default_factory=dict)
     refuses: tuple[int, ...] = ()
     stream: bool = False
-    opens: bool = False
-    """Signs in: whoever comes may ask."""
+
+    @property
+    def opens(self) -> bool:
+        return self.handler is None
 
     @property
     def whole(self) -> str:
