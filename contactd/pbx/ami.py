@@ -205,10 +205,10 @@ class AmiLink:
             ) from refused
 
     async def _booted(self, protocol: Connection) -> None:
-        """Wait until every module is loaded: before that the dialplan and the handsets are not there.
+        """Wait until Asterisk has begun to load its modules.
 
-        The event FullyBooted is told to read=system only, a right that contactd's account is better off without;
-        CoreStatus says the same by a start time that is not zero any more.
+        The event FullyBooted, which would say that all are loaded, is told to read=system only, a right that contactd's
+        account is better off without. So whoever needs what a module brings waits for that (Steering._boot_time).
         """
         while True:
             answer = await self._begin(protocol, {"Action": "CoreStatus"}).future

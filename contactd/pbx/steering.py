@@ -39,7 +39,7 @@ from contactd.engine.circle import Circle
 from contactd.engine.inbox import Private
 from contactd.metrics import AMI_EVENT_LAG_SECONDS, AMI_HEARTBEAT_SECONDS, PbxReading
 from contactd.pbx import announcing, diversions, furnishing, listening, recording, ringing, transfers
-from contactd.pbx.ami import AmiLink, AmiSettings
+from contactd.pbx.ami import BOOT_POLL_S, AmiLink, AmiSettings
 from contactd.pbx.caller_id import caller_in, callers_in
 from contactd.pbx.dialling import Dialler
 from contactd.pbx.furnishing import Furnishing
@@ -89,6 +89,7 @@ _REMEMBERED = 1000
 """Callers who hung up: as many as may do so while one AGI connection is read."""
 _BOOT_TIME_S = 2.5
 """How much two readings of the same boot may differ."""
+_LOADING_S = 10.0
 _LOCAL_TIME = "%Y-%m-%d %H:%M:%S"
 
 
@@ -274,7 +275,20 @@ class Steering:
         return now - beat >= late_s + patience_s
 
     async def _boot_time(self) -> Instant:
-        """When this Asterisk started, in our clock. It tells local times, so it is asked for its own now as well."""
+        """When this Asterisk started, in our clock; 0: it does not tell.
+
+        While it loads its modules it cannot tell the time yet. Were that not waited for, a restart would go unnoticed,
+        and whoever was lost with it would count as served.
+        """
+        until = time.monotonic() + _LOADING_S
+        while True:
+            boot = await self._ask_boot_time()
+            if boot or time.monotonic() > until:
+                return boot
+            await asyncio.sleep(BOOT_POLL_S)
+
+    async def _ask_boot_time(self) -> Instant:
+        """It tells local times, so it is asked for its own now as well. 0: the function is not there, or not yet."""
         status = await self.link.send({"Action": "CoreStatus"})
         local = await self.link.send({"Action": "Getvar", "Variable": f"STRFTIME(,,{_LOCAL_TIME})"})
         try:

@@ -410,3 +410,27 @@ async def test_a_graceful_restart_of_asterisk_lets_the_talk_end_and_everybody_is
     await centre.until_agent("anna", status="ready", state="idle", handset="free")
     call = await centre.dial("5001")
     await talk(call, await (await anna.next_call()).wait("confirmed"))
+
+
+async def test_a_pbx_that_is_met_while_it_loads_its_modules_has_lost_its_calls(centre: WiredCentre) -> None:
+    call = await centre.dial("5001")
+    await centre.until_fact("ContactQueued")
+    early = 3
+
+    def loading(block: bytes) -> list[bytes]:
+        """Its local time comes from a module, which is not there at first."""
+        nonlocal early
+        told = re.search(rb"Variable: STRFTIME.*\r\nValue: ", block)
+        if early and told:
+            early -= 1
+            return [block[: told.end()] + b"\r\n\r\n"]
+        return [block]
+
+    centre.wire.twist = loading
+    pbx = centre.stack.asterisk
+    await asyncio.to_thread(pbx.kill)
+    await asyncio.to_thread(pbx.start)
+    story = await centre.story()
+    assert body(story, "ContactEnded")["outcome"] == "pbx_lost" and not early
+    with contextlib.suppress(PhoneError):
+        await call.hangup()
