@@ -87,8 +87,6 @@ _SOON_S = 1.0
 _TOLD_S = 0.05
 _REMEMBERED = 1000
 """Callers who hung up: as many as may do so while one AGI connection is read."""
-_BOOT_TIME_S = 2.5
-"""How much two readings of the same boot may differ."""
 _LOADING_S = 10.0
 _LOCAL_TIME = "%Y-%m-%d %H:%M:%S"
 
@@ -128,8 +126,8 @@ class Steering:
         self._touched: set[ContactId] | None = None
         self._compare_wanted = asyncio.Event()
         self._booted_at: Instant = 0.0
-        self._boot: Instant = 0.0
-        """As first read; one boot is read several times."""
+        self._boot = ""
+        """In Asterisk's words, which are the same however often one boot is read."""
         self._lost_at: Instant = 0.0
         self._static_served = False
         """Until a comparison has told the floor."""
@@ -207,10 +205,10 @@ class Steering:
         """Tell the dialplan who steers, compare, then beat and compare again until the link goes down."""
         # A writer that was taken over while it was frozen must not announce its old epoch.
         await self._circle.still_ours()
-        boot = await self._boot_time()
-        if boot and abs(boot - self._boot) > _BOOT_TIME_S:
+        boot, booted_at = await self._boot_time()
+        if boot and boot != self._boot:
             # Asterisk tells whole seconds; what came in the last one before a quick restart is lost as well.
-            self._booted_at = max(boot, self._lost_at)
+            self._booted_at = max(booted_at, self._lost_at)
             self._boot = boot
         self._static_served = await self._was_long_away() or self._static_served
         await self._tell_dialplan()
@@ -274,29 +272,29 @@ class Steering:
         now, beat, late_s, patience_s = values
         return now - beat >= late_s + patience_s
 
-    async def _boot_time(self) -> Instant:
-        """When this Asterisk started, in our clock; 0: it does not tell.
+    async def _boot_time(self) -> tuple[str, Instant]:
+        """When this Asterisk started, in its words and in our clock; 0: it does not tell.
 
-        While it loads its modules it cannot tell the time yet. Were that not waited for, a restart would go unnoticed,
+        While it loads its modules it cannot tell the time yet. Were that not waited for, a restart could go unnoticed,
         and whoever was lost with it would count as served.
         """
         until = time.monotonic() + _LOADING_S
         while True:
-            boot = await self._ask_boot_time()
-            if boot or time.monotonic() > until:
-                return boot
+            boot, booted_at = await self._ask_boot_time()
+            if booted_at or time.monotonic() > until:
+                return boot, booted_at
             await asyncio.sleep(BOOT_POLL_S)
 
-    async def _ask_boot_time(self) -> Instant:
+    async def _ask_boot_time(self) -> tuple[str, Instant]:
         """It tells local times, so it is asked for its own now as well. 0: the function is not there, or not yet."""
         status = await self.link.send({"Action": "CoreStatus"})
         local = await self.link.send({"Action": "Getvar", "Variable": f"STRFTIME(,,{_LOCAL_TIME})"})
+        started = f"{status.get('CoreStartupDate')} {status.get('CoreStartupTime')}"
         try:
-            started = f"{status.get('CoreStartupDate')} {status.get('CoreStartupTime')}"
             up = datetime.strptime(local.get("Value", ""), _LOCAL_TIME) - datetime.strptime(started, _LOCAL_TIME)
         except ValueError:
-            return 0.0
-        return self._circle.clock.now() - up.total_seconds() - 1
+            return started, 0.0
+        return started, self._circle.clock.now() - up.total_seconds() - 1
 
     async def _set_global(self, name: str, value: str) -> None:
         await self.link.send({"Action": "Setvar", "Variable": name, "Value": value})
